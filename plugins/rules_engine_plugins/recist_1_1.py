@@ -1,0 +1,1 @@
+"""Placeholder of the plugin recist_1_1."""

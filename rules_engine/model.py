@@ -1,0 +1,108 @@
+"""What a ruleset becomes once it is read and checked: frozen values, with the place each one came from.
+
+Nothing here reads files or data. `Ruleset.document` is the effective document (after `extends`) as plain mappings;
+the typed parts below are views of it for the rooms that derive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+RulesetKind = Literal["criterion", "grading", "protocol"]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a ruleset file; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionRules:
+    """The values that a criterion runs on: a criterion ruleset, with the overrides of one response definition.
+
+    `options` maps each option key as the specification spells it (`pr.pct`, `irecist.confirm_min_days`) to its value.
+    """
+
+    ruleset: str
+    criterion: str
+    options: Mapping[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.options[key]
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseDefinition:
+    """One named stream of timepoint responses.
+
+    `source` says whether it is `derived` from lesions by `rules` or `collected`; `assessor` and `reader` select the rows
+    (None = no selection); `collected_as` selects `response_assessments.criterion`.
+    """
+
+    name: str
+    source: Literal["derived", "collected"]
+    rules: CriterionRules | None = None
+    collected_as: str | None = None
+    assessor: str | None = None
+    reader: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Part of a visit schedule: a visit each `every` days while the offset is at most `until` (None = without end)."""
+
+    every: int
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Nominal tumour assessments: offsets in days from `anchor` (None = time origin), with a window of days around each."""
+
+    segments: tuple[Segment, ...]
+    early: int = 0
+    late: int = 0
+    anchor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointDefinition:
+    """One endpoint of the protocol: PARAMCD, the kind that derives it, the response stream it reads, its options.
+
+    `options` is complete: every key of the kind's schema has a value (from the ruleset, or the schema's default for
+    keys that do not drive the estimand). `position` is where the endpoint is defined.
+    """
+
+    paramcd: str
+    kind: str
+    label: str
+    response: str | None
+    options: Mapping[str, Any]
+    schedule: Schedule | None = None
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """A ruleset as resolved: identity, effective document, where each value came from, and its typed parts.
+
+    `positions` maps a path such as `endpoints.PFS.options.new_therapy` to its place. `files` are all files read, in order.
+    """
+
+    id: str
+    kind: RulesetKind
+    title: str
+    document: Mapping[str, Any]
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    responses: Mapping[str, ResponseDefinition] = field(default_factory=dict)
+    endpoints: Mapping[str, EndpointDefinition] = field(default_factory=dict)

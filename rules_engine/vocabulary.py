@@ -1,0 +1,242 @@
+"""The named objects that plugins offer: criteria, gradings, endpoint kinds, estimators, readers and ruleset folders.
+
+Each carries what the engine must know before it runs it: an id, a version, a title, a reference, and the JSON Schema of its
+options. The functions work on lazy frames, take everything they need as arguments and have no side effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rules_engine.findings import empty_findings
+from rules_engine.model import CriterionRules, EndpointDefinition
+
+JsonSchema = Mapping[str, Any]
+
+
+def no_findings(records: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:  # noqa: ARG001
+    """The validation of a criterion that has nothing to validate."""
+    return empty_findings()
+
+
+#: Columns that every criterion returns: one row per subject and visit, baseline visits left out.
+TIMEPOINT_SCHEMA: dict[str, pl.DataType] = {
+    "subject": pl.String(),
+    "visit_date": pl.Date(),
+    "reason": pl.String(),
+    "suspected_pseudoprogression": pl.Boolean(),
+    "sum_x100": pl.Int64(),  # null unless every target is known
+    "sum_complete": pl.Boolean(),
+    "baseline_x100": pl.Int64(),
+    "nadir_x100": pl.Int64(),
+    "target": pl.String(),
+    "nontarget": pl.String(),
+    "new_lesion": pl.Boolean(),
+    "overall": pl.String(),
+    "overall_as_read": pl.String(),  # before retrospective dating
+    "basis_overall": pl.String(),  # hybrid: the plain criterion's code at every visit; elsewhere equal to `overall`
+    "progression_date": pl.Date(),  # where this visit is PD: the day that the PD is dated to; else null
+    "accepted": pl.Boolean(),  # false for a scan that iRECIST disregards
+    "state": pl.String(),  # iRECIST: OPEN, PENDING or CONFIRMED after this visit; else null
+    "anchor_date": pl.Date(),
+    "confirmation_reasons": pl.String(),  # C1;C5 …
+    "rule_id": pl.String(),  # the rule that decided `overall`
+    "trace": pl.String(),  # all rules that fired, joined by `;`
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A response criterion: lesions in, timepoint responses out.
+
+    `assess(lesions, rules)` receives the canonical `lesion_assessments` of one assessor and reader (any subjects, any order)
+    and returns one row per subject and post-baseline visit with at least the columns of `TIMEPOINT_SCHEMA`.
+    `validate(lesions, rules)` returns findings. `responses` is the codelist of `overall`, best first.
+    `columns` names the columns of `lesion_assessments` that must hold data for the criterion to make sense.
+    """
+
+    id: str
+    version: str
+    title: str
+    reference: str
+    options_schema: JsonSchema
+    responses: Sequence[str]
+    assess: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame]
+    validate: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame] = no_findings
+    columns: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRecords:
+    """Everything that an endpoint may look at, one lazy frame per kind of record (endpoints specification §1).
+
+    =================  ==============================  =====================================================
+    frame              one row per                     columns
+    =================  ==============================  =====================================================
+    subjects           subject                         subject, baseline_date, baseline_adequate, death_date
+                                                       (partial), last_contact_date, withdrawal_date,
+                                                       lost_to_followup_date, end_of_study_date
+    origins            subject × named origin          subject, origin, date
+    assessments        subject × timepoint             subject, source_id, seq, date (partial), visit_date,
+                                                       earliest_part_date, latest_part_date,
+                                                       earliest_pd_part_date, response, iresponse,
+                                                       suspected_pseudoprogression
+    therapies          subject × therapy outside       subject, source_id, seq, start_date (partial), kind
+                       the regimen
+    tace               subject × TACE session          subject, source_id, seq, date
+    components         subject × drug component        subject, source_id, seq, component, start_date,
+                                                       last_date, ended
+    clinical_events    subject × dated fact            subject, source_id, seq, date, kind
+    =================  ==============================  =====================================================
+
+    `source_id` is a text that names the record (unique per subject and frame); `seq` its number in the source, or null.
+    Partial dates are text (`rules_engine.dates`); all other dates are Date.
+    """
+
+    subjects: pl.LazyFrame
+    origins: pl.LazyFrame
+    assessments: pl.LazyFrame
+    therapies: pl.LazyFrame
+    tace: pl.LazyFrame
+    components: pl.LazyFrame
+    clinical_events: pl.LazyFrame
+
+
+#: Columns that a time-to-event kind returns: at most one row per subject.
+TTE_SCHEMA: dict[str, pl.DataType] = {
+    "subject": pl.String(),
+    "start_date": pl.Date(),
+    "date": pl.Date(),
+    "days": pl.Int64(),
+    "months": pl.Float64(),
+    "event": pl.Boolean(),
+    "cnsr": pl.Int64(),
+    "event_type": pl.Int64(),
+    "reason": pl.String(),
+    "event_description": pl.String(),
+    "censoring_description": pl.String(),
+    "source_domain": pl.String(),
+    "source_variable": pl.String(),
+    "source_seq": pl.Int64(),
+    "source_id": pl.String(),
+    "date_imputation": pl.String(),
+    "start_variable": pl.String(),
+    "entry_days": pl.Int64(),
+    "interval_left": pl.Date(),
+    "interval_right": pl.Date(),
+    "rule_id": pl.String(),
+}
+
+#: Columns that a response-rate or best-response kind returns: at most one row per subject.
+RESPONSE_SCHEMA: dict[str, pl.DataType] = {
+    "subject": pl.String(),
+    "value": pl.String(),
+    "responder": pl.Boolean(),
+    "date": pl.Date(),
+    "source_domain": pl.String(),
+    "source_variable": pl.String(),
+    "source_seq": pl.Int64(),
+    "source_id": pl.String(),
+    "rule_id": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointKind:
+    """A way to derive an endpoint from a subject's records.
+
+    `shape` is `time_to_event` (returns `TTE_SCHEMA`, goes to ADTTE) or `response` (returns `RESPONSE_SCHEMA`, goes to ADRS).
+    `options_schema` is the JSON Schema of the options; a property with `"x-estimand": true` has no default and must be stated.
+    `check(endpoint)` returns configuration errors that a schema cannot express: (option path, what, remedy) triples.
+    `validate` returns findings about the records (a death before the origin, an assessment that straddles the cut-off).
+    """
+
+    id: str
+    version: str
+    title: str
+    reference: str
+    shape: str
+    options_schema: JsonSchema
+    derive: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame]
+    check: Callable[[EndpointDefinition], Sequence[tuple[str, str, str]]] = field(default=lambda _endpoint: ())
+    validate: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] = field(
+        default=lambda _records, _endpoint, _cutoff: empty_findings()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Grading:
+    """A grading engine: runs any grading ruleset of its `format`.
+
+    `grade_labs(labs, ruleset document, options)` adds the graded columns to canonical labs;
+    `grade_events(adverse events, ruleset document, options)` adds term matching and grade validity.
+    """
+
+    id: str
+    version: str
+    title: str
+    reference: str
+    options_schema: JsonSchema
+    grade_labs: Callable[[pl.LazyFrame, Mapping[str, Any], Mapping[str, Any]], pl.LazyFrame]
+    grade_events: Callable[[pl.LazyFrame, Mapping[str, Any], Mapping[str, Any]], pl.LazyFrame]
+
+
+#: Columns of the analysis results data (ARD): one row per number.
+ARD_SCHEMA: dict[str, pl.DataType] = {
+    "analysis": pl.String(),  # name of the analysis in the ruleset
+    "paramcd": pl.String(),
+    "group_variable": pl.String(),  # null = all subjects
+    "group": pl.String(),
+    "comparison": pl.String(),  # the other group, for a comparison; else null
+    "variable": pl.String(),  # what the statistic is of, e.g. `time` in months for a survival estimate
+    "level": pl.String(),  # the level of `variable`, e.g. `12`
+    "statistic": pl.String(),  # short stable name: n, events, median, lower, upper, survival, rate …
+    "label": pl.String(),
+    "value": pl.Float64(),
+    "note": pl.String(),  # the reason where value is null
+    "format": pl.String(),  # how to print it, e.g. `.1f`
+    "method": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimator:
+    """A statistical estimate over derived endpoints.
+
+    `estimate(rows, group, options)` receives the collected endpoint rows of one PARAMCD joined with its group column
+    (None = one group) and returns rows of `ARD_SCHEMA` without `analysis` and `paramcd`, which the engine adds.
+    `shape` says which endpoints it reads (`time_to_event` or `response`).
+    """
+
+    id: str
+    version: str
+    title: str
+    reference: str
+    shape: str
+    options_schema: JsonSchema
+    estimate: Callable[[pl.DataFrame, str | None, Mapping[str, Any]], pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A file format that tables can be read from: `scan(path)` gives every column of the file, CSV as text."""
+
+    id: str
+    version: str
+    title: str
+    suffixes: Sequence[str]
+    scan: Callable[[Path], pl.LazyFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesetFolder:
+    """A folder whose sub-folders each hold a `ruleset.yaml`; the sub-folder's name is the ruleset's id."""
+
+    id: str
+    path: Path
