@@ -1,0 +1,347 @@
+"""The whole run: responses, endpoints, grading, analyses. The only place where lazy frames are collected.
+
+Each stage is one function; `derive` calls them in order. What a plugin returns is checked here, and an answer that breaks its
+contract stops the run with the plugin's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from rules_engine import records
+from rules_engine.errors import PluginError
+from rules_engine.findings import concat_findings, sort_findings
+from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
+from rules_engine.registry import Registry
+from rules_engine.vocabulary import ARD_SCHEMA, RESPONSE_SCHEMA, TIMEPOINT_SCHEMA, TTE_SCHEMA, Criterion
+
+#: Called with the name of each stage as it begins.
+Progress = Callable[[str], None]
+Tables = Mapping[str, pl.LazyFrame]
+
+DISCREPANCY_SCHEMA: dict[str, pl.DataType] = {
+    "response_name": pl.String(),
+    "subject": pl.String(),
+    "date": pl.Date(),
+    "component": pl.String(),
+    "derived": pl.String(),
+    "collected": pl.String(),
+}
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Everything that a run derives, as collected frames.
+
+    `timepoints` is by response name, `time_to_event` and `responses` by PARAMCD; `labs` and `adverse_events` are the graded
+    input tables (None where the ruleset does not ask for them).
+    """
+
+    timepoints: Mapping[str, pl.DataFrame]
+    collected: Mapping[str, pl.DataFrame]
+    time_to_event: Mapping[str, pl.DataFrame]
+    responses: Mapping[str, pl.DataFrame]
+    labs: pl.DataFrame | None
+    adverse_events: pl.DataFrame | None
+    ard: pl.DataFrame
+    discrepancies: pl.DataFrame
+    findings: pl.DataFrame
+
+
+def derive(
+    ruleset: Ruleset, tables: Tables, registry: Registry, cutoff: date, *, progress: Progress = lambda _stage: None
+) -> Derived:
+    """Run a protocol on a study's canonical tables, as seen on the day `cutoff`."""
+    progress("responses")
+    timepoints, found = derive_responses(ruleset, tables, registry)
+    streams = assessment_streams(ruleset, tables, timepoints, registry)
+    progress("endpoints")
+    time_to_event, responses, more = derive_endpoints(ruleset, tables, streams, registry, cutoff)
+    found += [more, records.treatment_findings(tables["treatments"]).collect()]
+    progress("grading")
+    labs, adverse_events, more = derive_grades(ruleset, tables, registry, cutoff)
+    found.append(more)
+    progress("analyses")
+    subjects = tables["subjects"].collect()
+    ard = derive_estimates(ruleset, {**time_to_event, **responses}, subjects, registry)
+    progress("discrepancies")
+    discrepancies = derive_discrepancies(ruleset, tables["response_assessments"], timepoints)
+    return Derived(
+        timepoints=timepoints,
+        collected={
+            name: stream.collect()
+            for name, stream in streams.items()
+            if ruleset.responses[name].source == "collected"
+        },
+        time_to_event=time_to_event,
+        responses=responses,
+        labs=labs,
+        adverse_events=adverse_events,
+        ard=ard,
+        discrepancies=discrepancies,
+        findings=sort_findings(concat_findings(frame.lazy() for frame in found)).collect(),
+    )
+
+
+# Responses ---------------------------------------------------------------------------------------------------------------
+
+
+def derive_responses(
+    ruleset: Ruleset, tables: Tables, registry: Registry
+) -> tuple[dict[str, pl.DataFrame], list[pl.DataFrame]]:
+    """Timepoint responses of every derived stream, by name, and what the criteria found odd.
+
+    A column `seq` numbers a subject's rows over all streams in the order of the ruleset, then by date; it becomes ADRS.ASEQ.
+    """
+    derived = [definition for definition in ruleset.responses.values() if definition.source == "derived"]
+    if not derived:
+        return {}, []
+    frames: list[pl.LazyFrame] = []
+    for definition in derived:
+        criterion = _criterion(definition, registry)
+        lesions = _select_reading(tables["lesion_assessments"], definition)
+        assert definition.rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
+        frames.append(criterion.assess(lesions, definition.rules))
+        frames.append(criterion.validate(lesions, definition.rules))
+    collected = pl.collect_all(frames)
+    offsets: pl.DataFrame | None = None
+    timepoints: dict[str, pl.DataFrame] = {}
+    for definition, frame in zip(derived, collected[0::2], strict=True):
+        require_timepoints(frame, _criterion(definition, registry))
+        timepoints[definition.name], offsets = _number(frame, offsets)
+    return timepoints, list(collected[1::2])
+
+
+def require_timepoints(timepoints: pl.DataFrame, criterion: Criterion) -> pl.DataFrame:
+    """The same frame, or `PluginError` where a criterion returned what its contract forbids."""
+    who = f"criterion {criterion.id!r} (version {criterion.version})"
+    require_columns(timepoints, TIMEPOINT_SCHEMA, who)
+    repeated = timepoints.filter(pl.struct("subject", "visit_date").is_duplicated())
+    if repeated.height:
+        subject, visit = repeated.sort("subject", "visit_date").select("subject", "visit_date").row(0)
+        raise PluginError.at(
+            who,
+            f"it returned {repeated.height} rows that share subject and visit, first subject {subject}, visit {visit}",
+            "a criterion returns one row per subject and visit",
+        )
+    unknown = timepoints.filter(~pl.col("overall").is_in(list(criterion.responses)).fill_null(value=False))
+    if unknown.height:
+        codes = ", ".join(sorted({str(code) for code in unknown["overall"].unique()}))
+        raise PluginError.at(
+            who, f"it returned response codes outside its codelist: {codes}", f"use {', '.join(criterion.responses)}"
+        )
+    return timepoints
+
+
+def require_columns(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], who: str) -> pl.DataFrame:
+    """The same frame, or `PluginError` that names every column that is missing or of another type."""
+    faults = [
+        f"{name}: {'missing' if name not in frame.columns else f'{frame.schema[name]} instead of {dtype}'}"
+        for name, dtype in schema.items()
+        if name not in frame.columns or frame.schema[name] != dtype
+    ]
+    if faults:
+        raise PluginError.at(who, f"it returned columns that break its contract: {'; '.join(faults)}", "correct it")
+    return frame
+
+
+def _number(timepoints: pl.DataFrame, offsets: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Number each subject's rows, going on from the streams before; returns the rows and the new last numbers."""
+    ordered = timepoints.sort("subject", "visit_date").with_columns(
+        seq=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("subject")
+    )
+    if offsets is not None:
+        ordered = (
+            ordered.join(offsets, on="subject", how="left", maintain_order="left")
+            .with_columns(seq=pl.col("seq") + pl.col("last").fill_null(0))
+            .drop("last")
+        )
+    last = ordered.group_by("subject").agg(last=pl.col("seq").max())
+    if offsets is not None:
+        last = pl.concat([offsets, last]).group_by("subject").agg(pl.col("last").max())
+    return ordered, last
+
+
+def _criterion(definition: ResponseDefinition, registry: Registry) -> Criterion:
+    assert definition.rules is not None  # noqa: S101  (as above)
+    return registry.criteria.require(definition.rules.criterion)
+
+
+def _select_reading(rows: pl.LazyFrame, definition: ResponseDefinition) -> pl.LazyFrame:
+    """The rows of the stream's assessor and reader."""
+    wanted = {"assessor": definition.assessor, "reader": definition.reader}
+    chosen = [pl.col(column).str.to_lowercase() == word.lower() for column, word in wanted.items() if word is not None]
+    return rows.filter(*chosen) if chosen else rows
+
+
+def assessment_streams(
+    ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry
+) -> dict[str, pl.LazyFrame]:
+    """The assessments that endpoints read, by response name."""
+    streams: dict[str, pl.LazyFrame] = {}
+    for name, definition in ruleset.responses.items():
+        if definition.source == "collected":
+            streams[name] = records.assessments_from_collected(
+                tables["response_assessments"],
+                collected_as=definition.collected_as,
+                assessor=definition.assessor,
+                reader=definition.reader,
+            )
+        else:
+            # A criterion whose codelist has no plain PD speaks iRECIST throughout.
+            codes_are_irecist = "PD" not in _criterion(definition, registry).responses
+            streams[name] = records.assessments_from_timepoints(
+                timepoints[name].lazy(), codes_are_irecist=codes_are_irecist
+            )
+    return streams
+
+
+# Endpoints ---------------------------------------------------------------------------------------------------------------
+
+
+def derive_endpoints(
+    ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame], registry: Registry, cutoff: date
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:
+    """Rows of every endpoint by PARAMCD: time to event, response; and what the endpoint kinds found odd."""
+    none = pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA)
+    gathered = {name: records.subject_records(tables, stream) for name, stream in streams.items()}
+    without_response = records.subject_records(tables, none)
+    rows: list[pl.LazyFrame] = []
+    odd: list[pl.LazyFrame] = []
+    definitions = list(ruleset.endpoints.values())
+    for endpoint in definitions:
+        kind = registry.endpoint_kinds.require(endpoint.kind)
+        subject_records = without_response if endpoint.response is None else gathered[endpoint.response]
+        rows.append(kind.derive(subject_records, endpoint, cutoff))
+        odd.append(kind.validate(subject_records, endpoint, cutoff))
+    collected = pl.collect_all([*rows, concat_findings(odd)])
+    time_to_event: dict[str, pl.DataFrame] = {}
+    responses: dict[str, pl.DataFrame] = {}
+    for endpoint, frame in zip(definitions, collected[:-1], strict=True):
+        kind = registry.endpoint_kinds[endpoint.kind]
+        is_time = kind.shape == "time_to_event"
+        require_endpoint(frame, endpoint, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)
+        (time_to_event if is_time else responses)[endpoint.paramcd] = frame.sort("subject")
+    return time_to_event, responses, collected[-1]
+
+
+def require_endpoint(
+    rows: pl.DataFrame, endpoint: EndpointDefinition, schema: Mapping[str, pl.DataType]
+) -> pl.DataFrame:
+    """The same frame, or `PluginError` where an endpoint kind returned what its contract forbids."""
+    who = f"endpoint kind {endpoint.kind!r} for {endpoint.paramcd}"
+    require_columns(rows, schema, who)
+    repeated = rows.filter(pl.col("subject").is_duplicated())["subject"]
+    if repeated.len():
+        raise PluginError.at(who, f"it returned several rows for subject {repeated.min()}", "return at most one")
+    return rows
+
+
+# Analyses ----------------------------------------------------------------------------------------------------------------
+
+
+def derive_estimates(
+    ruleset: Ruleset, endpoints: Mapping[str, pl.DataFrame], subjects: pl.DataFrame, registry: Registry
+) -> pl.DataFrame:
+    """Analysis results data: one row per number, in the order of the ruleset's analyses."""
+    parts = [pl.DataFrame(schema=ARD_SCHEMA)]
+    arms: Sequence[str] = (ruleset.document.get("study") or {}).get("arms") or ()
+    for name, analysis in (ruleset.document.get("analyses") or {}).items():
+        estimator = registry.estimators.require(analysis["estimator"])
+        by = analysis.get("by")
+        for paramcd in analysis["endpoints"]:
+            options = _analysis_options(analysis, estimator.options_schema, ruleset, paramcd, by, arms)
+            rows = _with_group(endpoints[paramcd], subjects, by)
+            estimates = estimator.estimate(rows, by, options)
+            named = estimates.with_columns(analysis=pl.lit(name), paramcd=pl.lit(paramcd)).select(ARD_SCHEMA)
+            parts.append(require_columns(named, ARD_SCHEMA, f"estimator {estimator.id!r} (version {estimator.version})"))
+    return pl.concat(parts)
+
+
+def _analysis_options(
+    analysis: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    ruleset: Ruleset,
+    paramcd: str,
+    by: str | None,
+    arms: Sequence[str],
+) -> dict[str, Any]:
+    """The analysis' own options, and what the engine knows and the estimator asks for."""
+    known = schema.get("properties", {})
+    given: dict[str, Any] = dict(analysis.get("options") or {})
+    endpoint = ruleset.endpoints[paramcd]
+    if "days_per_month" in known and "days_per_month" in endpoint.options:
+        given.setdefault("days_per_month", endpoint.options["days_per_month"])
+    if "group_order" in known and by == "arm" and arms:
+        given.setdefault("group_order", list(arms))
+    if "reference_group" in known and by == "arm":
+        reference = (ruleset.document.get("study") or {}).get("reference_arm")
+        if reference is not None:
+            given.setdefault("reference_group", reference)
+    return given
+
+
+def _with_group(rows: pl.DataFrame, subjects: pl.DataFrame, by: str | None) -> pl.DataFrame:
+    if by is None:
+        return rows
+    return rows.join(subjects.select("subject", by), on="subject", how="left", maintain_order="left")
+
+
+# Discrepancies -----------------------------------------------------------------------------------------------------------
+
+
+def derive_discrepancies(
+    ruleset: Ruleset, collected: pl.LazyFrame, timepoints: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """Where a derived stream and the responses collected for the same criterion and assessor differ.
+
+    One row per response, subject, visit and component (target, nontarget, overall); a side without a row is null.
+    """
+    parts = [pl.LazyFrame(schema=DISCREPANCY_SCHEMA)]
+    for name, frame in timepoints.items():
+        definition = ruleset.responses[name]
+        assert definition.rules is not None  # noqa: S101  (as above)
+        same_criterion = pl.col("criterion").str.to_lowercase().str.replace_all("[^a-z0-9]", "") == _bare(
+            definition.rules.ruleset
+        )
+        readings = _select_reading(collected, definition).filter(same_criterion)
+        parts.append(_differences(name, frame.lazy(), readings))
+    return pl.concat(parts).sort("response_name", "subject", "date", "component").collect()
+
+
+def _differences(name: str, timepoints: pl.LazyFrame, readings: pl.LazyFrame) -> pl.LazyFrame:
+    derived = timepoints.select("subject", "target", "nontarget", "overall", date="visit_date").unpivot(
+        index=["subject", "date"], variable_name="component", value_name="derived"
+    )
+    reported = (
+        readings.select(
+            "subject",
+            "target",
+            nontarget="non_target",
+            overall="response",
+            date=pl.col("date").str.to_date("%Y-%m-%d", strict=False),
+        )
+        .unpivot(index=["subject", "date"], variable_name="component", value_name="collected")
+        .filter(pl.col("collected").is_not_null())
+        .unique()
+    )
+    # A component that was never collected at any visit is no discrepancy.
+    present = reported.select("component").unique()
+    return (
+        derived.join(present, on="component", how="semi")
+        .join(reported, on=["subject", "date", "component"], how="full", coalesce=True)
+        .filter(pl.col("derived").ne_missing(pl.col("collected")))
+        .with_columns(response_name=pl.lit(name))
+        .select(DISCREPANCY_SCHEMA)
+    )
+
+
+def _bare(text: str) -> str:
+    """A name reduced to its letters and digits, so that `RECIST 1.1` and `recist_1_1` are one."""
+    return re.sub("[^a-z0-9]", "", text.lower())

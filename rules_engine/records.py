@@ -1,0 +1,181 @@
+"""From input tables and timepoint responses to the records that endpoints look at.
+
+One row of each frame is described in `vocabulary.SubjectRecords`. Nothing is imputed here: partial dates stay partial, except that a
+component of the regimen must have a complete start, because it may be the time origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from rules_engine import dates, terms
+from rules_engine.findings import ERROR, concat_findings, derive_findings
+from rules_engine.vocabulary import SubjectRecords
+
+#: Words of `treatments.component` and the origin that each one's first start is.
+_COMPONENT_ORIGINS = {"tace": "first_tace", "ici": "first_ici", "other": "first_other"}
+
+#: Columns of a stream of assessments: one row per subject and timepoint.
+ASSESSMENT_SCHEMA: dict[str, pl.DataType] = {
+    "subject": pl.String(),
+    "source_id": pl.String(),
+    "seq": pl.Int64(),
+    "date": pl.String(),
+    "visit_date": pl.Date(),
+    "earliest_part_date": pl.Date(),
+    "latest_part_date": pl.Date(),
+    "earliest_pd_part_date": pl.Date(),
+    "response": pl.String(),
+    "iresponse": pl.String(),
+    "suspected_pseudoprogression": pl.Boolean(),
+}
+
+
+def subject_records(tables: Mapping[str, pl.LazyFrame], assessments: pl.LazyFrame) -> SubjectRecords:
+    """Gather a study's canonical tables and one stream of assessments into the records that endpoints look at."""
+    treatments = tables["treatments"].with_columns(source_id=_record_name("T"), seq=_sequence())
+    in_regimen = treatments.filter(pl.col("component").is_not_null())
+    return SubjectRecords(
+        subjects=tables["subjects"],
+        origins=derive_origins(tables["subjects"], treatments),
+        assessments=assessments,
+        therapies=treatments.filter(pl.col("component").is_null() & pl.col("kind").is_not_null()).select(
+            "subject", "source_id", "seq", "start_date", "kind"
+        ),
+        tace=in_regimen.filter(pl.col("component") == "tace", dates.is_complete(pl.col("start_date"))).select(
+            "subject", "source_id", "seq", date=dates.first_possible_day(pl.col("start_date"))
+        ),
+        components=in_regimen.filter(pl.col("component") != "tace", dates.is_complete(pl.col("start_date"))).select(
+            "subject",
+            "source_id",
+            "seq",
+            "component",
+            "last_date",
+            "ended",
+            start_date=dates.first_possible_day(pl.col("start_date")),
+        ),
+        clinical_events=tables["clinical_events"].select(
+            "subject", "date", "kind", source_id=_record_name("X"), seq=_sequence()
+        ),
+    )
+
+
+def derive_origins(subjects: pl.LazyFrame, treatments: pl.LazyFrame) -> pl.LazyFrame:
+    """Every named origin of every subject: one row per subject and origin that is known.
+
+    A component's first start is unknown when a session whose day is missing may have been earlier.
+    """
+    dated = subjects.select("subject", randomisation="randomisation_date", enrolment="enrolment_date").unpivot(
+        index="subject", variable_name="origin", value_name="date"
+    )
+    return pl.concat([dated, _first_starts(treatments), _first_resections(treatments)]).filter(
+        pl.col("date").is_not_null()
+    )
+
+
+def _first_starts(treatments: pl.LazyFrame) -> pl.LazyFrame:
+    """First start of each component: subject, origin, date (null where it cannot be known)."""
+    return _first(
+        treatments.filter(pl.col("component").is_in(list(_COMPONENT_ORIGINS))).with_columns(
+            origin=pl.col("component").replace_strict(_COMPONENT_ORIGINS, return_dtype=pl.String)
+        )
+    )
+
+
+def _first_resections(treatments: pl.LazyFrame) -> pl.LazyFrame:
+    return _first(treatments.filter(pl.col("kind") == "resection").with_columns(origin=pl.lit("resection")))
+
+
+def _first(courses: pl.LazyFrame) -> pl.LazyFrame:
+    start = pl.col("start_date")
+    complete = pl.when(dates.is_complete(start)).then(dates.first_possible_day(start))
+    partial = pl.when(~dates.is_complete(start)).then(dates.first_possible_day(start))
+    firsts = courses.group_by("subject", "origin").agg(complete=complete.min(), partial=partial.min())
+    knowable = pl.col("partial").is_null() | (pl.col("partial") > pl.col("complete"))
+    return firsts.select("subject", "origin", date=pl.when(knowable).then("complete"))
+
+
+def treatment_findings(treatments: pl.LazyFrame) -> pl.LazyFrame:
+    """Odd treatments: a component without a complete start, and a therapy outside the regimen of unknown kind."""
+    record = pl.format("row {}", "row")
+    incomplete = treatments.filter(
+        pl.col("component").is_not_null(), ~dates.is_complete(pl.col("start_date")).fill_null(value=False)
+    )
+    unknown = treatments.filter(pl.col("component").is_null() & pl.col("kind").is_null())
+    return concat_findings(
+        [
+            derive_findings(
+                incomplete,
+                rule_id="data.treatments.component_start",
+                severity=ERROR,
+                table="treatments",
+                message="the start of a component of the regimen must be a complete date",
+                action="the course is not used; where it may have been the first, the origin is unknown",
+                record=record,
+                field="start_date",
+                value=pl.col("start_date"),
+            ),
+            derive_findings(
+                unknown,
+                rule_id="data.treatments.kind",
+                severity=ERROR,
+                table="treatments",
+                message="a therapy outside the regimen has no kind, so it is not known to be anticancer therapy",
+                action="the therapy is not used",
+                record=record,
+                field="kind",
+                value=pl.col("treatment"),
+            ),
+        ]
+    )
+
+
+def assessments_from_timepoints(timepoints: pl.LazyFrame, *, codes_are_irecist: bool) -> pl.LazyFrame:
+    """Assessments from responses that a criterion derived: one row per subject and visit.
+
+    Under a criterion whose codelist is iRECIST itself the response is the i-code; otherwise an i-code stands in `iresponse`
+    beside its plain form, which is what a re-assessment of suspected pseudoprogression means.
+    """
+    overall = pl.col("overall")
+    is_i_code = overall.is_in(list(terms.PLAIN_FORM))
+    plain = overall.replace(terms.PLAIN_FORM)
+    moved = pl.col("progression_date") != pl.col("visit_date")
+    return timepoints.select(
+        "subject",
+        source_id=pl.format("{}", "visit_date"),
+        seq=pl.col("seq").cast(pl.Int64),
+        date=pl.col("visit_date").cast(pl.String),
+        visit_date="visit_date",
+        earliest_part_date=pl.lit(None, pl.Date),
+        latest_part_date=pl.lit(None, pl.Date),
+        earliest_pd_part_date=pl.when(moved).then("progression_date"),
+        response=overall if codes_are_irecist else plain,
+        iresponse=pl.lit(None, pl.String) if codes_are_irecist else pl.when(is_i_code).then(overall),
+        suspected_pseudoprogression=pl.col("suspected_pseudoprogression").fill_null(value=False),
+    )
+
+
+def assessments_from_collected(
+    responses: pl.LazyFrame, *, collected_as: str | None, assessor: str | None, reader: str | None
+) -> pl.LazyFrame:
+    """Assessments from responses as collected: the rows of one criterion, assessor and reader (None = no selection)."""
+    wanted = {"criterion": collected_as, "assessor": assessor, "reader": reader}
+    chosen = [
+        pl.col(column).str.to_lowercase() == value.lower() for column, value in wanted.items() if value is not None
+    ]
+    return (
+        responses.filter(pl.col("response").is_not_null(), *chosen)
+        .with_columns(source_id=_record_name("A"), seq=_sequence())
+        .select(list(ASSESSMENT_SCHEMA))
+    )
+
+
+def _record_name(letter: str) -> pl.Expr:
+    """A text that names a record of a table: its letter and its row number."""
+    return pl.format(letter + "{}", "row")
+
+
+def _sequence() -> pl.Expr:
+    return pl.coalesce("seq", "row").cast(pl.Int64)
