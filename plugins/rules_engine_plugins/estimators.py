@@ -1,1 +1,239 @@
-"""Placeholder of the plugin estimators."""
+"""The built-in estimators: survival, its comparisons, cumulative incidence, and rates of responders.
+
+Each is an id, the JSON Schema of its options, and a function of `rules_engine.analysis`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import polars as pl
+from rules_engine.analysis import response, time_to_event
+from rules_engine.analysis.options import with_defaults
+from rules_engine.hookspecs import hookimpl
+from rules_engine.vocabulary import Estimator, JsonSchema
+
+Estimate = Callable[[pl.DataFrame, str | None, Mapping[str, Any]], pl.DataFrame]
+
+CONF_LEVEL = {
+    "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.95,
+    "description": "Confidence level of all limits: 0.95 for 95 %.",
+}  # fmt: skip
+CONF_TYPE = {
+    "enum": ["log-log", "log", "plain"], "default": "log-log",
+    "description": "Scale on which the limits of a curve are symmetric: `log-log` (complementary log-log, stays "
+    "between 0 and 1), `log` (the default of R's survival package) or `plain`.",
+}  # fmt: skip
+DAYS_PER_MONTH = {
+    "type": "number", "exclusiveMinimum": 0, "default": 30.4375,
+    "description": "Days in a month, for landmarks in months and results in months. The engine fills in the "
+    "endpoint's own.",
+}  # fmt: skip
+LANDMARKS = {
+    "type": "array", "items": {"type": "number", "minimum": 0}, "uniqueItems": True, "default": [],
+    "description": "Months at which the estimate is reported. After a group's last observed time there is none.",
+}  # fmt: skip
+GROUP_ORDER = {
+    "type": "array", "items": {"type": "string"}, "uniqueItems": True,
+    "description": "Groups in the order of the tables; others follow alphabetically. By arm, the engine fills in "
+    "study.arms.",
+}  # fmt: skip
+REFERENCE_GROUP = {
+    "type": "string",
+    "description": "The group that the others are compared with; without it the last one. By arm, the engine fills in "
+    "study.reference_arm.",
+}  # fmt: skip
+STRATA = {
+    "type": "array", "items": {"type": "string"}, "uniqueItems": True, "default": [],
+    "description": "Columns of the table subjects by whose combinations the comparison is stratified. Pool sparse "
+    "strata (fewer than 5 events in a group) beforehand.",
+}  # fmt: skip
+MISSING_STRATUM = {
+    "enum": ["own_level", "exclude"], "default": "own_level",
+    "description": "Subjects without a stratum value: `own_level` keeps them as a stratum of their own, `exclude` "
+    "leaves them out and reports how many.",
+}  # fmt: skip
+COMPARED = {"group_order": GROUP_ORDER, "reference_group": REFERENCE_GROUP}
+STRATIFIED = {"strata": STRATA, "missing_stratum": MISSING_STRATUM}
+
+
+def _schema(properties: Mapping[str, Any], required: Sequence[str] = ()) -> JsonSchema:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _estimator(
+    identifier: str,
+    title: str,
+    reference: str,
+    shape: str,
+    schema: JsonSchema,
+    estimate: Estimate,
+) -> Estimator:
+    """An estimator whose function receives the options completed with the schema's defaults."""
+
+    def with_complete_options(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:
+        return estimate(rows, group, with_defaults(options, schema))
+
+    return Estimator(
+        id=identifier,
+        version="1.0",
+        title=title,
+        reference=reference,
+        shape=shape,
+        options_schema=schema,
+        estimate=with_complete_options,
+    )
+
+
+_CURVE = _schema(
+    {
+        "conf_level": CONF_LEVEL,
+        "conf_type": CONF_TYPE,
+        "landmarks_months": LANDMARKS,
+        "days_per_month": DAYS_PER_MONTH,
+        "group_order": GROUP_ORDER,
+    }
+)
+
+KAPLAN_MEIER = _estimator(
+    "kaplan_meier",
+    "Kaplan-Meier estimate: quartiles and survival at landmarks",
+    "Kaplan and Meier 1958; Greenwood 1926; Brookmeyer and Crowley 1982",
+    "time_to_event",
+    _CURVE,
+    time_to_event.estimate_survival,
+)
+
+REVERSE_KAPLAN_MEIER = _estimator(
+    "reverse_kaplan_meier",
+    "Median follow-up by the reverse Kaplan-Meier method",
+    "Schemper and Smith 1996",
+    "time_to_event",
+    _CURVE,
+    partial(time_to_event.estimate_survival, reverse=True),
+)
+
+LOG_RANK = _estimator(
+    "log_rank",
+    "Log-rank test, stratified where strata are named",
+    "Mantel 1966; Peto and Peto 1972",
+    "time_to_event",
+    _schema({**STRATIFIED, **COMPARED}),
+    time_to_event.estimate_log_rank,
+)
+
+COX = _estimator(
+    "cox",
+    "Hazard ratio by the Cox model, stratified where strata are named",
+    "Cox 1972; Efron 1977",
+    "time_to_event",
+    _schema(
+        {
+            "ties": {
+                "enum": ["efron"],
+                "default": "efron",
+                "description": "How tied event times enter the likelihood: `efron`.",
+            },
+            "conf_level": CONF_LEVEL,
+            **STRATIFIED,
+            **COMPARED,
+        }
+    ),
+    time_to_event.estimate_hazard_ratio,
+)
+
+RMST = _estimator(
+    "rmst",
+    "Restricted mean survival time and its difference",
+    "Royston and Parmar 2013; Uno et al. 2014",
+    "time_to_event",
+    _schema(
+        {
+            "tau_months": {
+                "type": "array",
+                "items": {"type": "number", "exclusiveMinimum": 0},
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "Months up to which the mean is taken; stated in advance, and not later than the "
+                "shortest of the groups' last observed times.",
+            },
+            "conf_level": CONF_LEVEL,
+            "days_per_month": DAYS_PER_MONTH,
+            **COMPARED,
+        },
+        required=["tau_months"],
+    ),
+    time_to_event.estimate_restricted_mean,
+)
+
+CUMULATIVE_INCIDENCE = _estimator(
+    "cumulative_incidence",
+    "Cumulative incidence of the event with a competing event",
+    "Aalen and Johansen 1978; Marubini and Valsecchi 1995",
+    "time_to_event",
+    _CURVE,
+    time_to_event.estimate_incidence,
+)
+
+PROPORTION = _estimator(
+    "proportion",
+    "Rate of responders with limits",
+    "Clopper and Pearson 1934; Wilson 1927",
+    "response",
+    _schema(
+        {
+            "method": {
+                "enum": ["clopper_pearson", "wilson"],
+                "default": "clopper_pearson",
+                "description": "Limits of the rate: `clopper_pearson` (exact) or `wilson` (score, no continuity "
+                "correction).",
+            },
+            "conf_level": CONF_LEVEL,
+            "group_order": GROUP_ORDER,
+        }
+    ),
+    response.estimate_rates,
+)
+
+PROPORTION_DIFFERENCE = _estimator(
+    "proportion_difference",
+    "Difference of two rates of responders",
+    "Miettinen and Nurminen 1985; Newcombe 1998",
+    "response",
+    _schema(
+        {
+            "method": {
+                "enum": ["miettinen_nurminen", "newcombe"],
+                "default": "miettinen_nurminen",
+                "description": "`miettinen_nurminen`: score limits; over strata with Cochran-Mantel-Haenszel weights. "
+                "`newcombe`: from the two Wilson intervals; strata are then used by the test only.",
+            },
+            "conf_level": CONF_LEVEL,
+            **STRATIFIED,
+            **COMPARED,
+        }
+    ),
+    response.estimate_rate_differences,
+)
+
+
+@hookimpl
+def rules_engine_estimators() -> Sequence[Estimator]:
+    """Offer the built-in estimators."""
+    return [
+        KAPLAN_MEIER,
+        REVERSE_KAPLAN_MEIER,
+        LOG_RANK,
+        COX,
+        RMST,
+        CUMULATIVE_INCIDENCE,
+        PROPORTION,
+        PROPORTION_DIFFERENCE,
+    ]

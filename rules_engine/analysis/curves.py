@@ -1,0 +1,97 @@
+"""Curves to draw: corners of a step function, its limits, censoring marks and numbers at risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from rules_engine.analysis.competing import incidence_limits, incidence_table
+from rules_engine.analysis.options import Numbers
+from rules_engine.analysis.survival import SurvivalTable, survival_limits
+from rules_engine.analysis.time_to_event import Times
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A step function, constant from each `time` (days) to the next; ends at the last observed time.
+
+    `lower` and `upper` are NaN where undefined. `censoring_times` and `censoring_heights` place a tick for each
+    distinct day on which subjects were censored. `at_risk` counts subjects at risk at each of `risk_days`.
+    """
+
+    times: Numbers
+    estimate: Numbers
+    lower: Numbers
+    upper: Numbers
+    censoring_times: Numbers
+    censoring_heights: Numbers
+    risk_days: Numbers
+    at_risk: Numbers
+
+
+def survival_curve(
+    rows: pl.DataFrame, *, risk_days: Sequence[float], conf_level: float, conf_type: str, reverse: bool = False
+) -> Curve:
+    """The Kaplan–Meier curve of endpoint rows (one per subject: `days`, `event`, perhaps `entry_days`)."""
+    times = Times.of(rows, reverse=reverse)
+    table = times.table()
+    lower, upper = survival_limits(table.survival, table.std_error, conf_level, conf_type)
+    marked = table.censored > 0
+    return Curve(
+        times=_from_zero(table.times, 0.0),
+        estimate=_from_zero(table.survival, 1.0),
+        lower=_from_zero(lower, 1.0),
+        upper=_from_zero(upper, 1.0),
+        censoring_times=table.times[marked],
+        censoring_heights=table.survival[marked],
+        risk_days=np.asarray(risk_days, dtype=float),
+        at_risk=_at_risk_on(times, risk_days),
+    )
+
+
+def incidence_curve(
+    rows: pl.DataFrame, *, cause: int, risk_days: Sequence[float], conf_level: float, conf_type: str
+) -> Curve:
+    """The cumulative incidence of a cause (1 the event, 2 the competing one) of endpoint rows with `event_type`."""
+    times = Times.of(rows)
+    table = incidence_table(times.days, times.event_type, cause, times.entry)
+    limits = np.array(
+        [
+            incidence_limits(float(value), float(variance), conf_level, conf_type)
+            for value, variance in zip(table.incidence, table.variance, strict=True)
+        ]
+    ).reshape(-1, 2)
+    censored = times.days[times.event_type == 0]
+    marks = np.unique(censored)
+    heights = table.incidence[np.searchsorted(table.times, marks)] if marks.size else marks
+    return Curve(
+        times=_from_zero(table.times, 0.0),
+        estimate=_from_zero(table.incidence, 0.0),
+        lower=_from_zero(limits[:, 0], np.nan),
+        upper=_from_zero(limits[:, 1], np.nan),
+        censoring_times=marks,
+        censoring_heights=heights,
+        risk_days=np.asarray(risk_days, dtype=float),
+        at_risk=_at_risk_on(times, risk_days),
+    )
+
+
+def _from_zero(column: Numbers, start: float) -> Numbers:
+    return np.concatenate([[start], column])
+
+
+def _at_risk_on(times: Times, risk_days: Sequence[float]) -> Numbers:
+    """Subjects at risk at each day: entered before it (on day 0: from the start) and not gone before it."""
+    days = np.asarray(risk_days, dtype=float)
+    not_gone = times.days.size - np.searchsorted(np.sort(times.days), days, side="left")
+    if times.entry is None:
+        return not_gone.astype(float)
+    not_entered = times.entry.size - np.searchsorted(np.sort(times.entry), np.maximum(days, 1e-9), side="left")
+    at_risk: Numbers = np.maximum(not_gone - not_entered, 0).astype(float)
+    return at_risk
+
+
+__all__ = ["Curve", "SurvivalTable", "incidence_curve", "survival_curve"]

@@ -1,0 +1,107 @@
+"""Estimates of response endpoints as rows of analysis results: rates per group, and their differences.
+
+Input rows are one per subject with `responder`. A subject whose `responder` is null stays in the denominator as a
+non-responder, and the number of such subjects is a row of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rules_engine.analysis.ard import COUNT, P_VALUE, PERCENT, Estimates
+from rules_engine.analysis.groups import Grouping, group_rows, reference_number
+from rules_engine.analysis.proportions import (
+    Rate,
+    clopper_pearson,
+    cochran_mantel_haenszel,
+    miettinen_nurminen,
+    newcombe,
+    wilson,
+)
+
+NO_SUBJECTS = "no subjects"
+RATE_METHODS = {"clopper_pearson": ("Clopper-Pearson", clopper_pearson), "wilson": ("Wilson", wilson)}
+
+
+def estimate_rates(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:
+    """The rate of responders per group with limits."""
+    name, limits = RATE_METHODS[options["method"]]
+    estimates = Estimates(f"{name}, {options['conf_level']:g}", group)
+    grouping = group_rows(rows, group, options)
+    grouping.report_exclusions(estimates)
+    for label, part in grouping.parts():
+        rate = _rate(part["responder"])
+        lower, upper = limits(rate, options["conf_level"])
+        reason = None if rate.n else NO_SUBJECTS
+        estimates.add("n", "Subjects", rate.n, COUNT, group=label)
+        estimates.add("responders", "Responders", rate.responders, COUNT, group=label)
+        unknown = part["responder"].null_count()
+        if unknown:
+            estimates.add("unknown", "Response not known, counted as non-responders", unknown, COUNT, group=label)
+        estimates.add("rate", "Rate", rate.value, PERCENT, group=label, note=reason)
+        estimates.add("lower", "Rate: lower limit", lower, PERCENT, group=label, note=reason)
+        estimates.add("upper", "Rate: upper limit", upper, PERCENT, group=label, note=reason)
+    return estimates.frame()
+
+
+def estimate_rate_differences(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:
+    """Difference of each group's rate from the reference group's, with limits and p value."""
+    strata = options["strata"]
+    is_score = options["method"] == "miettinen_nurminen"
+    method = f"{'Miettinen-Nurminen' if is_score else 'Newcombe'}, {options['conf_level']:g}"
+    estimates = Estimates(method + (f", stratified by {', '.join(strata)}" if strata else ""), group)
+    grouping = group_rows(rows, group, options)
+    grouping.report_exclusions(estimates)
+    reference = reference_number(grouping, options)
+    for number, label in enumerate(grouping.names):
+        if number == reference:
+            continue
+        pairs = _rates_by_stratum(grouping, number, reference)
+        if is_score:
+            difference, lower, upper, p_value = miettinen_nurminen(pairs, options["conf_level"])
+        else:
+            one, two = _pooled(pairs)
+            difference, (lower, upper) = one.value - two.value, newcombe(one, two, options["conf_level"])
+            p_value = cochran_mantel_haenszel(pairs)
+        reason = "one of the groups has no subjects" if np.isnan(difference) else None
+        test = "Score test p value" if is_score else "Chi-square test p value"
+        no_p = reason or ("every subject or no subject responded" if np.isnan(p_value) else None)
+        other = grouping.names[reference]
+        for statistic, words, value, number_format, note in (
+            ("difference", "Difference of rates", difference, PERCENT, reason),
+            ("lower", "Difference of rates: lower limit", lower, PERCENT, reason),
+            ("upper", "Difference of rates: upper limit", upper, PERCENT, reason),
+            ("p_value", test, p_value, P_VALUE, no_p),
+        ):
+            estimates.add(statistic, words, value, number_format, group=label, comparison=other, note=note)
+        if strata:
+            estimates.add(
+                "cmh_p_value", "Cochran-Mantel-Haenszel p value", cochran_mantel_haenszel(pairs), P_VALUE,
+                group=label, comparison=other, note=no_p,
+            )  # fmt: skip
+    return estimates.frame()
+
+
+def _rate(responder: pl.Series) -> Rate:
+    return Rate(int(responder.fill_null(value=False).sum()), responder.len())
+
+
+def _rates_by_stratum(grouping: Grouping, number: int, reference: int) -> list[tuple[Rate, Rate]]:
+    responder = grouping.rows["responder"].fill_null(value=False).to_numpy()
+    pairs = []
+    for level in np.unique(grouping.stratum_index):
+        sides = [(grouping.stratum_index == level) & (grouping.group_index == which) for which in (number, reference)]
+        one, two = (Rate(int(responder[side].sum()), int(side.sum())) for side in sides)
+        pairs.append((one, two))
+    return pairs or [(Rate(0, 0), Rate(0, 0))]
+
+
+def _pooled(pairs: list[tuple[Rate, Rate]]) -> tuple[Rate, Rate]:
+    sides = []
+    for side in (0, 1):
+        sides.append(Rate(sum(pair[side].responders for pair in pairs), sum(pair[side].n for pair in pairs)))
+    return sides[0], sides[1]
