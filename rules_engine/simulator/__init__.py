@@ -1,1 +1,11 @@
-"""simulator"""
+"""A realistic study of the first trial, made up: the same seed gives the same study, whatever the machine.
+
+`simulate` gives the input tables as frames, `simulate_to` writes them. See docs/simulator.md.
+"""
+
+from __future__ import annotations
+
+from rules_engine.simulator._study import CHUNK_SUBJECTS, simulate, study_in_chunks
+from rules_engine.simulator.writing import simulate_to
+
+__all__ = ["CHUNK_SUBJECTS", "simulate", "simulate_to", "study_in_chunks"]
