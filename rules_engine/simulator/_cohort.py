@@ -57,6 +57,7 @@ class Cohort:
     depth: Floats  # part of the viable diameter that is lost in the end; 1 = all
     death: Ints
     death_known: Bools
+    death_cause: Texts
     withdrawal: Ints
     lost: Ints  # the day after which nothing is known of a subject lost to follow-up
     end: Ints  # last day on which anything is recorded of the living subject
@@ -159,6 +160,7 @@ def draw_cohort(streams: Streams, plan: dict[str, Any], numbers: Ints, width: in
         depth=depth,
         death=np.where(death <= extract, death, NEVER),
         death_known=death_known,
+        death_cause=choose(rng, course["death_causes"], count),
         withdrawal=np.where(withdrew, leaves, NEVER),
         lost=np.where(lost, leaves, NEVER),
         end=end,

@@ -12,9 +12,11 @@ import polars as pl
 import yaml
 
 from rules_engine.errors import UsageError
+from rules_engine.simulator._adverse_events import draw_adverse_events
 from rules_engine.simulator._cohort import draw_cohort
 from rules_engine.simulator._draw import Streams
 from rules_engine.simulator._imaging import draw_visits
+from rules_engine.simulator._labs import draw_labs
 from rules_engine.simulator._lesions import draw_lesions
 from rules_engine.simulator._subjects import draw_clinical_events, draw_subjects
 from rules_engine.simulator._treatments import draw_treatments
@@ -47,7 +49,7 @@ def study_in_chunks(
         raise UsageError.at("simulate", f"a study needs at least one subject, not {subjects}", "state 1 or more")
     if seed < 0:
         raise UsageError.at("simulate", f"the seed is {seed}; it must not be negative", "state a whole number from 0")
-    plan = scenario()
+    plan = _part("scenario")
     width = max(6, len(str(subjects)))
     for chunk, first in enumerate(range(1, subjects + 1, CHUNK_SUBJECTS)):
         numbers = np.arange(first, min(first + CHUNK_SUBJECTS, subjects + 1), dtype=np.int64)
@@ -64,12 +66,14 @@ def _chunk(streams: Streams, plan: dict[str, Any], numbers: np.ndarray, width: i
         "lesion_assessments": lesions,
         "treatments": care.table,
         "clinical_events": draw_clinical_events(streams, cohort, visits, lesions),
+        "adverse_events": draw_adverse_events(streams, plan, _part("adverse_events"), cohort, care),
+        "labs": draw_labs(streams, _part("labs"), cohort, visits, care),
     }
 
 
-@lru_cache(maxsize=1)
-def scenario() -> dict[str, Any]:
-    """What the study is drawn from (`scenario.yaml`)."""
-    text = files("rules_engine.simulator").joinpath("scenario.yaml").read_text(encoding="utf-8")
-    plan: dict[str, Any] = yaml.safe_load(text)
-    return plan
+@lru_cache
+def _part(name: str) -> dict[str, Any]:
+    """What the study is drawn from: `scenario`, `adverse_events` or `labs`, as the YAML files beside this module say it."""
+    text = files("rules_engine.simulator").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from rules_engine.simulator._cohort import NEVER, Cohort
-from rules_engine.simulator._draw import Bools, Ints, Streams, choose_of, days_between
+from rules_engine.simulator._draw import Bools, Ints, Streams, days_between
 from rules_engine.simulator._imaging import NO_VISIT, Visits
 from rules_engine.simulator._treatments import Care
 
@@ -41,12 +41,6 @@ def draw_subjects(streams: Streams, plan: dict[str, Any], cohort: Cohort, visits
     draw = rng.random(count)
     year_only = draw < partial["death_year"]
     month_only = ~year_only & (draw < partial["death_year"] + partial["death_month"])
-    cause = choose_of(
-        rng,
-        ["disease progression", "liver failure", "variceal bleeding", "infection", "cardiovascular", "unknown"],
-        [0.66, 0.14, 0.06, 0.05, 0.04, 0.05],
-        count,
-    )
     sessions = np.where(care.sessions < NEVER, care.sessions, 0).max(axis=1)
     drug = np.where(care.drug_last < NEVER, care.drug_last, 0)
     last_seen = np.maximum(np.maximum(visits.last_day, sessions), drug)
@@ -66,7 +60,7 @@ def draw_subjects(streams: Streams, plan: dict[str, Any], cohort: Cohort, visits
             "birth_date": pl.Series([str(year) for year in cohort.birth_year.tolist()]),
             "sex": pl.Series(cohort.sex.tolist()),
             "death_date": as_partial(death, month_only, year_only),
-            "death_cause": pl.Series(np.where(dies, cause, None).tolist(), dtype=pl.String),
+            "death_cause": pl.Series(np.where(dies, cohort.death_cause, None).tolist(), dtype=pl.String),
             "last_contact_date": as_dates(contact),
             "withdrawal_date": as_dates(cohort.withdrawal),
             "lost_to_followup_date": as_dates(declared),

@@ -20,6 +20,7 @@ class Care:
     sessions: Ints  # `NEVER` where there is none
     drug_first: Ints
     drug_last: Ints
+    other_first: Ints
     stopped_for_toxicity: Bools
     conversion: Ints
     table: pl.DataFrame
@@ -34,7 +35,8 @@ def draw_treatments(streams: Streams, plan: dict[str, Any], cohort: Cohort, visi
     tace_name = choose_of(rng, treatment["tace"]["names"], treatment["tace"]["shares"], len(cohort))
     pieces = [_tace_rows(cohort, sessions, tace_name)]
     drug, first, last, toxicity = _drug_rows(rng, treatment["ici"], cohort, visits)
-    pieces += [drug, _other_rows(rng, treatment["other"], cohort, first, last)]
+    other, other_first = _other_rows(rng, treatment["other"], cohort, first, last)
+    pieces += [drug, other]
     conversion, converted = _conversions(rng, treatment, cohort, visits)
     pieces += [converted, _after_progression(rng, treatment, cohort, visits)]
     rows = pl.concat(pieces).sort("_who", "_day", "treatment", "_last")
@@ -49,7 +51,7 @@ def draw_treatments(streams: Streams, plan: dict[str, Any], cohort: Cohort, visi
         "ended",
         seq=pl.int_range(pl.len()).over("_who") + 1,
     )
-    return Care(sessions, first, last, toxicity, conversion, table)
+    return Care(sessions, first, last, other_first, toxicity, conversion, table)
 
 
 def _piece(
@@ -124,7 +126,7 @@ def _drug_rows(
     return pl.concat(rows), first, last, toxicity
 
 
-def _other_rows(rng: np.random.Generator, other: dict[str, Any], cohort: Cohort, first: Ints, last: Ints) -> pl.DataFrame:
+def _other_rows(rng: np.random.Generator, other: dict[str, Any], cohort: Cohort, first: Ints, last: Ints) -> tuple[pl.DataFrame, Ints]:
     """A further drug of the regimen that goes with the checkpoint inhibitor."""
     count = len(cohort)
     begins = first + days_between(rng, other["after"], count)
@@ -132,7 +134,7 @@ def _other_rows(rng: np.random.Generator, other: dict[str, Any], cohort: Cohort,
     ends = np.minimum(np.maximum(last, begins), cohort.end - 1)
     ongoing = (cohort.end >= cohort.extract) & (ends > cohort.extract - 45)
     name = choose_of(rng, other["names"], other["shares"], count)
-    return _piece(cohort, given, name, "other", None, begins, ends, ~ongoing)
+    return _piece(cohort, given, name, "other", None, begins, ends, ~ongoing), np.where(given, begins, NEVER)
 
 
 def _conversions(
