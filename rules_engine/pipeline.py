@@ -259,7 +259,7 @@ def derive_estimates(
             options = _analysis_options(analysis, estimator.options_schema, ruleset, paramcd, by, arms)
             rows = _with_group(endpoints[paramcd], subjects, by)
             estimates = estimator.estimate(rows, by, options)
-            named = estimates.with_columns(analysis=pl.lit(name), paramcd=pl.lit(paramcd)).select(ARD_SCHEMA)
+            named = estimates.with_columns(analysis=pl.lit(name), paramcd=pl.lit(paramcd)).select(list(ARD_SCHEMA))
             parts.append(require_columns(named, ARD_SCHEMA, f"estimator {estimator.id!r} (version {estimator.version})"))
     return pl.concat(parts)
 
