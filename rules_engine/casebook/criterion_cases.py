@@ -1,0 +1,213 @@
+"""Criterion cases: lesions visit by visit, with the response that each visit must give."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import polars as pl
+
+from rules_engine import criteria
+from rules_engine.casebook.outcomes import Outcome, compare
+from rules_engine.contracts import LESION_ASSESSMENTS, UNITS_PER_MM, canonical_schema
+from rules_engine.errors import RulesEngineError
+from rules_engine.loading import load_criterion_rules
+from rules_engine.registry import Registry
+
+#: Names that cases use for the built-in criteria, and the criterion rulesets that they mean.
+CRITERION_NAMES = {
+    "RECIST_1.1": "recist_1_1",
+    "mRECIST": "mrecist",
+    "iRECIST": "irecist",
+    "mRECIST+iRECIST": "mrecist_irecist",
+}
+_ROW_KEYS = ("state", "into", "status", "vs_last", "certainty", "pattern", "cytology")
+
+
+class CaseError(ValueError):
+    """A case that cannot be read as a case; the text says what and where."""
+
+
+def run_criterion_cases(cases: Sequence[tuple[str, Mapping[str, Any]]], registry: Registry) -> list[Outcome]:
+    """Run (file, case) pairs; cases that share criterion and options go through the engine together."""
+    outcomes: dict[int, Outcome] = {}
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, (_file, case) in enumerate(cases):
+        groups[str(case.get("criterion")), json.dumps(case.get("options") or {}, sort_keys=True, default=str)].append(number)
+    for members in groups.values():
+        together = [cases[number] for number in members]
+        try:
+            found = _run_together(together, registry)
+        except (RulesEngineError, CaseError, pl.exceptions.PolarsError) as error:
+            found = [_failed(*together[0], error)] if len(together) == 1 else [_run_alone(pair, registry) for pair in together]
+        outcomes.update(zip(members, found, strict=True))
+    return [outcomes[number] for number in range(len(cases))]
+
+
+def _run_alone(pair: tuple[str, Mapping[str, Any]], registry: Registry) -> Outcome:
+    try:
+        return _run_together([pair], registry)[0]
+    except (RulesEngineError, CaseError, pl.exceptions.PolarsError) as error:
+        return _failed(*pair, error)
+
+
+def _failed(file: str, case: Mapping[str, Any], error: Exception) -> Outcome:
+    return Outcome(str(case.get("id")), str(case.get("title", "")), file, (f"{type(error).__name__}: {error}",))
+
+
+def _run_together(pairs: Sequence[tuple[str, Mapping[str, Any]]], registry: Registry) -> list[Outcome]:
+    first = pairs[0][1]
+    name = str(first.get("criterion"))
+    rules = load_criterion_rules(CRITERION_NAMES.get(name, name), overrides=first.get("options") or {}, registry=registry)
+    criterion = registry.criteria.require(rules.criterion)
+    subjects = [f"{number:06d}" for number in range(len(pairs))]
+    rows = [row for subject, (_file, case) in zip(subjects, pairs, strict=True) for row in lesion_rows(subject, case)]
+    lesions = pl.LazyFrame(rows, schema=canonical_schema(LESION_ASSESSMENTS))
+    timepoints = criterion.assess(lesions, rules).collect()
+    reference = pl.LazyFrame(
+        {"subject": subjects, "reference_date": [_reference_date(case) for _file, case in pairs]},
+        schema={"subject": pl.String(), "reference_date": pl.Date()},
+    )
+    best = _by_subject(criteria.best_overall_response(timepoints.lazy(), reference, rules).collect())
+    progressed = _by_subject(criteria.progression(timepoints.lazy(), rules).collect())
+    survival = _by_subject(
+        criteria.first_trial_pfs(timepoints.lazy(), reference, _deaths(subjects, [case for _f, case in pairs]), rules).collect()
+    )
+    by_visit = {(row["subject"], row["visit_date"]): row for row in timepoints.iter_rows(named=True)}
+    outcomes = []
+    for subject, (file, case) in zip(subjects, pairs, strict=True):
+        mismatches: list[str] = []
+        for visit in case["visits"]:
+            if expected := visit.get("expect"):
+                row = by_visit.get((subject, _day(visit["date"], case)))
+                where = f"visit {visit['date']} "
+                mismatches += [f"{where}has no row"] if row is None else compare(where, expected, _visit_values(row))
+        actual = {
+            "bor": best.get(subject, {}).get("bor"),
+            "progression_date": progressed.get(subject, {}).get("progression_date"),
+        }
+        expected = dict(case.get("expect") or {})
+        if "pfs" in expected:
+            mismatches += compare("pfs.", expected.pop("pfs"), survival.get(subject, {}))
+        mismatches += compare("", expected, actual)
+        outcomes.append(Outcome(str(case["id"]), str(case.get("title", "")), file, tuple(mismatches)))
+    return outcomes
+
+
+def _by_subject(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    return {row["subject"]: row for row in frame.iter_rows(named=True)}
+
+
+def _visit_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A timepoint in the words of a case."""
+    return {
+        "target": row["target"],
+        "nontarget": row["nontarget"],
+        "new_lesion": row["new_lesion"],
+        "overall": row["overall"],
+        "overall_as_read": row["overall_as_read"],
+        "sum_mm": _mm(row["sum_x100"]),
+        "nadir_mm": _mm(row["nadir_x100"]),
+        "accepted": row["accepted"],
+        "mrecist_overall": row["basis_overall"],
+    }
+
+
+def _mm(hundredths: int | None) -> Decimal | None:
+    return None if hundredths is None else Decimal(hundredths) / UNITS_PER_MM
+
+
+def lesion_rows(subject: str, case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The canonical `lesion_assessments` rows of a case: one per visit, lesion and fragment."""
+    catalogue = case.get("lesions") or {}
+    viable_fragments = str(case.get("criterion")).startswith("mRECIST")
+    rows: list[dict[str, Any]] = []
+    visits = case.get("visits") or []
+    if not visits or not visits[0].get("baseline"):
+        raise CaseError("the first visit must be the baseline (`baseline: true`)")
+    at_baseline = [row["lesion"] for row in visits[0].get("rows") or []]
+    for visit in visits:
+        recorded = visit.get("rows") or [_nothing_assessed(name, catalogue) for name in at_baseline]
+        for row in recorded:
+            if row.get("lesion") not in catalogue:
+                raise CaseError(f"visit {visit['date']}: lesion {row.get('lesion')!r} is not in `lesions`")
+            lesion = catalogue[row["lesion"]]
+            base = {
+                "subject": subject,
+                "visit_date": _day(visit["date"], case),
+                "is_baseline": bool(visit.get("baseline", False)),
+                "lesion_id": str(row["lesion"]),
+                "role": lesion.get("role"),
+                "organ": lesion.get("organ", "liver"),
+                "node": bool(lesion.get("node", False)),
+                "kind": lesion.get("kind"),
+                "site": lesion.get("site"),
+                "nl": lesion.get("nl", "target") if lesion.get("role") == "new" else None,
+                "mm_x100": _hundredths(row.get("mm")),
+                "viable_mm_x100": _hundredths(row.get("viable_mm")),
+                "fragment_id": None,
+                "reason": visit.get("reason", "scheduled"),
+                "suspected_pseudoprogression": bool(visit.get("suspected_pseudoprogression", False)),
+                "assessor": "investigator",
+                "reader": None,
+                **{key: row.get(key) for key in _ROW_KEYS},
+            }
+            base["vs_last"] = row.get("vs_last", "same")
+            base["certainty"] = row.get("certainty", "unequivocal")
+            base["cytology"] = row.get("cytology", "not_done")
+            for number, fragment in enumerate(row.get("fragments") or [None], 1):
+                if fragment is not None:
+                    size = _hundredths(fragment)
+                    base |= {
+                        "fragment_id": f"F{number}",
+                        "mm_x100": size,
+                        "viable_mm_x100": size if viable_fragments else None,
+                    }
+                rows.append({**base, "row": len(rows) + 1})
+    return rows
+
+
+def _nothing_assessed(name: str, catalogue: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a lesion at a visit at which nothing was assessed: not evaluable, which is not absent."""
+    measured = catalogue[name].get("role") == "target"
+    return {"lesion": name, "state": "ne"} if measured else {"lesion": name, "status": "ne"}
+
+
+def _hundredths(value: Any) -> int | None:
+    """Millimetres as whole hundredths, by way of their decimal text, never of a binary fraction."""
+    if value is None:
+        return None
+    try:
+        scaled = Decimal(str(value)) * UNITS_PER_MM
+    except InvalidOperation:
+        raise CaseError(f"{value!r} is no length in mm") from None
+    if scaled != scaled.to_integral_value():
+        raise CaseError(f"{value} mm is finer than 0.01 mm")
+    return int(scaled)
+
+
+def _day(value: Any, case: Mapping[str, Any]) -> date:
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        raise CaseError(f"case {case.get('id')}: {value!r} is no calendar day") from None
+
+
+def _reference_date(case: Mapping[str, Any]) -> date:
+    stated = case.get("reference_date")
+    return _day(stated if stated is not None else case["visits"][0]["date"], case)
+
+
+def _deaths(subjects: Sequence[str], cases: Sequence[Mapping[str, Any]]) -> pl.LazyFrame:
+    deaths = [(case.get("events") or {}).get("death") for case in cases]
+    return pl.LazyFrame(
+        {
+            "subject": subjects,
+            "death_date": [None if day is None else _day(day, case) for day, case in zip(deaths, cases, strict=True)],
+        },
+        schema={"subject": pl.String(), "death_date": pl.Date()},
+    )
