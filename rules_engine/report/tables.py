@@ -1,0 +1,173 @@
+"""Tables of the page: cells, rows and columns before they become HTML, and how numbers are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+#: Written where a median is not reached, and where a number is missing for another reason.
+NOT_REACHED, NO_NUMBER = "NR", "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text, a hint shown on request, whether it is a number, and how deep it is indented."""
+
+    text: str
+    hint: str = ""
+    numeric: bool = True
+    indent: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its heading and its cells. A row without cells is a heading over the rows below it."""
+
+    heading: Cell
+    cells: Sequence[Cell] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption, column headings (the first over the row headings), rows and notes below it."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def slug(self) -> str:
+        """A name for the table's caption that other elements can refer to."""
+        return "t-" + "".join(letter if letter.isalnum() else "-" for letter in self.caption.lower())
+
+
+def heading(text: object, indent: int = 0) -> Cell:
+    """A row's heading."""
+    return Cell(str(text), numeric=False, indent=indent)
+
+
+def words(text: object, hint: str = "") -> Cell:
+    """A cell of words."""
+    return Cell("" if text is None else str(text), hint=hint, numeric=False)
+
+
+def count(number: int | float | None) -> Cell:
+    """A cell with a whole number."""
+    return Cell(NO_NUMBER if number is None else f"{int(number):,}")
+
+
+def count_and_percent(number: int, total: int) -> Cell:
+    """`12 (34.3%)`; no percentage beside a zero or without anyone to count."""
+    return Cell(f"{number:,}" if not number or not total else f"{number:,} ({number / total:.1%})")
+
+
+def written(value: float | None, number_format: str | None) -> str:
+    """A number as its format says; small p values as `<0.0001`."""
+    if value is None:
+        return NO_NUMBER
+    form = number_format or "g"
+    if form == "d":
+        return f"{value:,.0f}"
+    if form == ".4f" and value < 0.0001:
+        return "<0.0001"
+    return format(value, form).replace("-", "−") if value < 0 else format(value, form)
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """The analysis results, found by analysis, endpoint, group and level."""
+
+    rows: Mapping[tuple[str | None, ...], Mapping[str, object]]
+
+    @classmethod
+    def of(cls, ard: pl.DataFrame) -> Estimates:
+        """Index the results by everything that names a number."""
+        keys = ("analysis", "paramcd", "group", "comparison", "variable", "level", "statistic")
+        return cls({tuple(row[key] for key in keys): row for row in ard.iter_rows(named=True)})
+
+    def number(
+        self, analysis: str, paramcd: str, group: str | None, statistic: str,
+        comparison: str | None = None, variable: str | None = None, level: str | None = None,
+    ) -> Mapping[str, object] | None:  # fmt: skip
+        """The row of one number, or None where the analysis does not have it."""
+        return self.rows.get((analysis, paramcd, group, comparison, variable, level, statistic))
+
+    def cell(
+        self, analysis: str, paramcd: str, group: str | None, statistic: str,
+        comparison: str | None = None, variable: str | None = None, level: str | None = None,
+    ) -> Cell:  # fmt: skip
+        """One number as a cell; where there is none, its reason as the hint."""
+        row = self.number(analysis, paramcd, group, statistic, comparison, variable, level)
+        return Cell(NO_NUMBER) if row is None else Cell(_text(row), hint=str(row["note"] or ""))
+
+    def with_limits(
+        self, analysis: str, paramcd: str, group: str | None, statistic: str,
+        comparison: str | None = None, variable: str | None = None, level: str | None = None,
+    ) -> Cell:  # fmt: skip
+        """An estimate with its limits: `8.9 (7.0 to 11.4)`."""
+        place = (comparison, variable, level)
+        estimate = self.number(analysis, paramcd, group, statistic, *place)
+        if estimate is None:
+            return Cell(NO_NUMBER)
+        lower = self.number(analysis, paramcd, group, "lower", *place)
+        upper = self.number(analysis, paramcd, group, "upper", *place)
+        if lower is None or upper is None or (estimate["value"] is None and lower["value"] is None):
+            return Cell(_text(estimate), hint=str(estimate["note"] or ""))
+        return Cell(f"{_text(estimate)} ({_text(lower)} to {_text(upper)})", hint=str(estimate["note"] or ""))
+
+    def levels(self, analysis: str, paramcd: str, variable: str) -> Sequence[str]:
+        """The levels of a variable that an analysis reports, in its order."""
+        found = {key[5]: None for key in self.rows if key[0] == analysis and key[1] == paramcd and key[4] == variable}
+        return [level for level in found if level is not None]
+
+    def groups(self, analysis: str, paramcd: str) -> Sequence[str | None]:
+        """The groups of an analysis, in its order, without those that only name a comparison."""
+        found = {
+            key[2]: None
+            for key in self.rows
+            if key[0] == analysis and key[1] == paramcd and key[6] in ("n", "observed")
+        }
+        return list(found)
+
+    def comparisons(self, analysis: str, paramcd: str) -> Sequence[tuple[str | None, str | None]]:
+        """The pairs (group, reference) that an analysis compares, in its order."""
+        found = {
+            (key[2], key[3]): None
+            for key in self.rows
+            if key[0] == analysis and key[1] == paramcd and key[6] in ("hazard_ratio", "p_value", "difference")
+        }
+        return list(found)
+
+
+def _text(row: Mapping[str, object]) -> str:
+    value = row["value"]
+    if value is None:
+        return NOT_REACHED if row["note"] == "not reached" else NO_NUMBER
+    assert isinstance(value, float)  # noqa: S101  (ARD_SCHEMA)
+    form = row["format"]
+    return written(value, form if isinstance(form, str) else None)
+
+
+def with_totals(arms: Sequence[str]) -> Sequence[str]:
+    """Column headings of the arms and, where there are several, their total."""
+    return [*arms, "Total"] if len(arms) > 1 else list(arms) or ["All"]
+
+
+def counts_by_arm(rows: pl.DataFrame, arms: Sequence[str]) -> list[int]:
+    """Number of rows in each arm, then in total where `with_totals` has one. `rows` has a column `arm`."""
+    per_arm = dict(rows.group_by("arm").len().iter_rows())
+    counts = [int(per_arm.get(arm, 0)) for arm in arms]
+    return [*counts, rows.height] if len(arms) != 1 else counts
+
+
+def subjects_by_arm(rows: pl.DataFrame, arms: Sequence[str]) -> list[int]:
+    """Number of different subjects in each arm, then in total. `rows` has columns `subject` and `arm`."""
+    return counts_by_arm(rows.select("subject", "arm").unique(), arms)
+
+
+def percent_cells(numbers: Iterable[int], totals: Iterable[int]) -> list[Cell]:
+    """Counts with their percentages of the totals, column by column."""
+    return [count_and_percent(number, total) for number, total in zip(numbers, totals, strict=True)]
