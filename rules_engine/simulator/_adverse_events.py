@@ -35,7 +35,9 @@ def draw_adverse_events(
     return _records(rng, plan, catalogue, cohort, events)
 
 
-def _piece(who: Ints, term: str, soc: str, grade: Ints, start: Ints, end: Ints, related: str, action: str | None) -> pl.DataFrame:
+def _piece(
+    who: Ints, term: str, soc: str, grade: Ints, start: Ints, end: Ints, related: str, action: str | None
+) -> pl.DataFrame:
     count = len(who)
     return pl.DataFrame(
         {
@@ -45,7 +47,7 @@ def _piece(who: Ints, term: str, soc: str, grade: Ints, start: Ints, end: Ints, 
             "_grade": grade.astype(np.int64),
             "_start": start.astype(np.int64),
             "_end": end.astype(np.int64),
-            "related_to": pl.repeat(related or None, count, eager=True, dtype=pl.String),
+            "related_to": pl.repeat(related or "none", count, eager=True, dtype=pl.String),
             "action_taken": pl.repeat(action, count, eager=True, dtype=pl.String),
         }
     )
@@ -74,12 +76,14 @@ def _events(rng: np.random.Generator, cohort: Cohort, term: str, event: dict[str
 
 def _before_treatment(rng: np.random.Generator, catalogue: dict[str, Any], cohort: Cohort) -> pl.DataFrame:
     """A complaint between the baseline scan and the first treatment; some of these go on."""
-    early = np.flatnonzero((rng.random(len(cohort)) < catalogue["before_treatment"]) & (cohort.baseline < cohort.start - 1))
+    early = np.flatnonzero(
+        (rng.random(len(cohort)) < catalogue["before_treatment"]) & (cohort.baseline < cohort.start - 1)
+    )
     start = cohort.baseline[early] + 1
     ends = start + days_between(rng, [0, 10], len(early))
     ends[ends >= cohort.end[early]] = NEVER
     event = catalogue["disease"]["Fatigue"]
-    return _piece(early, "Fatigue", event["soc"], np.ones(len(early)), start, ends, "", None)
+    return _piece(early, "Fatigue", event["soc"], np.ones(len(early), dtype=np.int64), start, ends, "", None)
 
 
 def _toxicity(rng: np.random.Generator, catalogue: dict[str, Any], cohort: Cohort, care: Care) -> pl.DataFrame:
@@ -131,12 +135,14 @@ def _records(
     }
     draws = {f"_d{number}": rng.random(count) for number in range(7)}
     grade, start, end = pl.col("_grade"), pl.col("_start"), pl.col("_end")
-    may_be_lower = grade.is_between(2, 4) & (grade - 1 >= pl.col("term").replace_strict(lowest, default=9, return_dtype=pl.Int64))
+    may_be_lower = grade.is_between(2, 4) & (
+        grade - 1 >= pl.col("term").replace_strict(lowest, default=9, return_dtype=pl.Int64)
+    )
     events = events.with_columns(**{name: pl.Series(draw) for name, draw in draws.items()}).with_columns(
         _event=pl.int_range(pl.len()),
         _fatal=grade == 5,
         _serious=(grade >= 4) | ((grade == 3) & (pl.col("_d0") < catalogue["serious_of_grade_3"])),
-        # The grade rose while the event lasted: a first record at the lower grade ends the day before the second begins.
+        # The grade rose during the event: a first record at the lower grade ends the day before the second starts.
         _parts=may_be_lower & (pl.col("_d1") < catalogue["grade_changes"]) & (end - start >= 4) & (end < NEVER),
         _initial=pl.when(may_be_lower & (pl.col("_d2") < catalogue["worsened"])).then(grade - 1).otherwise(grade),
     )
@@ -158,10 +164,14 @@ def _records(
         subject=subjects.gather(rows["_who"]), _start_day=start_day, _end_day=end_day
     ).select(
         "subject",
-        term=pl.when(pl.col("_d3") < catalogue["british_spelling"]).then(pl.col("term").replace(spelled)).otherwise("term"),
+        term=pl.when(pl.col("_d3") < catalogue["british_spelling"])
+        .then(pl.col("term").replace(spelled))
+        .otherwise("term"),
         decoded_term="term",
         soc="soc",
-        grade=pl.when((pl.col("_d4") >= catalogue["grade_missing"]) | pl.col("_fatal")).then(pl.col("_grade").cast(pl.String)),
+        grade=pl.when((pl.col("_d4") >= catalogue["grade_missing"]) | pl.col("_fatal")).then(
+            pl.col("_grade").cast(pl.String)
+        ),
         initial_grade=pl.col("_initial").cast(pl.String),
         start_date=pl.when((pl.col("_d5") < partial) & ~whole_episode & ~pl.col("_fatal"))
         .then(text.str.slice(0, 7))
@@ -180,6 +190,8 @@ def _records(
         .when(pl.col("_end") < NEVER)
         .then(pl.lit("RECOVERED/RESOLVED"))
         .otherwise(pl.lit("NOT RECOVERED/NOT RESOLVED")),
-        episode=pl.when(whole_episode).then(pl.format("E{}", pl.col("_event") - pl.col("_event").min().over("_who") + 1)),
+        episode=pl.when(whole_episode).then(
+            pl.format("E{}", pl.col("_event") - pl.col("_event").min().over("_who") + 1)
+        ),
         aeseq=pl.int_range(pl.len()).over("_who") + 1,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Who the subjects are and what will happen to them: features at baseline, and the hidden days of progression, death and dropout."""
+"""Who the subjects are: features at baseline, and the hidden days of progression, death and dropout."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def draw_cohort(streams: Streams, plan: dict[str, Any], numbers: Ints, width: in
     ici_start = np.where(ici, start + np.where(drug_first, 0, gap), NEVER)
     ici_start = np.where(~drug_first & (rng.random(count) < drug["never_started"]), NEVER, ici_start)
 
-    # Progression, death and depth of response share one hidden fitness, so that deep responders progress late and live long.
+    # Progression, death and depth of response share one hidden fitness: deep responders progress late and live long.
     fitness = rng.normal(size=count)
     with_death, with_depth = course["correlation"], course["response_correlation"]
     fitness_death = with_death * fitness + np.sqrt(1 - with_death**2) * rng.normal(size=count)
@@ -168,14 +168,13 @@ def draw_cohort(streams: Streams, plan: dict[str, Any], numbers: Ints, width: in
     )
 
 
-def _weibull(
-    fitness: Floats, arm: Texts, arms: dict[str, Any], median: str, shape: float, log_hazard: Floats
-) -> Ints:
+def _weibull(fitness: Floats, arm: Texts, arms: dict[str, Any], median: str, shape: float, log_hazard: Floats) -> Ints:
     """Days to an event: Weibull with each arm's median, later for the fitter, earlier where the hazard is higher."""
     months = np.select([arm == name for name in arms], [float(one[median]) for one in arms.values()])
     exponential = -np.log(np.clip(ndtr(-fitness), 1e-12, 1.0))
     days = months * DAYS_PER_MONTH * (exponential / np.log(2) * np.exp(-log_hazard)) ** (1 / shape)
-    return np.ceil(days).astype(np.int64)
+    whole: Ints = np.ceil(days).astype(np.int64)
+    return whole
 
 
 def _depth(rank: Floats, arm: Texts, response: dict[str, Any], rng: np.random.Generator) -> Floats:

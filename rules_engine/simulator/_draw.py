@@ -1,4 +1,4 @@
-"""Reproducible random numbers: every table of every chunk of subjects has its own stream, so none depends on another's draws."""
+"""Reproducible random numbers: each table of each chunk of subjects has its own stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,17 @@ Texts = npt.NDArray[np.object_]
 EPOCH = date(1970, 1, 1)
 
 #: Streams by name; the place in this list is part of the seed, so new names go to the end.
-STREAMS = ("cohort", "imaging", "lesions", "treatments", "subjects", "clinical_events", "adverse_events", "labs", "defects")
+STREAMS = (
+    "cohort",
+    "imaging",
+    "lesions",
+    "treatments",
+    "subjects",
+    "clinical_events",
+    "adverse_events",
+    "labs",
+    "defects",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +63,23 @@ def choose_of(rng: np.random.Generator, words: Sequence[str], shares: Sequence[f
 
 def between(rng: np.random.Generator, span: Sequence[float], shape: Any) -> Floats:
     """Numbers drawn evenly from `span` = [least, most]."""
-    return rng.uniform(span[0], span[1], shape)
+    drawn: Floats = rng.uniform(span[0], span[1], shape)
+    return drawn
 
 
 def days_between(rng: np.random.Generator, span: Sequence[int], shape: Any) -> Ints:
     """Whole days drawn evenly from `span`, both ends possible."""
-    return rng.integers(span[0], span[1] + 1, shape)
+    drawn: Ints = rng.integers(span[0], span[1] + 1, shape)
+    return drawn
 
 
 def lognormal(rng: np.random.Generator, size: Mapping[str, float], shape: Any) -> Floats:
     """Sizes drawn from a log-normal distribution and held between `least` and `most`."""
     drawn = size["median"] * np.exp(rng.normal(0.0, size["sigma"], shape))
-    return np.clip(drawn, size["least"], size["most"])
+    held: Floats = np.clip(drawn, size["least"], size["most"])
+    return held
+
+
+def only_where(condition: Any, words: Any) -> Texts:
+    """`words` (one, or an array) where `condition` holds, None elsewhere."""
+    return np.where(condition, words, np.array(None, dtype=object))

@@ -1,4 +1,4 @@
-"""When subjects are scanned: planned visits with jitter, missed ones, early re-scans after a suspicion, and the end of imaging."""
+"""When subjects are scanned: planned visits with jitter, missed ones, early re-scans, the last scan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_VISIT = 10**3
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """Arrays of subjects × visits; visit 0 is the baseline. Single entries are visit numbers per subject, `NO_VISIT` = none."""
+    """Arrays of subjects × visits; visit 0 is the baseline. Visit numbers per subject may be `NO_VISIT`."""
 
     day: Ints
     done: Bools
@@ -35,12 +35,14 @@ class Visits:
         """Day of one visit per subject; `NEVER` where there is none."""
         rows = np.arange(len(self.day))
         known = np.minimum(visit, self.day.shape[1] - 1)
-        return np.where(visit == NO_VISIT, NEVER, self.day[rows, known])
+        day: Ints = np.where(visit == NO_VISIT, NEVER, self.day[rows, known])
+        return day
 
     @property
     def last_day(self) -> Ints:
         """Day of the last scan done, the baseline included."""
-        return np.where(self.done, self.day, 0).max(axis=1)
+        last: Ints = np.where(self.done, self.day, 0).max(axis=1)
+        return last
 
 
 def draw_visits(streams: Streams, plan: dict[str, Any], cohort: Cohort) -> Visits:

@@ -116,7 +116,8 @@ def _results(
     told = rng.random(size) < plan["qualifier_known"]
     symptoms = rng.random(size) < 0.2
     limits = {
-        name: np.where(in_us, round(test[name] / us["by"], us["decimals"]), float(test[name])) for name in ("lln", "uln")
+        name: np.where(in_us, round(test[name] / us["by"], us["decimals"]), float(test[name]))
+        for name in ("lln", "uln")
     }
     sample = pl.Series(taken.astype(np.uint32))
     frame = pl.DataFrame(

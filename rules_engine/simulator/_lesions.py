@@ -1,7 +1,8 @@
 """What each scan shows: the table `lesion_assessments`, one row per subject, visit, lesion and fragment.
 
-Diameters follow one curve per subject and lesion: viable tumour shrinks towards the subject's depth of response while the whole
-lesion hardly does (necrosis); from the day of true progression on, targets grow, non-targets progress or new lesions appear.
+Diameters follow one curve per subject and lesion. Viable tumour shrinks towards the subject's depth of response, while
+the whole lesion hardly does (necrosis); from the day of true progression on, targets grow, non-targets progress or new
+lesions appear.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ import numpy as np
 import polars as pl
 
 from rules_engine.simulator._cohort import Cohort
-from rules_engine.simulator._draw import Bools, Floats, Ints, Streams, Texts, between, choose, days_between, lognormal
+from rules_engine.simulator._draw import (
+    Bools,
+    Floats,
+    Ints,
+    Streams,
+    Texts,
+    between,
+    choose,
+    days_between,
+    lognormal,
+    only_where,
+)
 from rules_engine.simulator._imaging import NO_VISIT, Visits
 
 #: Places for lesions per subject: targets first, then non-targets, then new ones.
@@ -21,15 +33,18 @@ LIVER_TARGETS = (0, 1)
 NODE_TARGETS = (2, 3)
 ORGAN_TARGET = 4
 TARGETS = (*LIVER_TARGETS, *NODE_TARGETS, ORGAN_TARGET)
-LIVER_NON_TARGETS = (5, 6, 7)
-PVT, INFILTRATIVE, OTHER_NON_TARGET = 8, 9, 10
+LIVER_NON_TARGETS = (5, 6, 7, 8, 9)
+PVT, INFILTRATIVE, OTHER_NON_TARGET = 10, 11, 12
 NON_TARGETS = (*LIVER_NON_TARGETS, PVT, INFILTRATIVE, OTHER_NON_TARGET)
-NEW = (11, 12, 13)
-HARMLESS = 13  # the place of a transient, benign or never-proven finding
-PLACES = 14
+NEW = (13, 14, 15)  # the last is for transient, benign and never-proven findings
+PLACES = 16
 #: No diameter is larger than this, whatever grows or coalesces.
 LARGEST_MM = 300.0
-NAMES = ("T1", "T2", "T3", "T4", "T5", "NT1", "NT2", "NT3", "NT4", "NT5", "NT6", "N1", "N2", "N3")
+NAMES = (
+    *(f"T{number}" for number in range(1, 6)),
+    *(f"NT{number}" for number in range(1, 9)),
+    *(f"N{number}" for number in range(1, 4)),
+)
 
 
 @dataclass(slots=True)
@@ -61,7 +76,7 @@ def draw_lesions(streams: Streams, plan: dict[str, Any], cohort: Cohort, visits:
 
 
 def _draw_baseline(rng: np.random.Generator, plan: dict[str, Any], cohort: Cohort) -> Lesions:
-    """Targets and non-targets at baseline, within the limits of the criteria: five targets, two per organ, sizes above the least."""
+    """Targets and non-targets at baseline: at most five targets, two per organ, none below its least size."""
     size = plan["lesions"]
     count = len(cohort)
     shape = (count, PLACES)
@@ -94,7 +109,7 @@ def _draw_baseline(rng: np.random.Generator, plan: dict[str, Any], cohort: Cohor
     organ[:, OTHER_NON_TARGET] = np.select([ascites, bone], ["peritoneum", "bone"], "lymph_node")
     kind[:, PVT] = "pvt"
     kind[:, INFILTRATIVE] = "infiltrative"
-    kind[:, OTHER_NON_TARGET] = np.select([ascites, bone], ["effusion", "bone"], None)
+    kind[:, OTHER_NON_TARGET] = only_where(ascites | bone, np.where(ascites, "effusion", "bone"))
     hilar = rng.random((count, 2)) < size["porta_hepatis"]["share"]
     site[:, list(NODE_TARGETS)] = np.where(hilar, "porta_hepatis", "abdominal")
 
@@ -107,7 +122,7 @@ def _draw_baseline(rng: np.random.Generator, plan: dict[str, Any], cohort: Cohor
     viable = np.minimum(viable, whole)
 
     cytology = np.full(shape, None, dtype=object)
-    cytology[:, OTHER_NON_TARGET] = np.where(ascites, choose(rng, {"negative": 0.6, "not_done": 0.4}, count), None)
+    cytology[:, OTHER_NON_TARGET] = only_where(ascites, choose(rng, {"negative": 0.6, "not_done": 0.4}, count))
     return Lesions(
         exists=exists,
         organ=organ,
@@ -124,14 +139,18 @@ def _draw_baseline(rng: np.random.Generator, plan: dict[str, Any], cohort: Cohor
     )
 
 
-def _draw_mechanism(rng: np.random.Generator, plan: dict[str, Any], lesions: Lesions, visits: Visits) -> dict[str, Bools]:
+def _draw_mechanism(
+    rng: np.random.Generator, plan: dict[str, Any], lesions: Lesions, visits: Visits
+) -> dict[str, Bools]:
     """How each subject progresses: growth of targets, of non-targets, new lesions; at least one of them."""
     shares = plan["lesions"]["progression"]
     count = len(visits.day)
     progresses = visits.progression != NO_VISIT
     drawn = {name: progresses & (rng.random(count) < share) for name, share in shares.items()}
     drawn["targets"] &= lesions.exists[:, list(TARGETS)].any(axis=1)
-    effusion_only = (lesions.kind[:, OTHER_NON_TARGET] == "effusion") & ~lesions.exists[:, list(NON_TARGETS[:-1])].any(axis=1)
+    effusion_only = (lesions.kind[:, OTHER_NON_TARGET] == "effusion") & ~lesions.exists[:, list(NON_TARGETS[:-1])].any(
+        axis=1
+    )
     drawn["non_targets"] &= lesions.exists[:, list(NON_TARGETS)].any(axis=1) & ~effusion_only
     drawn["new"] |= progresses & ~drawn["targets"] & ~drawn["non_targets"]
     return drawn
@@ -140,7 +159,7 @@ def _draw_mechanism(rng: np.random.Generator, plan: dict[str, Any], lesions: Les
 def _draw_new(
     rng: np.random.Generator, plan: dict[str, Any], cohort: Cohort, visits: Visits, lesions: Lesions, appears: Bools
 ) -> None:
-    """New lesions: at progression, sometimes one more later, transient ones with pseudoprogression, and harmless findings."""
+    """New lesions: at progression, sometimes one more, transient ones with pseudoprogression, harmless findings."""
     size = plan["lesions"]
     count = len(cohort)
     first, second, third = NEW
@@ -160,20 +179,22 @@ def _draw_new(
     lesions.first[:, third] = np.where(
         transient, visits.pseudo, np.where(nodule | effusion, days_between(rng, [1, 4], count), NO_VISIT)
     )
-    _describe_new(rng, size, lesions, third, np.select([transient, nodule], ["typical", "atypical"], "effusion").astype(object))
+    _describe_new(
+        rng, size, lesions, third, np.select([transient, nodule], ["typical", "atypical"], "effusion").astype(object)
+    )
     lesions.per_day[:, third] = 0.0
     lesions.gone[:, third] = np.where(transient, visits.pseudo + 1, NO_VISIT)
-    lesions.cytology[:, third] = np.where(effusion, choose(rng, {"negative": 0.5, "not_done": 0.5}, count), None)
+    lesions.cytology[:, third] = only_where(effusion, choose(rng, {"negative": 0.5, "not_done": 0.5}, count))
 
 
 def _describe_new(rng: np.random.Generator, size: dict[str, Any], lesions: Lesions, place: int, word: Texts) -> None:
-    """Turn the drawn word (`typical`, `lung`, `pvt` …) into organ, kind, pattern and size of the new lesions at one place."""
+    """Turn the drawn word (`typical`, `lung`, `pvt` …) into organ, kind, pattern and size of the new lesions."""
     count = len(word)
     in_liver = np.isin(word, ["typical", "atypical", "pvt"])
     lesions.organ[:, place] = np.where(in_liver, "liver", np.where(word == "effusion", "peritoneum", word))
-    lesions.kind[:, place] = np.where(np.isin(word, ["pvt", "effusion", "bone"]), word, None)
-    lesions.pattern[:, place] = np.where(np.isin(word, ["typical", "atypical"]), word, None)
-    lesions.cytology[:, place] = np.where(word == "effusion", "positive", None)
+    lesions.kind[:, place] = only_where(np.isin(word, ["pvt", "effusion", "bone"]), word)
+    lesions.pattern[:, place] = only_where(np.isin(word, ["typical", "atypical"]), word)
+    lesions.cytology[:, place] = only_where(word == "effusion", "positive")
     atypical = word == "atypical"
     whole = np.where(atypical, between(rng, size["atypical_mm"], count), between(rng, size["new_mm"], count))
     whole = np.where(word == "lymph_node", whole + 6.0, whole)
@@ -187,7 +208,7 @@ def _describe_new(rng: np.random.Generator, size: dict[str, Any], lesions: Lesio
 def _target_curves(
     rng: np.random.Generator, plan: dict[str, Any], cohort: Cohort, visits: Visits, lesions: Lesions, grows: Bools
 ) -> tuple[Floats, Floats]:
-    """Whole and viable diameters of the targets: two arrays of subjects × targets × visits, in millimetres to one decimal."""
+    """Whole and viable diameters of the targets: two arrays of subjects × targets × visits, to 0.1 mm."""
     size = plan["lesions"]
     count, targets = len(cohort), len(TARGETS)
     since = np.maximum(visits.day - cohort.start[:, None], 0).astype(np.float64)[:, None, :]
@@ -215,14 +236,17 @@ def _target_curves(
     shape = (count, targets, visits.day.shape[1])
     noise = np.exp(rng.normal(0.0, plan["imaging"]["noise"], shape))
     noise[:, :, 0] = 1.0
-    # Nodes and lesions outside the liver are read by their whole (nodes: short-axis) diameter; they respond like viable tumour.
+    # Nodes and lesions outside the liver are read by their whole (nodes: short-axis) diameter, which responds.
     outside = np.isin(np.arange(targets), [*NODE_TARGETS, ORGAN_TARGET])[None, :, None]
     whole = np.where(outside, viable, whole)
     whole_mm = np.round(lesions.whole_0[:, : len(TARGETS), None] * whole * noise, 1)
-    viable_mm = np.round(np.minimum(lesions.viable_0[:, : len(TARGETS), None] * viable * noise, whole_mm), 1)
+    viable_mm = np.minimum(lesions.viable_0[:, : len(TARGETS), None] * viable * noise, whole_mm)
+    viable_mm = np.round(viable_mm, 1).astype(np.float64)
     # A node that responds completely becomes a normal node; it is not measured as gone.
     is_node = np.isin(np.arange(targets), NODE_TARGETS)[None, :, None]
-    whole_mm = np.where(is_node & (whole_mm < 4.0), np.round(between(rng, [4.0, 8.0], (count, targets))[:, :, None], 1), whole_mm)
+    whole_mm = np.where(
+        is_node & (whole_mm < 4.0), np.round(between(rng, [4.0, 8.0], (count, targets))[:, :, None], 1), whole_mm
+    )
     return whole_mm, viable_mm
 
 
@@ -241,7 +265,9 @@ def _rows(
     numbers = np.arange(visits.day.shape[1])
     into, split = _coalesce_and_split(rng, imaging, visits, lesions, whole, viable)
 
-    present = lesions.exists[:, None, :] & visits.done[:, :, None] & (numbers[None, :, None] >= lesions.first[:, None, :])
+    present = (
+        lesions.exists[:, None, :] & visits.done[:, :, None] & (numbers[None, :, None] >= lesions.first[:, None, :])
+    )
     subject, visit, place = np.nonzero(present)  # in the order subject, visit, lesion
     size = len(subject)
     baseline = visit == 0
@@ -254,7 +280,9 @@ def _rows(
     day = visits.day[subject, visit]
     first_visit = np.minimum(lesions.first, numbers[-1])
     shown_since = day - visits.day[subject, first_visit[subject, place]]
-    new_mm = np.round(np.minimum(lesions.whole_0[subject, place] + lesions.per_day[subject, place] * shown_since, 90.0), 1)
+    new_mm = np.round(
+        np.minimum(lesions.whole_0[subject, place] + lesions.per_day[subject, place] * shown_since, 90.0), 1
+    )
     gone = visit >= lesions.gone[subject, place]
     measured_new = is_new & lesions.measured_new[subject, place]
     nodule = is_new & (lesions.pattern[subject, place] != None)  # noqa: E711  (element by element)
@@ -282,7 +310,9 @@ def _rows(
     status, vs_last = _statuses(rng, cohort, visits, lesions, mechanism, subject, visit, place)
     certainty = np.full(size, None, dtype=object)
     certainty[is_new] = "unequivocal"
-    unproven = is_new & (lesions.pattern[subject, place] == "atypical") & (new_mm - lesions.whole_0[subject, place] < 10.0)
+    unproven = (
+        is_new & (lesions.pattern[subject, place] == "atypical") & (new_mm - lesions.whole_0[subject, place] < 10.0)
+    )
     unproven |= is_new & (lesions.kind[subject, place] == "effusion") & (lesions.cytology[subject, place] != "positive")
     certainty[unproven] = "equivocal"
 
@@ -297,17 +327,17 @@ def _rows(
             "node": lesions.organ[subject, place] == "lymph_node",
             "kind": _texts(lesions.kind[subject, place]),
             "site": _texts(lesions.site[subject, place]),
-            "nl": _texts(np.where(measured_new, "target", np.where(is_new, "non-target", None))),
+            "nl": _texts(np.where(measured_new, "target", only_where(is_new, "non-target"))),
             "mm": mm,
             "viable_mm": viable_mm,
             "state": _texts(state),
-            "into": _texts(np.where(merged, NAMES[0], None)),
+            "into": _texts(only_where(merged, NAMES[0])),
             "fragment_id": pl.Series([None] * size, dtype=pl.String),
-            "status": _texts(np.where(is_target | measured_new, None, status)),
-            "vs_last": _texts(np.where(is_target | measured_new, None, vs_last)),
+            "status": _texts(only_where(~is_target & ~measured_new, status)),
+            "vs_last": _texts(only_where(~is_target & ~measured_new, vs_last)),
             "certainty": _texts(certainty),
             "pattern": _texts(lesions.pattern[subject, place]),
-            "cytology": _texts(np.where(baseline | ~is_new, None, lesions.cytology[subject, place])),
+            "cytology": _texts(only_where(~baseline & is_new, lesions.cytology[subject, place])),
             "reason": _texts(visits.reason[subject, visit]),
             "suspected_pseudoprogression": visits.flagged[subject, visit],
             "assessor": pl.repeat("investigator", size, eager=True),
@@ -322,7 +352,7 @@ def _rows(
 def _coalesce_and_split(
     rng: np.random.Generator, imaging: dict[str, Any], visits: Visits, lesions: Lesions, whole: Floats, viable: Floats
 ) -> tuple[Ints, Ints]:
-    """Visits from which the second liver target is merged into the first, and from which the first is split; changes the sizes."""
+    """Visits from which the second liver target is merged into the first, or the first is split; adapts the sizes."""
     count = len(visits.day)
     shape = (count, len(TARGETS))
     into = np.full(shape, NO_VISIT, dtype=np.int64)

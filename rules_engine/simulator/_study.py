@@ -20,6 +20,7 @@ from rules_engine.simulator._labs import draw_labs
 from rules_engine.simulator._lesions import draw_lesions
 from rules_engine.simulator._subjects import draw_clinical_events, draw_subjects
 from rules_engine.simulator._treatments import draw_treatments
+from rules_engine.simulator.defects import as_text, chosen_defects, put_defects
 
 #: Subjects that are drawn at once; part of what a seed means.
 CHUNK_SUBJECTS = 5_000
@@ -30,9 +31,10 @@ def simulate(
 ) -> dict[str, pl.DataFrame]:
     """A made-up study of `subjects` subjects as input tables by name (`rules_engine.contracts.TABLES`).
 
-    The same `subjects`, `seed` and `defects` always give the same tables. The data keep every rule of the contracts, except for the
-    `defects` asked for (names of `defects.DEFECTS`; True = all); `placed` receives one entry per defect that says what was put where.
-    Raises `UsageError` where `subjects` is less than one or too few for the defects, `seed` is negative, or a defect is unknown.
+    The same `subjects`, `seed` and `defects` always give the same tables. The data keep every rule of the contracts,
+    except for the `defects` asked for (names of `defects.DEFECTS`; True = all); `placed` receives one entry per defect
+    that says what was put where. Raises `UsageError` where `subjects` is less than one or too few for the defects, `seed`
+    is negative, or a defect is unknown.
     """
     chunks = list(study_in_chunks(subjects, seed, defects=defects, placed=placed))
     return {name: pl.concat([chunk[name] for chunk in chunks], rechunk=True) for name in chunks[0]}
@@ -50,10 +52,16 @@ def study_in_chunks(
     if seed < 0:
         raise UsageError.at("simulate", f"the seed is {seed}; it must not be negative", "state a whole number from 0")
     plan = _part("scenario")
+    wanted = chosen_defects(defects)
     width = max(6, len(str(subjects)))
     for chunk, first in enumerate(range(1, subjects + 1, CHUNK_SUBJECTS)):
         numbers = np.arange(first, min(first + CHUNK_SUBJECTS, subjects + 1), dtype=np.int64)
-        yield _chunk(Streams(seed, chunk), plan, numbers, width)
+        tables = _chunk(Streams(seed, chunk), plan, numbers, width)
+        if wanted and chunk == 0:
+            tables, said = put_defects(tables, wanted, Streams(seed, chunk)("defects"))
+            if placed is not None:
+                placed.extend(said)
+        yield as_text(tables, wanted) if wanted else tables
 
 
 def _chunk(streams: Streams, plan: dict[str, Any], numbers: np.ndarray, width: int) -> dict[str, pl.DataFrame]:
@@ -65,7 +73,7 @@ def _chunk(streams: Streams, plan: dict[str, Any], numbers: np.ndarray, width: i
         "subjects": draw_subjects(streams, plan, cohort, visits, care),
         "lesion_assessments": lesions,
         "treatments": care.table,
-        "clinical_events": draw_clinical_events(streams, cohort, visits, lesions),
+        "clinical_events": draw_clinical_events(streams, plan, cohort, visits, lesions),
         "adverse_events": draw_adverse_events(streams, plan, _part("adverse_events"), cohort, care),
         "labs": draw_labs(streams, _part("labs"), cohort, visits, care),
     }
@@ -73,7 +81,7 @@ def _chunk(streams: Streams, plan: dict[str, Any], numbers: np.ndarray, width: i
 
 @lru_cache
 def _part(name: str) -> dict[str, Any]:
-    """What the study is drawn from: `scenario`, `adverse_events` or `labs`, as the YAML files beside this module say it."""
+    """What the study is drawn from: one of the YAML files beside this module (`scenario`, `adverse_events`, `labs`)."""
     text = files("rules_engine.simulator").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     document: dict[str, Any] = yaml.safe_load(text)
     return document

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from rules_engine.simulator._cohort import NEVER, Cohort
-from rules_engine.simulator._draw import Bools, Ints, Streams, days_between
-from rules_engine.simulator._imaging import NO_VISIT, Visits
+from rules_engine.simulator._draw import Bools, Ints, Streams, days_between, only_where
+from rules_engine.simulator._imaging import Visits
 from rules_engine.simulator._treatments import Care
 
 
@@ -60,7 +60,7 @@ def draw_subjects(streams: Streams, plan: dict[str, Any], cohort: Cohort, visits
             "birth_date": pl.Series([str(year) for year in cohort.birth_year.tolist()]),
             "sex": pl.Series(cohort.sex.tolist()),
             "death_date": as_partial(death, month_only, year_only),
-            "death_cause": pl.Series(np.where(dies, cohort.death_cause, None).tolist(), dtype=pl.String),
+            "death_cause": pl.Series(only_where(dies, cohort.death_cause).tolist(), dtype=pl.String),
             "last_contact_date": as_dates(contact),
             "withdrawal_date": as_dates(cohort.withdrawal),
             "lost_to_followup_date": as_dates(declared),
@@ -81,28 +81,27 @@ def draw_subjects(streams: Streams, plan: dict[str, Any], cohort: Cohort, visits
 
 
 def draw_clinical_events(
-    streams: Streams, cohort: Cohort, visits: Visits, lesions: pl.DataFrame
+    streams: Streams, plan: dict[str, Any], cohort: Cohort, visits: Visits, lesions: pl.DataFrame
 ) -> pl.DataFrame:
-    """One row per dated fact beside the scans: new vascular invasion and spread, clinical progression, liver failure."""
+    """One row per dated fact beside the scans: new vascular invasion, spread, clinical progression, liver failure."""
     rng = streams("clinical_events")
     count = len(cohort)
     new = lesions.filter((pl.col("role") == "new") & (pl.col("certainty") == "unequivocal"))
     spread_organs = ["lung", "lymph_node", "bone", "adrenal", "peritoneum"]
+    first_day = pl.col("visit_date").min().alias("date")
     seen = [
-        new.filter(pl.col("kind") == "pvt").group_by("subject").agg(date=pl.col("visit_date").min(), kind=pl.lit("vascular_invasion")),
-        new.filter(pl.col("organ").is_in(spread_organs)).group_by("subject").agg(
-            date=pl.col("visit_date").min(), kind=pl.lit("extrahepatic_spread")
-        ),
-    ]  # fmt: skip
-    progressed = visits.progression != NO_VISIT
-    drawn = [
-        ("clinical_progression", progressed & (rng.random(count) < 0.10), visits.progression_day + days_between(rng, [-20, 60], count)),
-        ("untreatable_intrahepatic", progressed & (rng.random(count) < 0.12), visits.progression_day + days_between(rng, [0, 30], count)),
-        ("child_pugh_c", (cohort.death < NEVER) & (rng.random(count) < 0.15), cohort.death - days_between(rng, [7, 60], count)),
-        ("second_primary", rng.random(count) < 0.008, cohort.start + days_between(rng, [60, 700], count)),
-    ]  # fmt: skip
+        new.filter(condition).group_by("subject").agg(first_day, kind=pl.lit(kind))
+        for kind, condition in (
+            ("vascular_invasion", pl.col("kind") == "pvt"),
+            ("extrahepatic_spread", pl.col("organ").is_in(spread_organs)),
+        )
+    ]
+    anchors = {"progression": visits.progression_day, "death": cohort.death, "start": cohort.start}
     pieces = []
-    for kind, happens, day in drawn:
+    for kind, event in plan["clinical_events"].items():
+        anchor = anchors[event["anchor"]]
+        day = anchor + days_between(rng, event["days"], count)
+        happens = (anchor < NEVER) & (rng.random(count) < event["share"])
         who = np.flatnonzero(happens & (day > cohort.start) & (day < cohort.end))
         pieces.append(
             pl.DataFrame(

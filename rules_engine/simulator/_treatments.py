@@ -92,7 +92,9 @@ def _tace_sessions(rng: np.random.Generator, tace: dict[str, Any], cohort: Cohor
 def _tace_rows(cohort: Cohort, sessions: Ints, name: Texts) -> pl.DataFrame:
     always = np.ones(len(cohort), dtype=np.bool_)
     rows = [
-        _piece(cohort, sessions[:, number] < NEVER, name, "tace", None, sessions[:, number], sessions[:, number], always)
+        _piece(
+            cohort, sessions[:, number] < NEVER, name, "tace", None, sessions[:, number], sessions[:, number], always
+        )
         for number in range(sessions.shape[1])
     ]
     return pl.concat(rows)
@@ -101,7 +103,7 @@ def _tace_rows(cohort: Cohort, sessions: Ints, name: Texts) -> pl.DataFrame:
 def _drug_rows(
     rng: np.random.Generator, drug: dict[str, Any], cohort: Cohort, visits: Visits
 ) -> tuple[pl.DataFrame, Ints, Ints, Bools]:
-    """The course of the immune checkpoint inhibitor, sometimes paused: rows, first and last dose, stopped for toxicity."""
+    """The course of the immune checkpoint inhibitor, sometimes paused: rows, first and last dose, stopped for harm."""
     count = len(cohort)
     first = cohort.ici_start
     treated = first < NEVER
@@ -126,7 +128,9 @@ def _drug_rows(
     return pl.concat(rows), first, last, toxicity
 
 
-def _other_rows(rng: np.random.Generator, other: dict[str, Any], cohort: Cohort, first: Ints, last: Ints) -> tuple[pl.DataFrame, Ints]:
+def _other_rows(
+    rng: np.random.Generator, other: dict[str, Any], cohort: Cohort, first: Ints, last: Ints
+) -> tuple[pl.DataFrame, Ints]:
     """A further drug of the regimen that goes with the checkpoint inhibitor."""
     count = len(cohort)
     begins = first + days_between(rng, other["after"], count)

@@ -12,7 +12,7 @@ import polars as pl
 
 import rules_engine
 from rules_engine.errors import UsageError
-from rules_engine.simulator._study import study_in_chunks
+from rules_engine.simulator._study import CHUNK_SUBJECTS, study_in_chunks
 
 Format = Literal["parquet", "csv"]
 
@@ -21,7 +21,8 @@ MARK = "simulation.json"
 #: Says which defects were put where.
 DEFECTS = "defects.json"
 
-_ROW_GROUP = 250_000
+#: Row groups are bounded, so that a large table can be read in pieces.
+_PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "row_group_size": 250_000}
 
 
 def simulate_to(
@@ -33,11 +34,12 @@ def simulate_to(
     defects: bool | Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Write the study that `simulate(subjects, seed, defects=defects)` gives to the folder `out`; return what was written.
+    """Write the study that `simulate` gives for the same arguments to the folder `out`; return what was written.
 
-    One file per input table (`subjects.parquet` …), `simulation.json`, and `defects.json` where defects were asked for. `out` is made
-    if missing; a previous simulation in it is replaced; any other folder that is not empty is refused with `UsageError`. The folder
-    appears complete or not at all. Memory does not grow with `subjects`. `progress` is called with what is being done.
+    One file per input table (`subjects.parquet` …), `simulation.json`, and `defects.json` where defects were asked for.
+    `out` is made if missing; a previous simulation in it is replaced; any other folder that is not empty is refused with
+    `UsageError`. The folder appears complete or not at all. Memory does not grow with `subjects`. `progress` is called
+    with what is being done.
     """
     tell = progress or (lambda _stage: None)
     folder = Path(out).absolute()
@@ -77,31 +79,35 @@ def require_replaceable(folder: Path) -> None:
 
 
 def _write(
-    new: Path, parts: Path, subjects: int, seed: int, format: Format, defects: bool | Sequence[str], tell: Callable[[str], None]  # noqa: A002
+    new: Path,
+    parts: Path,
+    subjects: int,
+    seed: int,
+    file_format: Format,
+    defects: bool | Sequence[str],
+    tell: Callable[[str], None],
 ) -> dict[str, Any]:
     rows: dict[str, int] = {}
-    chunks = 0
     done = 0
     placed: list[dict[str, Any]] = []
-    for chunk in study_in_chunks(subjects, seed, defects=defects, placed=placed):
-        done += chunk["subjects"]["subject"].n_unique()
+    for number, chunk in enumerate(study_in_chunks(subjects, seed, defects=defects, placed=placed)):
         for name, table in chunk.items():
             rows[name] = rows.get(name, 0) + table.height
-            if format == "csv":
+            if file_format == "csv":
                 with (new / f"{name}.csv").open("ab") as stream:
-                    table.write_csv(stream, include_header=chunks == 0)
+                    table.write_csv(stream, include_header=number == 0)
             else:
-                part = parts / name / f"{chunks:06d}.parquet"
+                part = parts / name / f"{number:06d}.parquet"
                 part.parent.mkdir(parents=True, exist_ok=True)
-                table.write_parquet(part, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP)
-        chunks += 1
+                table.write_parquet(part, **_PARQUET)
+        done = min(done + CHUNK_SUBJECTS, subjects)
         tell(f"made up {done:,} of {subjects:,} subjects")
-    if format == "parquet":
+    if file_format == "parquet":
         for name in rows:
             tell(f"writing {name}")
             _join(sorted((parts / name).iterdir()), new / f"{name}.parquet")
     asked = [one["defect"] for one in placed]
-    files = [f"{name}.{format}" for name in rows]
+    files = [f"{name}.{file_format}" for name in rows]
     if asked:
         files.append(DEFECTS)
         (new / DEFECTS).write_text(_as_text(placed), encoding="utf-8")
@@ -109,7 +115,7 @@ def _write(
         "made_by": f"rules_engine {rules_engine.__version__}, simulator",
         "subjects": subjects,
         "seed": seed,
-        "format": format,
+        "format": file_format,
         "rows": rows,
         "defects": sorted(set(asked)),
         "files": sorted(files),
@@ -124,7 +130,7 @@ def _join(parts: Iterable[Path], file: Path) -> None:
     if len(found) == 1:
         found[0].rename(file)
         return
-    pl.scan_parquet(found).sink_parquet(file, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP, maintain_order=True)
+    pl.scan_parquet(found).sink_parquet(file, maintain_order=True, **_PARQUET)
 
 
 def _as_text(document: Any) -> str:
