@@ -7,10 +7,10 @@ from pathlib import Path
 from rules_engine.report.page import Block, Figure, Folded, Paragraph, Preformatted, Section, SubHeading
 from rules_engine.report.quality_section import provenance_section, quality_section
 from rules_engine.report.response_section import response_section
-from rules_engine.report.ruleset_text import endpoint_tables, response_table, study_facts
+from rules_engine.report.ruleset_text import endpoint_tables, overview_table, response_table, study_facts
 from rules_engine.report.safety_section import safety_section
 from rules_engine.report.subjects_section import subjects_section
-from rules_engine.report.survival_section import glance_table, survival_section
+from rules_engine.report.survival_section import glance_tables, survival_section
 from rules_engine.report.tables import Estimates, Table
 from rules_engine.report.view import ReportView
 
@@ -48,9 +48,8 @@ def render_report(view: ReportView) -> str:
 
 
 def _sections(view: ReportView, estimates: Estimates) -> list[Section]:
-    glance = glance_table(view, estimates)
     return [
-        Section("glance", "Results at a glance", [glance] if glance else []),
+        Section("glance", "Results at a glance", glance_tables(view, estimates)),
         _ruleset_section(view),
         subjects_section(view),
         survival_section(view, estimates),
@@ -64,6 +63,7 @@ def _sections(view: ReportView, estimates: Estimates) -> list[Section]:
 def _ruleset_section(view: ReportView) -> Section:
     """What the ruleset says."""
     responses = response_table(view)
-    blocks: list[Block] = [responses] if responses else []
+    blocks: list[Block] = [overview_table(view)]
+    blocks += [responses] if responses else []
     blocks += [Folded(table.caption, [table]) for table in endpoint_tables(view)]
     return Section("definitions", "Definitions", blocks)

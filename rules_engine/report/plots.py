@@ -19,7 +19,7 @@ WIDTH, PLOT_TOP, PLOT_HEIGHT = 760, 16, 300
 RISK_ROW, AXIS_ROOM = 17, 46
 #: Distances between ticks in months, the first that gives at most `MOST_TICKS` is used.
 TICK_STEPS, MOST_TICKS = (1, 2, 3, 6, 12, 24, 48, 120, 240), 10
-LABEL_GAP, LETTER = 15.0, 6.8
+LABEL_GAP, LETTER = 15.0, 7.4
 LONGEST_LABEL = 20
 
 
@@ -51,7 +51,7 @@ def curves_svg(
     """
     last = max((float(line.curve.times[-1]) for line in lines), default=days_per_month) / days_per_month
     named = max((len(_short(line.name)) for line in lines), default=0) * LETTER
-    left, right = max(named + 12, 60.0), max(named + 16, 24.0)
+    left, right = max(named + 30, 60.0), max(named + 16, 24.0)
     scale = Scale(left, WIDTH - right, max(last, *ticks, 1.0), days_per_month)
     risk_lines = [line for line in lines if not line.dashed]
     height = PLOT_TOP + PLOT_HEIGHT + AXIS_ROOM + 20 + RISK_ROW * len(risk_lines) + 6

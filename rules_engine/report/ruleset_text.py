@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rules_engine.model import EndpointDefinition, ResponseDefinition
-from rules_engine.report.tables import Row, Table, heading, words
+from rules_engine.report.tables import Cell, Row, Table, heading, words
 from rules_engine.report.view import ReportView
 
 #: Options in the order of the page: key, heading, and words for its values. A key that is not here is shown as it is
@@ -59,6 +59,23 @@ WORDED: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     }),
     ("response", "Response", {}),
 )  # fmt: skip
+
+
+#: Options that most often tell two endpoints apart, shown side by side.
+OVERVIEW = ("origin", "pd_rule", "missed_visits", "new_therapy", "death_handling")
+
+
+def overview_table(view: ReportView) -> Table:
+    """One row per endpoint with the choices that most often differ; a choice that its kind does not have is empty."""
+    worded = {key: (label, values) for key, label, values in WORDED}
+    rows = []
+    for endpoint in view.ruleset.endpoints.values():
+        cells = []
+        for key in OVERVIEW:
+            value = endpoint.options.get(key)
+            cells.append(words("" if value is None else _worded(value, worded[key][1])))
+        rows.append(Row(Cell(endpoint.label, numeric=False, tag=endpoint.paramcd), cells))
+    return Table("Endpoints", ["Endpoint", *(worded[key][0] for key in OVERVIEW)], rows)
 
 
 def endpoint_tables(view: ReportView) -> list[Table]:

@@ -14,6 +14,8 @@ from rules_engine.report.view import ARM, ReportView
 
 #: A text column with more different values than this is a description, not a characteristic.
 MOST_LEVELS = 12
+#: Names of up to so many letters are taken for abbreviations.
+SHORTEST_WORD = 4
 #: Average length of a year of the Gregorian calendar, for ages.
 DAYS_PER_YEAR = 365.2425
 
@@ -94,12 +96,24 @@ def _characteristics_table(view: ReportView) -> Table:
         if name not in subjects.columns or subjects[name].null_count() == subjects.height:
             continue
         column = subjects[name]
-        label = name.replace("_", " ").capitalize()
+        label = _as_heading(name)
         if column.dtype.is_numeric():
             rows += _number_rows(view, subjects.with_columns(column.cast(pl.Float64).alias("_value")), label)
         elif column.dtype in (pl.String, pl.Boolean, pl.Categorical) and column.n_unique() <= MOST_LEVELS:
-            rows += _level_rows(view, subjects.with_columns(column.cast(pl.String).alias("_value")), label)
+            rows += _level_rows(view, subjects.with_columns(_levels(column).alias("_value")), label)
     return Table("Characteristics", ["", *with_totals(view.arms)], rows)
+
+
+def _as_heading(column: str) -> str:
+    """A column's name as words; a short one is an abbreviation: `bclc` becomes BCLC."""
+    name = column.replace("_", " ")
+    return name.upper() if len(name) <= SHORTEST_WORD and column != "sex" else name[:1].upper() + name[1:]
+
+
+def _levels(column: pl.Series) -> pl.Series:
+    """The values of a column as text, flags as yes and no."""
+    text = column.cast(pl.String)
+    return text.replace({"true": "yes", "false": "no"}) if column.dtype == pl.Boolean else text
 
 
 def _age_in_years(subjects: pl.DataFrame) -> pl.Series | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -91,8 +91,9 @@ def _figures(view: ReportView, paramcd: str, label: str, rows: pl.DataFrame) -> 
             description=_description(groups), vertical="Event-free", days_per_month=month, guide=0.5,
         )  # fmt: skip
         level = f"{limits['conf_level']:.0%}"
-        caption = f"Kaplan-Meier estimate with pointwise {level} limits ({limits['conf_type']}); ticks are censored "
-        "subjects."
+        caption = (
+            f"Kaplan-Meier estimate, pointwise {level} limits ({limits['conf_type']}); ticks are censored subjects."
+        )
         blocks.append(Figure(svg, caption))
     if incidence is not None:
         limits = _limits(view, incidence)
@@ -272,38 +273,48 @@ def _reasons_table(view: ReportView, paramcd: str, rows: pl.DataFrame) -> Table:
     return Table(f"{paramcd}: how records end", ["", *with_totals(view.arms)], lines)
 
 
-def glance_table(view: ReportView, estimates: Estimates) -> Table | None:
-    """Every endpoint in one line: events, median, hazard ratio, p value; rates of responders."""
+def glance_tables(view: ReportView, estimates: Estimates) -> list[Table]:
+    """Every estimated endpoint in one line: times with medians and comparison, then rates of responders."""
     groups: list[str | None] = [*view.arms] or [None]
-    lines = []
+    bands = [("", 1), *((group or "All subjects", 2) for group in groups)]
+    compared = len(groups) == 2
+    times, rates = [], []
     for paramcd, endpoint in view.ruleset.endpoints.items():
+        label = Cell(endpoint.label, numeric=False, tag=paramcd)
         curve, rate = _analysis(view, "kaplan_meier", paramcd), _analysis(view, "proportion", paramcd)
-        if curve is None and rate is None:
-            continue
-        hazard, test = _analysis(view, "cox", paramcd), _analysis(view, "log_rank", paramcd)
-        cells = []
-        for group in groups:
-            if curve is not None:
-                n = estimates.cell(curve, paramcd, group, "n").text
-                cells.append(Cell(f"{estimates.cell(curve, paramcd, group, 'events').text}/{n}"))
+        if curve is not None:
+            hazard, test = _analysis(view, "cox", paramcd), _analysis(view, "log_rank", paramcd)
+            cells = []
+            for group in groups:
+                cells.append(_share(estimates, curve, paramcd, group, "events"))
                 cells.append(estimates.with_limits(curve, paramcd, group, "median", None, "probability", "0.5"))
-            elif rate is not None:
-                n = estimates.cell(rate, paramcd, group, "n").text
-                cells.append(Cell(f"{estimates.cell(rate, paramcd, group, 'responders').text}/{n}"))
+            if compared:
+                cells += [_any_pair(estimates, hazard, paramcd, groups), _p_value(estimates, test, paramcd)]
+            times.append(Row(label, cells))
+        elif rate is not None:
+            cells = []
+            for group in groups:
+                cells.append(_share(estimates, rate, paramcd, group, "responders"))
                 cells.append(estimates.with_limits(rate, paramcd, group, "rate"))
-        if len(groups) == 2:
-            cells.append(_any_pair(estimates, hazard, paramcd, groups))
-            cells.append(_p_value(estimates, test, paramcd))
-        lines.append(Row(Cell(paramcd, hint=endpoint.label, numeric=False), cells))
-    if not lines:
-        return None
-    columns = ["Endpoint"]
-    for group in groups:
-        columns += [f"{group or 'All'}: events or responders / n", f"{group or 'All'}: median months or rate"]
-    if len(groups) == 2:
-        columns += ["Hazard ratio", "Log-rank p"]
-    notes = ["Estimates with limits at the stated confidence level. NR: not reached."]
-    return Table("Results at a glance", columns, lines, notes)
+            rates.append(Row(label, cells))
+    tables = []
+    if times:
+        columns = ["Endpoint", *["Events", "Median, months"] * len(groups)]
+        columns += ["Hazard ratio", "Log\u2011rank p"] if compared else []
+        over = [*bands, ("", 2)] if compared else bands
+        note = (
+            "Estimates with their confidence limits. NR: not reached. Comparisons only where the ruleset asks for them."
+        )
+        tables.append(Table("Times to event", columns, times, [note], over))
+    if rates:
+        tables.append(Table("Rates of responders", ["Endpoint", *["Responders", "Rate"] * len(groups)], rates, bands=bands))
+    return tables
+
+
+def _share(estimates: Estimates, analysis: str, paramcd: str, group: str | None, statistic: str) -> Cell:
+    """`91/114`: how many of a group's subjects."""
+    happened, n = (estimates.cell(analysis, paramcd, group, name).text for name in (statistic, "n"))
+    return Cell(f"{happened}/{n}")
 
 
 def _any_pair(estimates: Estimates, hazard: str | None, paramcd: str, groups: Sequence[str | None]) -> Cell:

@@ -13,12 +13,13 @@ NOT_REACHED, NO_NUMBER = "NR", "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text, a hint shown on request, whether it is a number, and how deep it is indented."""
+    """One cell: its text, a hint shown on request, whether it is a number, its indentation, a short tag before it."""
 
     text: str
     hint: str = ""
     numeric: bool = True
     indent: int = 0
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption, column headings (the first over the row headings), rows and notes below it."""
+    """A table with a caption, column headings (the first over the row headings), rows and notes below it.
+
+    `bands` are headings over several columns each: words and number of columns.
+    """
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Row]
     notes: Sequence[str] = field(default_factory=tuple)
-
-    @property
-    def slug(self) -> str:
-        """A name for the table's caption that other elements can refer to."""
-        return "t-" + "".join(letter if letter.isalnum() else "-" for letter in self.caption.lower())
+    bands: Sequence[tuple[str, int]] = field(default_factory=tuple)
 
 
 def heading(text: object, indent: int = 0) -> Cell:

@@ -22,8 +22,9 @@ class ReportView:
     `subjects` is the canonical table with the study's own columns; `time_to_event` and `responses` are the derived
     rows by PARAMCD (`vocabulary.TTE_SCHEMA`, `vocabulary.RESPONSE_SCHEMA`); `timepoints` the derived responses by name
     (`vocabulary.TIMEPOINT_SCHEMA`); `ard` and `findings` as published. `adverse_events` and `labs` are the graded
-    tables, `treatments` the canonical one; None leaves their parts of the page out. `manifest` is shown as it is. `analysis_options` holds the options of each analysis,
-    completed with the defaults of its estimator; curves are drawn with them.
+    tables, `treatments` the canonical one; None leaves their parts of the page out. `manifest` is shown as it is.
+    `analysis_options` holds the options of each analysis, completed with the defaults of its estimator; curves are
+    drawn with them.
     """
 
     ruleset: Ruleset
