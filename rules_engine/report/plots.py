@@ -163,7 +163,7 @@ def _end_labels(lines: Sequence[Line], scale: Scale) -> list[str]:
     placed: list[float] = []
     for y, _number, _line in ends:
         placed.append(max(y, placed[-1] + LABEL_GAP) if placed else y)
-    overflow = max((placed[-1] if placed else 0.0) - (PLOT_TOP + PLOT_HEIGHT), 0.0)
+    overflow = max((placed[-1] if placed else 0.0) - (PLOT_TOP + PLOT_HEIGHT - 8), 0.0)
     return [
         _text(f"label c{line.colour}", float(scale.x(line.curve.times[-1])) + 6, y - overflow + 4, _short(line.name))
         for y, (_end, _number, line) in zip(placed, ends, strict=True)

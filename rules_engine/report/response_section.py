@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine import terms
-from rules_engine.report.page import Block, Section
+from rules_engine.report.page import Block, Folded, Section
 from rules_engine.report.tables import (
     Cell,
     Estimates,
@@ -37,9 +37,7 @@ def response_section(view: ReportView, estimates: Estimates) -> Section:
     rates = _rates_table(view, estimates)
     if rates.rows:
         blocks.append(rates)
-    for paramcd, rows in view.responses.items():
-        if not rows.is_empty():
-            blocks.append(_distribution_table(view, paramcd, rows))
+    blocks += _distribution_tables(view)
     for name, timepoints in view.timepoints.items():
         blocks += _reassessment_tables(view, name, timepoints)
     return Section("response", "Response", blocks)
@@ -85,7 +83,22 @@ def _difference_rows(view: ReportView, estimates: Estimates, paramcd: str, group
     return rows
 
 
-def _distribution_table(view: ReportView, paramcd: str, rows: pl.DataFrame) -> Table:
+def _distribution_tables(view: ReportView) -> list[Table]:
+    """The distribution of responses of each endpoint; endpoints that rest on the same responses share a table."""
+    shared: list[tuple[list[str], pl.DataFrame]] = []
+    for paramcd, rows in view.responses.items():
+        values = rows.select("subject", "value").sort("subject")
+        if values.is_empty():
+            continue
+        alike = next((names for names, seen in shared if seen.equals(values)), None)
+        if alike is None:
+            shared.append(([paramcd], values))
+        else:
+            alike.append(paramcd)
+    return [_distribution_table(view, names, values) for names, values in shared]
+
+
+def _distribution_table(view: ReportView, names: Sequence[str], rows: pl.DataFrame) -> Table:
     joined = rows.join(view.subjects_with_arm, on="subject", how="left")
     totals = counts_by_arm(joined, view.arms)
     found = joined["value"].drop_nulls().unique().to_list()
@@ -94,8 +107,8 @@ def _distribution_table(view: ReportView, paramcd: str, rows: pl.DataFrame) -> T
     for value in sorted(found, key=lambda code: (order.get(code, len(order)), code)):
         having = joined.filter(pl.col("value") == value)
         lines.append(Row(heading(value, indent=1), percent_cells(counts_by_arm(having, view.arms), totals)))
-    label = view.ruleset.endpoints[paramcd].label if paramcd in view.ruleset.endpoints else ""
-    return Table(f"{paramcd}: {label}", ["", *with_totals(view.arms)], lines)
+    caption = f"Responses behind {', '.join(names)}"
+    return Table(caption, ["", *with_totals(view.arms)], lines)
 
 
 def _reassessment_tables(view: ReportView, name: str, timepoints: pl.DataFrame) -> list[Block]:
@@ -113,7 +126,8 @@ def _reassessment_tables(view: ReportView, name: str, timepoints: pl.DataFrame) 
     blocks: list[Block] = [Table(f"Progression re-assessed ({name})", ["", *with_totals(view.arms)], lines)]
     spared = outcomes.filter(pl.col("outcome") == SPARED).sort("first_progression", "subject")
     if spared.height:
-        blocks.append(_spared_table(name, spared))
+        listing = _spared_table(name, spared)
+        blocks.append(Folded(listing.caption, [listing]))
     return blocks
 
 

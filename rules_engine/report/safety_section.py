@@ -138,8 +138,10 @@ def _term_table(view: ReportView, events: pl.DataFrame, totals: list[int]) -> Ta
         for term in _by_frequency(of_class, "_term"):
             of_term = of_class.filter(pl.col("_term") == term)
             lines.append(_term_row(view, of_term, heading(term, indent=1), totals))
-    columns = ["", *(f"{arm}: {kind}" for arm in _columns(view) for kind in ("any", "≥3", "5"))]
-    return Table("Adverse events by class and term", columns, lines, ["Worst grade per subject within a line."])
+    arms = _columns(view)
+    columns = ["", *["Any", "≥3", "5"] * len(arms)]
+    bands = [("", 1), *((arm, 3) for arm in arms)]
+    return Table("Adverse events by class and term", columns, lines, ["Worst grade per subject in a line."], bands)
 
 
 def _by_frequency(events: pl.DataFrame, column: str) -> list[str]:
@@ -191,6 +193,12 @@ def _laboratory_tables(view: ReportView) -> list[Block]:
             lines.append(Row(heading(f"{analyte}, {side}"), cells))
     if not lines:
         return []
-    columns = ["", *(f"{arm}: {kind}" for arm in _columns(view) for kind in ("n", "≥1", "≥3", "4"))]
+    arms = _columns(view)
+    columns = ["", *["n", "≥1", "≥3", "4"] * len(arms)]
+    bands = [("", 1), *((arm, 4) for arm in arms)]
     notes = ["Worst grade per subject; n: subjects with at least one gradable value; percentages are of n."]
-    return [Folded("Laboratory values: worst grade", [Table("Laboratory values: worst grade", columns, lines, notes)])]
+    return [
+        Folded(
+            "Laboratory values: worst grade", [Table("Laboratory values: worst grade", columns, lines, notes, bands)]
+        )
+    ]

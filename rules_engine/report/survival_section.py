@@ -307,7 +307,8 @@ def glance_tables(view: ReportView, estimates: Estimates) -> list[Table]:
         )
         tables.append(Table("Times to event", columns, times, [note], over))
     if rates:
-        tables.append(Table("Rates of responders", ["Endpoint", *["Responders", "Rate"] * len(groups)], rates, bands=bands))
+        columns = ["Endpoint", *["Responders", "Rate"] * len(groups)]
+        tables.append(Table("Rates of responders", columns, rates, bands=bands))
     return tables
 
 
