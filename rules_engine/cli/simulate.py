@@ -27,7 +27,8 @@ def _list_defects(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 
 
 @click.command("simulate", short_help="Make up a realistic study of the first trial.")
-@click.option("--subjects", required=True, type=click.IntRange(min=1), help="Number of subjects, 1 to 1,000,000 or more.")
+@click.option("--subjects", required=True, type=click.IntRange(min=1),
+              help="Number of subjects; a million works.")
 @click.option("--seed", required=True, type=click.IntRange(min=0),
               help="Where the random numbers start: the same seed and number of subjects give the same study.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the study; made if missing.")
@@ -41,11 +42,11 @@ def _list_defects(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 def command(
     subjects: int, seed: int, out: Path, file_format: Any, defects: bool | tuple[str, ...], as_json: bool
 ) -> None:
-    """Make up a study of TACE with and without immune checkpoint inhibitors in hepatocellular carcinoma, and write it to --out.
+    """Make up a study of TACE with and without immune checkpoint inhibitors in liver cancer, and write it to --out.
 
-    The study has what a registry has: lesions with whole and viable diameters, pseudoprogression, missed and unreadable scans,
-    repeat TACE, later therapies, partial dates, adverse events and laboratory results. No subject in it is real. It keeps
-    every rule of the input tables (docs/data.md) unless --defects asks for records that break one.
+    The study has what a registry has: lesions with whole and viable diameters, pseudoprogression, missed and unreadable
+    scans, repeat TACE, later therapies, partial dates, adverse events and laboratory results. No subject in it is real.
+    It keeps every rule of the input tables (docs/data.md) unless --defects asks for records that break one.
 
     \b
     Written to --out, all or nothing; a previous simulation is replaced, anything else is left alone:
@@ -60,7 +61,7 @@ def command(
       rules-engine simulate --subjects 300 --seed 1 --out broken/ --defects all
 
     Exit codes: 0 done; 2 a wrong option, too few subjects for the defects, or a folder that must not be overwritten.
-    """  # noqa: D301
+    """
     from rules_engine.cli._progress import StageProgress
     from rules_engine.simulator import simulate_to
 

@@ -33,8 +33,8 @@ def simulate(
 
     The same `subjects`, `seed` and `defects` always give the same tables. The data keep every rule of the contracts,
     except for the `defects` asked for (names of `defects.DEFECTS`; True = all); `placed` receives one entry per defect
-    that says what was put where. Raises `UsageError` where `subjects` is less than one or too few for the defects, `seed`
-    is negative, or a defect is unknown.
+    that says what was put where. Raises `UsageError` where `subjects` is less than one or too few for the defects,
+    `seed` is negative, or a defect is unknown.
     """
     chunks = list(study_in_chunks(subjects, seed, defects=defects, placed=placed))
     return {name: pl.concat([chunk[name] for chunk in chunks], rechunk=True) for name in chunks[0]}

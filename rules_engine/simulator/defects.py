@@ -1,7 +1,7 @@
 """Defects on request: records that break one rule each, put into the made-up study where a test can look for them.
 
-Each defect touches one subject that no other defect touches. A placement says what was put where: defect, table, subject,
-the rows of the table (1 = first), column and value.
+Each defect touches records of one subject that no other defect touches. A placement says what was put where: defect,
+table, subject as it stands there, the rows of the table (1 = first), column and value.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Draft:
     rng: np.random.Generator
     used: set[str] = field(default_factory=set)
     defect: str = ""
-    subject: str = ""
+    subject: str | None = None
 
     def pick(self, table: str, condition: pl.Expr) -> dict[str, Any]:
         """A record that meets `condition`, of a subject without any defect so far; it is then this defect's subject."""
@@ -53,7 +53,7 @@ class Draft:
             )
         record = found.row(int(self.rng.integers(found.height)), named=True)
         self.subject = record["subject"]
-        self.used.add(self.subject)
+        self.used.add(record["subject"])
         return record
 
     def set(self, table: str, rows: pl.Expr, **values: Any) -> None:
@@ -107,7 +107,14 @@ def _duplicate_subject(draft: Draft) -> Any:
 
 def _orphan_record(draft: Draft) -> Any:
     draft.add("labs", is_record(draft.pick("labs", _ANY)), subject="HCC-NOBODY")
+    draft.subject = "HCC-NOBODY"
     return "HCC-NOBODY"
+
+
+def _missing_subject(draft: Draft) -> Any:
+    draft.set("adverse_events", is_record(draft.pick("adverse_events", ~pl.col("fatal"))), subject=None)
+    draft.subject = None
+    return None
 
 
 def _death_before_treatment(draft: Draft) -> Any:
@@ -233,7 +240,7 @@ DEFECTS: dict[str, Defect] = {
             "An adverse event has no subject.",
             _EVENTS,
             "subject",
-            _overwrite(_EVENTS, _NOT_FATAL, subject=None),
+            _missing_subject,
         ),
         Defect("two_baselines", "A second visit is marked as baseline.", _LESIONS, "is_baseline", _two_baselines),
         Defect("no_baseline", "The baseline visit is missing.", _LESIONS, "is_baseline", _no_baseline),
@@ -394,7 +401,7 @@ DEFECTS: dict[str, Defect] = {
 
 
 def chosen_defects(names: bool | Sequence[str]) -> tuple[Defect, ...]:
-    """The defects asked for, in the order of `DEFECTS`; True means all. Raises `UsageError` that names every unknown one."""
+    """The defects asked for, in the order of `DEFECTS`; True means all. An unknown one is a `UsageError`."""
     if isinstance(names, bool):
         return tuple(DEFECTS.values()) if names else ()
     problems = [
@@ -426,8 +433,8 @@ def put_defects(
 ) -> tuple[Tables, list[dict[str, Any]]]:
     """Put `defects` into `tables`; return the tables and one placement per defect.
 
-    A placement's `rows` is empty where the defect is that something is missing. Raises `UsageError` where there are too few
-    subjects.
+    A placement's `rows` is empty where the defect is that something is missing. Raises `UsageError` where there are
+    too few subjects.
     """
     marked = {
         name: table.with_columns(pl.int_range(pl.len()).alias(_ROW), pl.lit(None, pl.String).alias(_MARK))

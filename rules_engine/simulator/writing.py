@@ -37,9 +37,9 @@ def simulate_to(
     """Write the study that `simulate` gives for the same arguments to the folder `out`; return what was written.
 
     One file per input table (`subjects.parquet` …), `simulation.json`, and `defects.json` where defects were asked for.
-    `out` is made if missing; a previous simulation in it is replaced; any other folder that is not empty is refused with
-    `UsageError`. The folder appears complete or not at all. Memory does not grow with `subjects`. `progress` is called
-    with what is being done.
+    `out` is made if missing; a previous simulation in it is replaced; any other folder that is not empty is refused
+    with `UsageError`. The folder appears complete or not at all. Memory does not grow with `subjects`. `progress` is
+    called with what is being done.
     """
     tell = progress or (lambda _stage: None)
     folder = Path(out).absolute()
