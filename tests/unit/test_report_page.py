@@ -1,0 +1,331 @@
+"""The report page: complete, self-contained, escaped, accessible, the same on every run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from typing import Any
+
+import polars as pl
+import pytest
+from rules_engine.analysis.options import with_defaults
+from rules_engine.findings import SCHEMA as FINDINGS_SCHEMA
+from rules_engine.model import CriterionRules, EndpointDefinition, ResponseDefinition, Ruleset
+from rules_engine.report import ReportView, render_report
+from rules_engine.vocabulary import ARD_SCHEMA, RESPONSE_SCHEMA, TIMEPOINT_SCHEMA, TTE_SCHEMA
+
+from rules_engine_plugins import estimators
+
+ESTIMATORS = {one.id: one for one in estimators.rules_engine_estimators()}
+ANALYSES: dict[str, dict[str, Any]] = {
+    "survival": {"estimator": "kaplan_meier", "endpoints": ["PFS"], "options": {"landmarks_months": [6]}},
+    "comparison": {"estimator": "log_rank", "endpoints": ["PFS"]},
+    "hazard": {"estimator": "cox", "endpoints": ["PFS"], "options": {"reference_group": "B"}},
+    "competing": {"estimator": "cumulative_incidence", "endpoints": ["TTP"], "options": {"landmarks_months": [6]}},
+    "follow_up": {"estimator": "reverse_kaplan_meier", "endpoints": ["PFS"]},
+    "mean": {"estimator": "rmst", "endpoints": ["PFS"], "options": {"tau_months": [3]}},
+    "rates": {"estimator": "proportion", "endpoints": ["ORR"]},
+    "difference": {"estimator": "proportion_difference", "endpoints": ["ORR"]},
+}
+START = date(2024, 1, 1)
+
+
+def frame(schema: dict[str, pl.DataType], **columns: Any) -> pl.DataFrame:
+    """A frame of a declared schema from some of its columns; the others are null."""
+    given = pl.DataFrame(columns, schema_overrides={name: schema[name] for name in columns})
+    return given.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in columns)
+
+
+def times(subjects: list[str], days: list[int], kinds: list[int]) -> pl.DataFrame:
+    return frame(
+        TTE_SCHEMA,
+        subject=subjects,
+        days=days,
+        months=[day / 30.4375 for day in days],
+        event=[kind == 1 for kind in kinds],
+        event_type=kinds,
+        reason=[("CUTOFF", "PD", "DEATH_NOT_EVENT")[kind] for kind in kinds],
+    )
+
+
+def view_of(subjects: list[str], arms: list[str | None], title: str = "A study") -> ReportView:
+    """A small study in which every part of the page has something to show."""
+    number = len(subjects)
+    table = pl.DataFrame(
+        {
+            "subject": subjects,
+            "arm": arms,
+            "sex": ["F"] * number,
+            "birth_date": ["1960"] * number,
+            "baseline_date": [START] * number,
+            "death_date": [None] * number,
+            "stage": ["I"] * number,
+        },
+        schema_overrides=dict.fromkeys(("subject", "arm", "sex", "birth_date", "death_date", "stage"), pl.String)
+        | {"baseline_date": pl.Date},
+    )
+    pfs = times(subjects, [40 + 31 * (k % 9) for k in range(number)], [int(k % 3 > 0) for k in range(number)])
+    ttp = times(subjects, [50 + 23 * (k % 7) for k in range(number)], [k % 3 for k in range(number)])
+    orr = frame(
+        RESPONSE_SCHEMA,
+        subject=subjects,
+        value=["PR" if k % 2 else "SD" for k in range(number)],
+        responder=[k % 2 == 1 for k in range(number)],
+    )
+    endpoints = {
+        "PFS": EndpointDefinition(
+            "PFS", "time_to_event", "Progression-free survival", "overall", {"origin": "first_tace"}
+        ),
+        "TTP": EndpointDefinition("TTP", "time_to_event", "Time to progression", "overall", {"new_therapy": "ignore"}),
+        "ORR": EndpointDefinition(
+            "ORR", "response_rate", "Objective response", "overall", {"responders": ["CR", "PR"]}
+        ),
+    }
+    by = "arm" if any(arms) else None
+    analyses = {
+        name: analysis | {"by": by}
+        for name, analysis in ANALYSES.items()
+        if by or ESTIMATORS[analysis["estimator"]].id not in ("cox", "proportion_difference")
+    }
+    rules = CriterionRules("mrecist_irecist", "mrecist_irecist", {"hybrid.basis": "viable"})
+    ruleset = Ruleset(
+        id="small",
+        kind="protocol",
+        title=title,
+        document={
+            "title": title,
+            "study": {"id": "S-1", "arms": [arm for arm in ("A", "B") if by]},
+            "analyses": analyses,
+        },
+        responses={"overall": ResponseDefinition("overall", "derived", rules, assessor="investigator")},
+        endpoints=endpoints,
+    )
+    rows = {"PFS": pfs, "TTP": ttp, "ORR": orr}
+    joined = {name: one.join(table.select("subject", "arm"), on="subject", how="left") for name, one in rows.items()}
+    options = {
+        name: with_defaults(analysis.get("options") or {}, ESTIMATORS[analysis["estimator"]].options_schema)
+        for name, analysis in analyses.items()
+    }
+    ard = [pl.DataFrame(schema=ARD_SCHEMA)]
+    for name, analysis in analyses.items():
+        for paramcd in analysis["endpoints"]:
+            stated = {"group_order": ["A", "B"]} if by else {}
+            stated |= analysis.get("options") or {}
+            found = ESTIMATORS[analysis["estimator"]].estimate(joined[paramcd], by, stated)
+            labelled = found.with_columns(analysis=pl.lit(name), paramcd=pl.lit(paramcd))
+            ard.append(labelled.select(list(ARD_SCHEMA)))
+    return ReportView(
+        ruleset=ruleset,
+        data_cutoff=date(2025, 12, 31),
+        subjects=table,
+        time_to_event={"PFS": pfs, "TTP": ttp},
+        responses={"ORR": orr},
+        ard=pl.concat(ard),
+        findings=frame(
+            FINDINGS_SCHEMA,
+            rule_id=["data.labs.unit"] * number,
+            severity=["error"] * number,
+            table=["labs"] * number,
+            subject=subjects,
+            record=[f"row {k}" for k in range(number)],
+            field=["unit"] * number,
+            value=["mg/x"] * number,
+            message=["the unit is not known"] * number,
+            action=["not graded"] * number,
+        ),
+        timepoints={
+            "overall": frame(
+                TIMEPOINT_SCHEMA,
+                subject=[one for one in subjects for _ in range(2)],
+                visit_date=[START, date(2024, 3, 1)] * number,
+                overall=["iUPD", "iSD"] * number,
+                basis_overall=["PD", "SD"] * number,
+            )
+        },
+        adverse_events=pl.DataFrame(
+            {
+                "subject": subjects,
+                "term": ["Fatigue"] * number,
+                "soc": ["General disorders"] * number,
+                "grade": ["3"] * number,
+                "serious": [False] * number,
+                "related_to": ["ici;tace"] * number,
+            },
+            schema_overrides=dict.fromkeys(("subject", "term", "soc", "grade", "related_to"), pl.String),
+        ),
+        labs=pl.DataFrame(
+            {"subject": subjects, "analyte": ["ALT"] * number, "atoxgrh": ["2"] * number},
+            schema_overrides=dict.fromkeys(("subject", "analyte", "atoxgrh"), pl.String),
+        ),
+        manifest={"engine": "0.1.0", "plugins": {"a": "1"}},
+        analysis_options=options,
+    )
+
+
+SUBJECTS = [f"01-{number:03d}" for number in range(1, 25)]
+ARMS: list[str | None] = ["A" if number % 2 else "B" for number in range(24)]
+
+
+@pytest.fixture(scope="module")
+def view() -> ReportView:
+    return view_of(SUBJECTS, ARMS)
+
+
+@pytest.fixture(scope="module")
+def page(view: ReportView) -> str:
+    return render_report(view)
+
+
+class Reader(HTMLParser):
+    """Collects tags, ids and text; complains about a tag that is closed out of order."""
+
+    VOID = frozenset({"meta", "line", "path", "br", "img", "link", "input"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.faults: list[str] = []
+        self.text: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_page_is_well_formed_and_its_ids_are_unique(page: str) -> None:
+    reader = Reader(page)
+    assert reader.faults == []
+    assert reader.open == []
+    ids = [attributes["id"] for _tag, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_page_has_its_sections(page: str) -> None:
+    titles = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
+    assert titles == [
+        "Results at a glance", "Definitions", "Subjects", "Time-to-event endpoints", "Response", "Safety",
+        "Data quality", "Provenance",
+    ]  # fmt: skip
+
+
+def test_the_page_needs_nothing_from_elsewhere(page: str) -> None:
+    reader = Reader(page)
+    assert {tag for tag, _attributes in reader.tags} & {"script", "link", "img", "iframe", "object", "base"} == set()
+    assert not re.search(r"(https?:)?//[a-z]", page)
+    assert "url(" not in page
+    outward = [attributes for _tag, attributes in reader.tags for name in attributes if name.startswith("on")]
+    assert outward == []
+    assert "default-src 'none'" in page
+
+
+def test_tables_and_figures_speak_to_those_who_do_not_see_them(page: str) -> None:
+    reader = Reader(page)
+    tags = [tag for tag, _attributes in reader.tags]
+    assert {"header", "nav", "main", "footer"} <= set(tags)
+    assert dict(reader.tags)["html"]["lang"] == "en"
+    assert tags.count("caption") == tags.count("table")
+    assert all("scope" in attributes for tag, attributes in reader.tags if tag == "th")
+    named = {attributes.get("id") for _tag, attributes in reader.tags}
+    for tag, attributes in reader.tags:
+        if tag == "svg":
+            assert attributes["role"] == "img"
+            assert set(str(attributes["aria-labelledby"]).split()) <= named
+    assert "A: 12 subjects" in page
+
+
+def test_the_page_shows_the_estimates_as_the_analysis_results_hold_them(view: ReportView, page: str) -> None:
+    def number(statistic: str, level: str) -> float:
+        found = view.ard.filter(analysis="survival", paramcd="PFS", group="A", statistic=statistic, level=level)
+        value: float = found["value"].item()
+        return value
+
+    at_six = f"{number('survival', '6'):.1%} ({number('lower', '6'):.1%} to {number('upper', '6'):.1%})"
+    assert at_six in page
+    assert f"{number('median', '0.5'):.1f} ({number('lower', '0.5'):.1f} to " in page
+
+
+def test_the_page_tells_who_was_spared_a_false_progression(page: str) -> None:
+    assert "Progression re-assessed (overall)" in page
+    assert re.search(r"a later scan showed no progression</th><td[^>]*>12 \(100\.0%\)", page)
+    assert "4 further subjects are in ADRS." in page
+
+
+def test_findings_are_grouped_with_their_first_examples(page: str) -> None:
+    assert "01-001, row 0 = mg/x; 01-002, row 1 = mg/x; 01-003, row 2 = mg/x" in page
+    assert page.count("the unit is not known") == 1
+
+
+HOSTILE = "<script>alert('x')</script>"
+
+
+def test_what_data_and_rulesets_say_is_shown_and_never_run() -> None:
+    subjects = [HOSTILE, '=HYPERLINK("http://evil.example")', "\"'>&", *SUBJECTS[3:]]
+    arms: list[str | None] = [HOSTILE if arm == "A" else arm for arm in ARMS]
+    built = view_of(subjects, arms, title=f"{HOSTILE}</title>")
+    assert built.adverse_events is not None
+    events = built.adverse_events.with_columns(term=pl.lit(HOSTILE), soc=pl.lit(HOSTILE))
+    hostile = render_report(replace(built, adverse_events=events, manifest={HOSTILE: HOSTILE, "a": {"b": HOSTILE}}))
+    assert "<script" not in hostile
+    reader = Reader(hostile)
+    assert reader.faults == []
+    assert HOSTILE in "".join(reader.text)
+    assert 'mso-number-format: "\\@"' in hostile  # a spreadsheet takes every cell for text
+
+
+def test_the_page_is_the_same_whatever_the_order_of_rows(view: ReportView, page: str) -> None:
+    assert render_report(view) == page
+    assert view.adverse_events is not None
+    assert view.labs is not None
+
+    def turned(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.sample(fraction=1.0, shuffle=True, seed=7)
+
+    shuffled = replace(
+        view,
+        subjects=turned(view.subjects),
+        time_to_event={name: turned(rows) for name, rows in view.time_to_event.items()},
+        responses={name: turned(rows) for name, rows in view.responses.items()},
+        timepoints={name: turned(rows) for name, rows in view.timepoints.items()},
+        findings=turned(view.findings),
+        adverse_events=turned(view.adverse_events),
+        labs=turned(view.labs),
+    )
+    assert render_report(shuffled) == page
+
+
+@pytest.mark.parametrize(
+    ("subjects", "arms"),
+    [
+        ([], []), (["one"], ["A"]), (["one"], [None]), (SUBJECTS, [None] * 24), (SUBJECTS, ["A"] * 24),
+        (SUBJECTS, [None, *ARMS[1:]]),
+    ],
+    ids=["nobody", "one subject", "one subject without arm", "no arms", "one arm", "one without arm"],
+)  # fmt: skip
+def test_a_small_or_odd_study_has_a_page(subjects: list[str], arms: list[str | None]) -> None:
+    reader = Reader(render_report(view_of(subjects, arms)))
+    assert reader.faults == []
+    text = "".join(reader.text)
+    assert "nan" not in re.findall(r"\b[a-z]+\b", text)
+    assert "None" not in text
+
+
+def test_parts_that_a_study_does_not_have_are_left_out(view: ReportView) -> None:
+    bare = replace(view, adverse_events=None, labs=None, timepoints={}, findings=view.findings.clear())
+    text = render_report(bare)
+    assert "Safety" not in text
+    assert "Nothing odd was found in the data." in text
