@@ -257,7 +257,8 @@ def derive_estimates(
         by = analysis.get("by")
         for paramcd in analysis["endpoints"]:
             options = _analysis_options(analysis, estimator.options_schema, ruleset, paramcd, by, arms)
-            rows = _with_group(endpoints[paramcd], subjects, by)
+            columns = [by, *options.get("strata", [])] if by else options.get("strata", [])
+            rows = _with_columns(endpoints[paramcd], subjects, columns)
             estimates = estimator.estimate(rows, by, options)
             named = estimates.with_columns(analysis=pl.lit(name), paramcd=pl.lit(paramcd)).select(list(ARD_SCHEMA))
             parts.append(require_columns(named, ARD_SCHEMA, f"estimator {estimator.id!r} (version {estimator.version})"))
@@ -287,10 +288,10 @@ def _analysis_options(
     return given
 
 
-def _with_group(rows: pl.DataFrame, subjects: pl.DataFrame, by: str | None) -> pl.DataFrame:
-    if by is None:
-        return rows
-    return rows.join(subjects.select("subject", by), on="subject", how="left", maintain_order="left")
+def _with_columns(rows: pl.DataFrame, subjects: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """The rows with columns of the subjects joined; the estimator says which one the study lacks."""
+    present = [name for name in dict.fromkeys(columns) if name in subjects.columns]
+    return rows.join(subjects.select("subject", *present), on="subject", how="left", maintain_order="left")
 
 
 # Discrepancies -----------------------------------------------------------------------------------------------------------
