@@ -12,13 +12,14 @@ from typing import Any
 import polars as pl
 
 from rules_engine import pipeline
-from rules_engine.errors import StudyError, UsageError
+from rules_engine.errors import UsageError, closest
+from rules_engine.explain import Explanation, explain_record
 from rules_engine.loading import load_ruleset
 from rules_engine.model import Ruleset
 from rules_engine.registry import Registry, default_registry
 from rules_engine.study import Study, adam, as_study, require_tables
 from rules_engine.study.manifest import build_manifest
-from rules_engine.study.writing import write_outputs
+from rules_engine.study.writing import write_outputs, write_text
 
 
 class Engine:
@@ -97,3 +98,118 @@ class Result:
     derived: pipeline.Derived
     data_cutoff: date
     registry: Registry
+
+    @cached_property
+    def adtr(self) -> pl.DataFrame:
+        """Sums of diameters: one row per subject, response stream and visit."""
+        return adam.adtr(self.derived.timepoints, self.study, self.ruleset)
+
+    @cached_property
+    def adrs(self) -> pl.DataFrame:
+        """Responses: one row per subject, parameter and timepoint (OVR), or per subject and parameter (BOR, response flags)."""
+        return adam.adrs(self.derived.timepoints, self.derived.collected, self.derived.responses, self.study, self.ruleset)
+
+    @cached_property
+    def adtte(self) -> pl.DataFrame:
+        """Time to event: one row per subject and parameter."""
+        return adam.adtte(self.derived.time_to_event, self.study, self.ruleset)
+
+    @cached_property
+    def adae(self) -> pl.DataFrame:
+        """Adverse events: one row per record."""
+        return adam.adae(self.derived.adverse_events, self.study, self.ruleset)
+
+    @cached_property
+    def adlb(self) -> pl.DataFrame:
+        """Graded laboratory results: one row per subject, sample and analyte."""
+        return adam.adlb(self.derived.labs, self.study, self.ruleset)
+
+    @property
+    def ard(self) -> pl.DataFrame:
+        """Analysis results data: one row per number."""
+        return self.derived.ard
+
+    @property
+    def findings(self) -> pl.DataFrame:
+        """What is odd in the data: one row per finding."""
+        return self.derived.findings
+
+    @property
+    def discrepancies(self) -> pl.DataFrame:
+        """Derived against collected responses: one row per difference."""
+        return self.derived.discrepancies
+
+    @cached_property
+    def subjects(self) -> pl.DataFrame:
+        """The study's subjects, canonical columns and the study's own."""
+        return self.study.tables["subjects"].collect()
+
+    def data_sets(self) -> dict[str, pl.DataFrame]:
+        """Everything that `write` puts into files, by name."""
+        names = ("adtr", "adrs", "adtte", "adae", "adlb", "ard", "findings", "discrepancies")
+        return {name: getattr(self, name) for name in names}
+
+    def write(
+        self, out: str | Path, *, formats: Sequence[str] = ("parquet",), report: bool = True
+    ) -> dict[str, Path]:
+        """Write every data set, the manifest and, unless told not to, the report into the folder `out`; all or nothing.
+
+        Returns the path of everything written, by name. Raises `UsageError` where the folder cannot be written.
+        """
+        documents = {"report.html": self._page()} if report else {}
+        return write_outputs(
+            self.data_sets(), Path(out), manifest=self.manifest, formats=formats, documents=documents,
+            inputs=[Path(source.path) for source in self.study.sources if source.path is not None],
+        )  # fmt: skip
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report, one self-contained HTML page, to `path`."""
+        return write_text(Path(path), self._page())
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What was run on what: ruleset as resolved, versions, hashes of the inputs, cut-off. No clock time."""
+        return build_manifest(self.ruleset, self.study, self.registry, self.data_cutoff)
+
+    def explain(self, subject: str, endpoint: str) -> Explanation:
+        """Why the subject's record of an endpoint is as it is.
+
+        Raises `UsageError` where the study has no such subject or the ruleset no such endpoint.
+        """
+        definition = self.ruleset.endpoints.get(endpoint)
+        if definition is None:
+            known = list(self.ruleset.endpoints)
+            raise UsageError.at(
+                f"endpoint {endpoint!r}",
+                f"the ruleset defines {', '.join(known)}",
+                "name one of these",
+                meant=closest(endpoint, known),
+            )
+        if self.subjects.filter(pl.col("subject") == subject).is_empty():
+            raise UsageError.at(f"subject {subject!r}", "the study has no such subject", "name one of subjects.subject")
+        rows = self.derived.time_to_event.get(endpoint, self.derived.responses.get(endpoint))
+        assert rows is not None  # noqa: S101  (every endpoint of the ruleset is derived)
+        found = rows.filter(pl.col("subject") == subject).to_dicts()
+        return explain_record(subject, definition, found[0] if found else None)
+
+    def _page(self) -> str:
+        from rules_engine.report import ReportView, render_report
+
+        return render_report(
+            ReportView(
+                ruleset=self.ruleset,
+                data_cutoff=self.data_cutoff,
+                subjects=self.subjects,
+                time_to_event=self.derived.time_to_event,
+                responses=self.derived.responses,
+                ard=self.ard,
+                findings=self.findings,
+                timepoints=self.derived.timepoints,
+                discrepancies=self.discrepancies,
+                adverse_events=self.derived.adverse_events,
+                labs=self.derived.labs,
+                treatments=self.study.tables["treatments"].collect(),
+                manifest=self.manifest,
+                analysis_options=self.derived.analysis_options,
+            )
+        )

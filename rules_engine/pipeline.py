@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import records
+from rules_engine.analysis.options import with_defaults
 from rules_engine.errors import PluginError
 from rules_engine.findings import concat_findings, sort_findings
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
@@ -50,6 +51,7 @@ class Derived:
     labs: pl.DataFrame | None
     adverse_events: pl.DataFrame | None
     ard: pl.DataFrame
+    analysis_options: Mapping[str, Mapping[str, Any]]
     discrepancies: pl.DataFrame
     findings: pl.DataFrame
 
@@ -69,7 +71,7 @@ def derive(
     found.append(more)
     progress("analyses")
     subjects = tables["subjects"].collect()
-    ard = derive_estimates(ruleset, {**time_to_event, **responses}, subjects, registry)
+    ard, analysis_options = derive_estimates(ruleset, {**time_to_event, **responses}, subjects, registry)
     progress("discrepancies")
     discrepancies = derive_discrepancies(ruleset, tables["response_assessments"], timepoints)
     return Derived(
@@ -84,6 +86,7 @@ def derive(
         labs=labs,
         adverse_events=adverse_events,
         ard=ard,
+        analysis_options=analysis_options,
         discrepancies=discrepancies,
         findings=sort_findings(concat_findings(frame.lazy() for frame in found)).collect(),
     )
@@ -248,9 +251,10 @@ def require_endpoint(
 
 def derive_estimates(
     ruleset: Ruleset, endpoints: Mapping[str, pl.DataFrame], subjects: pl.DataFrame, registry: Registry
-) -> pl.DataFrame:
-    """Analysis results data: one row per number, in the order of the ruleset's analyses."""
+) -> tuple[pl.DataFrame, dict[str, dict[str, Any]]]:
+    """Analysis results data, one row per number in the order of the ruleset's analyses; and each analysis' complete options."""
     parts = [pl.DataFrame(schema=ARD_SCHEMA)]
+    complete: dict[str, dict[str, Any]] = {}
     arms: Sequence[str] = (ruleset.document.get("study") or {}).get("arms") or ()
     for name, analysis in (ruleset.document.get("analyses") or {}).items():
         estimator = registry.estimators.require(analysis["estimator"])
@@ -262,7 +266,8 @@ def derive_estimates(
             estimates = estimator.estimate(rows, by, options)
             named = estimates.with_columns(analysis=pl.lit(name), paramcd=pl.lit(paramcd)).select(list(ARD_SCHEMA))
             parts.append(require_columns(named, ARD_SCHEMA, f"estimator {estimator.id!r} (version {estimator.version})"))
-    return pl.concat(parts)
+            complete[name] = with_defaults(options, estimator.options_schema)
+    return pl.concat(parts), complete
 
 
 def _analysis_options(
