@@ -224,6 +224,27 @@ PROPORTION_DIFFERENCE = _estimator(
 )
 
 
+FREQUENCIES = _estimator(
+    "frequencies",
+    "Number and share of subjects with each response, such as the best overall response",
+    "counts",
+    "response",
+    _schema(
+        {
+            "value_order": {
+                "type": "array",
+                "items": {"type": "string"},
+                "uniqueItems": True,
+                "default": list(response.BEST_FIRST),
+                "description": "Responses in the order of the table; others follow alphabetically.",
+            },
+            "group_order": GROUP_ORDER,
+        }
+    ),
+    response.estimate_frequencies,
+)
+
+
 @hookimpl
 def rules_engine_estimators() -> Sequence[Estimator]:
     """Offer the built-in estimators."""
@@ -236,4 +257,5 @@ def rules_engine_estimators() -> Sequence[Estimator]:
         CUMULATIVE_INCIDENCE,
         PROPORTION,
         PROPORTION_DIFFERENCE,
+        FREQUENCIES,
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from rules_engine import terms
 from rules_engine.analysis.ard import COUNT, P_VALUE, PERCENT, Estimates
 from rules_engine.analysis.groups import Grouping, group_rows, reference_number
 from rules_engine.analysis.proportions import (
@@ -24,6 +25,11 @@ from rules_engine.analysis.proportions import (
 )
 
 NO_SUBJECTS = "no subjects"
+#: Responses in the order of tables, best first, an iRECIST code after the code that it stands for.
+BEST_FIRST = (
+    terms.CR, terms.ICR, terms.PR, terms.IPR, terms.SD, terms.ISD, terms.NON_CR_NON_PD, terms.NON_ICR_NON_IUPD,
+    terms.NED, terms.PD, terms.RECUR, terms.ICPD, terms.IUPD, terms.NE, terms.ND, terms.MISSING,
+)  # fmt: skip
 RATE_METHODS = {"clopper_pearson": ("Clopper-Pearson", clopper_pearson), "wilson": ("Wilson", wilson)}
 
 
@@ -83,6 +89,30 @@ def estimate_rate_differences(rows: pl.DataFrame, group: str | None, options: Ma
                 "cmh_p_value", "Cochran-Mantel-Haenszel p value", cochran_mantel_haenszel(pairs), P_VALUE,
                 group=label, comparison=other, note=no_p,
             )  # fmt: skip
+    return estimates.frame()
+
+
+def estimate_frequencies(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:
+    """How many subjects have each response value, per group: number and share of the group.
+
+    Values stand in the order of `value_order`, further ones after them alphabetically; all groups list the same values.
+    """
+    estimates = Estimates("Counts", group)
+    grouping = group_rows(rows, group, options)
+    grouping.report_exclusions(estimates)
+    stated = list(options.get("value_order") or ())
+    found = grouping.rows["value"].drop_nulls().unique().to_list()
+    values = [value for value in stated if value in found] + sorted(set(found) - set(stated))
+    for label, part in grouping.parts():
+        estimates.add("n", "Subjects", part.height, COUNT, group=label)
+        counts = dict(part["value"].value_counts().iter_rows())
+        for value in values:
+            number = int(counts.get(value, 0))
+            share = number / part.height if part.height else None
+            where = {"group": label, "variable": "value", "level": value}
+            estimates.add("count", f"Subjects with {value}", number, COUNT, **where)
+            reason = None if part.height else NO_SUBJECTS
+            estimates.add("share", f"Share of subjects with {value}", share, PERCENT, **where, note=reason)
     return estimates.frame()
 
 

@@ -182,6 +182,47 @@ def _risk_table(lines: Sequence[Line], ticks: Sequence[float], scale: Scale) -> 
     return parts
 
 
+def bars_svg(
+    bars: Sequence[tuple[float, int]], names: Sequence[str], limits: Sequence[float], *, identifier: str, title: str,
+    description: str,
+) -> str:  # fmt: skip
+    """A waterfall: one bar per (share, number of its colour), in the order given; shares above 1 are cut at 1.
+
+    `names` labels the colours; `limits` are shares at which a light line runs across.
+    """
+    left, right, height = 60.0, WIDTH - 12.0, PLOT_TOP + PLOT_HEIGHT + 40
+    step = (right - left) / max(len(bars), 1)
+    wide = min(step * 0.8, 26.0)
+
+    def y(share: float) -> float:
+        return PLOT_TOP + PLOT_HEIGHT * (1 - min(share, 1.0)) / 2
+
+    parts = [
+        f'<svg class="curves" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-labelledby="{identifier}-t {identifier}-d">',
+        f'<title id="{identifier}-t">{escape(title)}</title>',
+        f'<desc id="{identifier}-d">{escape(description)}</desc>',
+    ]
+    for share in (1.0, 0.5, 0.0, -0.5, -1.0):
+        css = "axis" if share == 0 else "grid"
+        parts.append(f'<line class="{css}" x1="{left}" x2="{right}" y1="{y(share):.1f}" y2="{y(share):.1f}"/>')
+        words = f"{share:+.0%}".replace("-", "−") if share else "0%"
+        parts.append(_text("tick", left - 8, y(share) + 4, words, "end"))
+    for colour in range(len(names)):
+        path = "".join(
+            f"M{left + step * (place + 0.5) - wide / 2:.1f} {y(0):.1f}h{wide:.1f}V{y(share):.1f}h{-wide:.1f}Z"
+            for place, (share, one) in enumerate(bars)
+            if one == colour
+        )
+        if path:
+            parts.append(f'<path class="bar c{colour}" d="{path}"/>')
+        parts.append(_text(f"label c{colour}", left + 150.0 * colour, height - 10, _short(names[colour])))
+    parts += [
+        f'<line class="guide" x1="{left}" x2="{right}" y1="{y(share):.1f}" y2="{y(share):.1f}"/>' for share in limits
+    ]
+    return "\n".join([*parts, "</svg>"])
+
+
 def _text(css: str, x: float, y: float, words: str, anchor: str = "start") -> str:
     """A text element; the words are escaped."""
     return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine import terms
-from rules_engine.report.page import Block, Folded, Section
+from rules_engine.analysis.response import BEST_FIRST
+from rules_engine.report.page import Block, Figure, Folded, Section
+from rules_engine.report.plots import bars_svg
 from rules_engine.report.tables import (
     Cell,
     Estimates,
@@ -22,13 +24,10 @@ from rules_engine.report.tables import (
 )
 from rules_engine.report.view import ARM, ReportView
 
-#: Best responses in the order of the table.
-BEST_FIRST = (
-    terms.CR, terms.ICR, terms.PR, terms.IPR, terms.SD, terms.ISD, terms.NON_CR_NON_PD, terms.NON_ICR_NON_IUPD,
-    terms.NED, terms.PD, terms.RECUR, terms.ICPD, terms.IUPD, terms.NE, terms.ND, terms.MISSING,
-)  # fmt: skip
 #: How many subjects a listing names.
 LISTED = 20
+#: More bars than this cannot be told apart; then every second, third … is drawn.
+MOST_BARS = 700
 
 
 def response_section(view: ReportView, estimates: Estimates) -> Section:
@@ -38,6 +37,7 @@ def response_section(view: ReportView, estimates: Estimates) -> Section:
     if rates.rows:
         blocks.append(rates)
     blocks += _distribution_tables(view)
+    blocks += _waterfalls(view)
     for name, timepoints in view.timepoints.items():
         blocks += _reassessment_tables(view, name, timepoints)
     return Section("response", "Response", blocks)
@@ -109,6 +109,66 @@ def _distribution_table(view: ReportView, names: Sequence[str], rows: pl.DataFra
         lines.append(Row(heading(value, indent=1), percent_cells(counts_by_arm(having, view.arms), totals)))
     caption = f"Responses behind {', '.join(names)}"
     return Table(caption, ["", *with_totals(view.arms)], lines)
+
+
+def _waterfalls(view: ReportView) -> list[Block]:
+    """The best change of the sum of diameters of each subject; streams with the same sums share a figure."""
+    shared: list[tuple[list[str], pl.DataFrame]] = []
+    for name, timepoints in view.timepoints.items():
+        changes = _best_changes(timepoints)
+        if changes.is_empty():
+            continue
+        alike = next((names for names, seen in shared if seen.equals(changes)), None)
+        if alike is None:
+            shared.append(([name], changes))
+        else:
+            alike.append(name)
+    return [_waterfall(view, names, changes) for names, changes in shared]
+
+
+def _best_changes(timepoints: pl.DataFrame) -> pl.DataFrame:
+    """One row per subject with a complete sum after baseline: `subject` and `change`, its largest fall, as a share."""
+    change = (pl.col("sum_x100") - pl.col("baseline_x100")) / pl.col("baseline_x100")
+    return (
+        timepoints.filter(pl.col("sum_x100").is_not_null(), pl.col("baseline_x100") > 0)
+        .group_by("subject")
+        .agg(change.min().alias("change"))
+        .sort("subject")
+    )
+
+
+def _waterfall(view: ReportView, names: Sequence[str], changes: pl.DataFrame) -> Figure:
+    """Bars from the largest growth to the largest fall; light lines where the criterion draws its limits."""
+    numbers = {arm: number for number, arm in enumerate(view.arms)}
+    ordered = changes.join(view.subjects_with_arm, on="subject", how="left").sort(
+        ["change", "subject"], descending=[True, False]
+    )
+    every = -(-ordered.height // MOST_BARS)
+    drawn = ordered.gather_every(every).select("change", ARM)
+    bars = [(share, numbers.get(arm, 0)) for share, arm in drawn.iter_rows()]
+    definition = view.ruleset.responses.get(names[0])
+    options = definition.rules.options if definition is not None and definition.rules is not None else {}
+    limits = [
+        sign * options[key] / 100 for key, sign in (("pr.pct", -1), ("pd.pct", 1)) if _is_number(options.get(key))
+    ]
+    fell = ordered.filter(pl.col("change") < 0).height
+    svg = bars_svg(
+        bars, [*view.arms] or ["All subjects"], limits, identifier=f"w-{names[0]}",
+        title=f"Best change of the sum of diameters ({', '.join(names)})",
+        description=f"{ordered.height} subjects with a complete sum after baseline; in {fell} the sum fell.",
+    )  # fmt: skip
+    caption = (
+        f"Best change from baseline of the sum of diameters ({', '.join(names)}), one bar per subject with a complete "
+        "sum after baseline; growth above 100% is cut. Light lines: the criterion's percentages of partial response and "
+        "progression."
+    )
+    if every > 1:
+        caption += f" Of {ordered.height:,} subjects every {every}th is drawn."
+    return Figure(svg, caption)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _reassessment_tables(view: ReportView, name: str, timepoints: pl.DataFrame) -> list[Block]:

@@ -270,6 +270,19 @@ def test_an_unknown_response_stays_in_the_denominator_aloud() -> None:
     assert value(estimates, "unknown") == 1
 
 
+def test_frequencies_list_the_same_values_in_every_group_in_the_stated_order() -> None:
+    rows = pl.DataFrame({"value": ["SD", "PR", "SD", "odd"], "arm": ["A", "A", "B", "A"]})
+    estimates = estimators.FREQUENCIES.estimate(rows, "arm", {"group_order": ["A", "B", "C"]})
+    counts = estimates.filter(pl.col("statistic") == "count").select("group", "level", "value").rows()
+    assert counts == [
+        ("A", "PR", 1), ("A", "SD", 1), ("A", "odd", 1),
+        ("B", "PR", 0), ("B", "SD", 1), ("B", "odd", 0),
+        ("C", "PR", 0), ("C", "SD", 0), ("C", "odd", 0),
+    ]  # fmt: skip
+    assert value(estimates, "share", group="B", level="SD") == 1
+    assert value(estimates, "share", group="C", level="SD") is None
+
+
 def test_one_stratum_or_two_alike_give_the_estimate_of_one() -> None:
     rows = pl.DataFrame(
         {"arm": ["A"] * 10 + ["B"] * 10, "responder": ([True] * 7 + [False] * 3) + [True] * 3 + [False] * 7}
