@@ -50,7 +50,8 @@ def command(
 
     \b
     Written to --out, all or nothing; a previous simulation is replaced, anything else is left alone:
-      subjects lesion_assessments treatments clinical_events adverse_events labs
+      subjects lesion_assessments response_assessments treatments clinical_events
+      adverse_events labs              the input tables
       simulation.json                  how the study was made: subjects, seed, rows
       defects.json                     with --defects: what was put where
 

@@ -29,6 +29,7 @@ STREAMS = (
     "adverse_events",
     "labs",
     "defects",
+    "responses",
 )
 
 

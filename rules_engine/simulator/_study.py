@@ -18,6 +18,7 @@ from rules_engine.simulator._draw import Streams
 from rules_engine.simulator._imaging import draw_visits
 from rules_engine.simulator._labs import draw_labs
 from rules_engine.simulator._lesions import draw_lesions
+from rules_engine.simulator._responses import draw_responses
 from rules_engine.simulator._subjects import draw_clinical_events, draw_subjects
 from rules_engine.simulator._treatments import draw_treatments
 from rules_engine.simulator.defects import as_text, chosen_defects, put_defects
@@ -72,6 +73,7 @@ def _chunk(streams: Streams, plan: dict[str, Any], numbers: np.ndarray, width: i
     return {
         "subjects": draw_subjects(streams, plan, cohort, visits, care),
         "lesion_assessments": lesions,
+        "response_assessments": draw_responses(streams, plan, lesions),
         "treatments": care.table,
         "clinical_events": draw_clinical_events(streams, plan, cohort, visits, lesions),
         "adverse_events": draw_adverse_events(streams, plan, _part("adverse_events"), cohort, care),

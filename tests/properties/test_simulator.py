@@ -106,6 +106,7 @@ def nothing_happens_after_the_end(study: Study) -> None:
     )
     columns = {
         "lesion_assessments": ["visit_date"],
+        "response_assessments": ["date", "visit_date"],
         "treatments": ["start_date", "last_date"],
         "clinical_events": ["date"],
         "labs": ["date"],

@@ -15,7 +15,15 @@ from polars.testing import assert_frame_equal
 from rules_engine.errors import UsageError
 from rules_engine.simulator import _study, simulate, simulate_to
 
-TABLES = {"subjects", "lesion_assessments", "treatments", "clinical_events", "adverse_events", "labs"}
+TABLES = {
+    "subjects",
+    "lesion_assessments",
+    "treatments",
+    "clinical_events",
+    "adverse_events",
+    "labs",
+    "response_assessments",
+}
 
 
 @pytest.fixture(scope="module")
