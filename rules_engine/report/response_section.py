@@ -159,8 +159,8 @@ def _waterfall(view: ReportView, names: Sequence[str], changes: pl.DataFrame) ->
     )  # fmt: skip
     caption = (
         f"Best change from baseline of the sum of diameters ({', '.join(names)}), one bar per subject with a complete "
-        "sum after baseline; growth above 100% is cut. Light lines: the criterion's percentages of partial response and "
-        "progression."
+        "sum after baseline; growth above 100% is cut. Light lines: the criterion's percentages of partial response "
+        "and progression."
     )
     if every > 1:
         caption += f" Of {ordered.height:,} subjects every {every}th is drawn."
