@@ -1,0 +1,228 @@
+"""Holds a table against its contract: canonical rows, lazily, and what was odd in them.
+
+The table is looked at once while it is read (how many rows, which cells are odd); the canonical rows stay lazy, so that a run reads
+only the columns that it needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from rules_engine.contracts import ROW, SUBJECT, Column, Table, canonical_schema
+from rules_engine.errors import Problem, StudyError, closest
+from rules_engine.findings import ERROR, NOTE, concat_findings, derive_findings, empty_findings
+from rules_engine.study.casting import Cast, Fault, as_text, can_hold, cast_column
+from rules_engine.study.sources import RawTable, unreadable
+
+#: Required columns whose missing value another room decides on, so that the row stays: grading says NO_VALUE or UNIT_UNKNOWN,
+#: and an adverse event without a term is still an event.
+_MAY_BE_MISSING = {("labs", "value"), ("labs", "unit"), ("adverse_events", "term")}
+#: From this many cells on, a column in which no cell is of the right kind is a column of another kind, not a row of slips.
+_ENOUGH_TO_JUDGE = 5
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class CanonicalTable:
+    """One table as derivations receive it, what was odd, and how many rows the source has."""
+
+    name: str
+    rows: pl.LazyFrame
+    findings: pl.DataFrame
+    source_rows: int
+    columns: frozenset[str] = field(default_factory=frozenset)
+
+
+def derive_canonical(raw: RawTable, table: Table) -> CanonicalTable:
+    """The table in its canonical form; raises `StudyError` with every fault that makes it unusable."""
+    casts = _casts_of(raw, table)
+    without_own_numbers = raw.rows.drop(ROW.name, strict=False)
+    indexed = without_own_numbers.with_row_index(ROW.name, offset=1).with_columns(pl.col(ROW.name).cast(pl.Int64))
+    faults = _faults_of(raw, table, casts)
+    tallies, odd = _look(raw, indexed, casts, faults)
+    _require_right_kinds(raw, table, casts, tallies)
+    return CanonicalTable(
+        name=table.name,
+        rows=_canonical_rows(raw, table, casts, indexed),
+        findings=_findings_of(table, faults, odd, raw),
+        source_rows=int(tallies["rows"]),
+        columns=frozenset(raw.schema),
+    )
+
+
+# How each column is read -------------------------------------------------------------------------------------------------
+
+
+def _casts_of(raw: RawTable, table: Table) -> dict[str, Cast]:
+    problems = [
+        Problem(
+            raw.where,
+            f"it has no column {name!r}, which it needs ({table.column(name).meaning.rstrip('.')})",
+            "add the column; its name is matched without regard to case",
+            meant=closest(name, set(raw.schema) - {column.name for column in table.columns}),
+        )
+        for name in table.required
+        if name not in raw.schema
+    ]
+    held = {column.held_as for column in table.columns if column.held_as != column.name}
+    problems += [
+        Problem(raw.where, f"the column name {name!r} is taken by the engine", "rename the column")
+        for name in sorted(held & set(raw.schema))
+    ]
+    casts: dict[str, Cast] = {}
+    for column in table.columns:
+        if column.name not in raw.schema:
+            continue
+        dtype = raw.schema[column.name]
+        if can_hold(column, dtype):
+            casts[column.name] = cast_column(column, pl.col(column.name), dtype)
+        else:
+            problems.append(
+                Problem(
+                    f"{raw.where}, column {column.name}",
+                    f"it holds {dtype}, from which {_kind_in_words(column)} cannot be read",
+                    "store the column as text or in its own type",
+                )
+            )
+    if problems:
+        raise StudyError(problems)
+    return casts
+
+
+def _kind_in_words(column: Column) -> str:
+    words = {
+        "text": "text", "code": "one of " + ", ".join(column.codes), "date": "a date", "partial_date": "a date",
+        "integer": "a whole number", "number": "a number", "flag": "true or false", "length": "a length in millimetres",
+    }  # fmt: skip
+    return words[column.kind]
+
+
+def _canonical_rows(raw: RawTable, table: Table, casts: dict[str, Cast], indexed: pl.LazyFrame) -> pl.LazyFrame:
+    """Declared columns in their order, the row number, and the study's own columns; rows without a required value left out."""
+    declared = [
+        (casts[column.name].value if column.name in casts else pl.lit(column.default))
+        .cast(column.dtype)
+        .alias(column.held_as)
+        for column in table.columns
+    ]
+    known = {column.name for column in table.columns} | {ROW.name}
+    extra = [
+        (as_text(pl.col(name), dtype) if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum) else pl.col(name)).alias(name)
+        for name, dtype in raw.schema.items()
+        if name not in known and dtype != pl.Object
+    ]
+    rows = indexed.select(*declared, pl.col(ROW.name), *extra)
+    return rows.filter(pl.all_horizontal([pl.col(column.held_as).is_not_null() for column in _indispensable(table)]))
+
+
+def _indispensable(table: Table) -> list[Column]:
+    return [column for column in table.columns if column.required and (table.name, column.name) not in _MAY_BE_MISSING]
+
+
+# What is odd -------------------------------------------------------------------------------------------------------------
+
+
+def _faults_of(raw: RawTable, table: Table, casts: dict[str, Cast]) -> list[tuple[Column, Fault]]:
+    faults = [(column, fault) for column in table.columns if column.name in casts for fault in casts[column.name].faults]
+    for column in _indispensable(table):
+        is_missing = as_text(pl.col(column.name), raw.schema[column.name]).is_null()
+        rule = "data.subject_missing" if column == SUBJECT else "data.required_missing"
+        faults.append((column, Fault(rule, ERROR, is_missing, f"{column.name} is missing", "the record is left out")))
+    return faults
+
+
+def _look(
+    raw: RawTable, indexed: pl.LazyFrame, casts: dict[str, Cast], faults: list[tuple[Column, Fault]]
+) -> tuple[dict[str, int], pl.DataFrame]:
+    """One look at the source: numbers of rows and cells, and the odd rows with one flag per fault."""
+    flags = [fault.is_odd.fill_null(value=False).alias(f"_odd_{i}") for i, (_column, fault) in enumerate(faults)]
+    messages = [
+        (fault.message if isinstance(fault.message, pl.Expr) else pl.lit(fault.message)).alias(f"_message_{i}")
+        for i, (_column, fault) in enumerate(faults)
+    ]
+    cells = [as_text(pl.col(name), raw.schema[name]).alias(f"_cell_{name}") for name in casts]
+    tallies = indexed.select(
+        pl.len().alias("rows"),
+        *[pl.col(name).is_not_null().sum().alias(f"filled_{name}") for name in casts],
+        *[
+            cast.is_alien.fill_null(value=False).sum().alias(f"alien_{name}")
+            for name, cast in casts.items()
+            if cast.is_alien is not None
+        ],
+    )
+    any_odd = pl.any_horizontal([fault.is_odd.fill_null(value=False) for _column, fault in faults])
+    odd = indexed.filter(any_odd).select(ROW.name, *flags, *messages, *cells)
+    try:
+        counted, found = pl.collect_all([tallies, odd])
+    except pl.exceptions.PolarsError as error:
+        raise unreadable(raw.where, error) from error
+    return counted.row(0, named=True), found
+
+
+def _require_right_kinds(raw: RawTable, table: Table, casts: dict[str, Cast], tallies: dict[str, int]) -> None:
+    """Refuse columns in which no cell at all is of the right kind."""
+    problems = []
+    for name, cast in casts.items():
+        column = table.column(name)
+        filled, alien = tallies[f"filled_{name}"], tallies.get(f"alien_{name}", 0)
+        enough = 1 if column.required and column.kind != "code" else _ENOUGH_TO_JUDGE
+        if cast.is_alien is None or filled < enough or alien < filled:
+            continue
+        cell = pl.col(name)
+        examples = raw.rows.select(as_text(cell, raw.schema[name]).drop_nulls().unique().sort().head(_EXAMPLES)).collect()
+        shown = ", ".join(repr(value) for value in examples.to_series().to_list())
+        problems.append(
+            Problem(
+                f"{raw.where}, column {name}",
+                f"none of its {filled} values is {_kind_in_words(column)}: {shown}",
+                "write dates as 2024-05-17, numbers with a decimal point and without unit"
+                if column.kind != "code"
+                else "use the codes above",
+            )
+        )
+    if problems:
+        raise StudyError(problems)
+
+
+def _findings_of(table: Table, faults: list[tuple[Column, Fault]], odd: pl.DataFrame, raw: RawTable) -> pl.DataFrame:
+    if odd.is_empty() and ROW.name not in raw.schema:
+        return empty_findings().collect()
+    frame = odd.lazy()
+    parts = [
+        derive_findings(
+            frame.filter(f"_odd_{i}"),
+            rule_id=fault.rule_id,
+            severity=fault.severity,
+            table=table.name,
+            subject="_cell_subject",
+            message=pl.col(f"_message_{i}"),
+            action=fault.action,
+            record=pl.format("row {}", ROW.name),
+            field=column.name,
+            value=pl.col(f"_cell_{column.name}"),
+        )
+        for i, (column, fault) in enumerate(faults)
+    ]
+    if ROW.name in raw.schema:
+        parts.append(_row_column_note(table))
+    return concat_findings(parts).collect()
+
+
+def _row_column_note(table: Table) -> pl.LazyFrame:
+    return derive_findings(
+        pl.LazyFrame({"_": [1]}),
+        rule_id="data.column_unread",
+        severity=NOTE,
+        table=table.name,
+        subject=None,
+        message="the engine numbers the rows itself",
+        action="the study's own column is not read",
+        field=ROW.name,
+    )
+
+
+def empty_canonical(table: Table) -> CanonicalTable:
+    """The canonical form of a table that the study did not bring."""
+    return CanonicalTable(table.name, pl.LazyFrame(schema=canonical_schema(table)), empty_findings().collect(), 0)

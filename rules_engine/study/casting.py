@@ -1,0 +1,232 @@
+"""From what a study wrote in a cell to what the engine holds, by the column's kind (see `rules_engine.contracts`).
+
+Each function takes the cell (trimmed text, or the native type of a Parquet column) and gives the value, null where the cell cannot
+be used, together with the faults to report. Nothing is inferred from the data and nothing is repaired: `12,3` is not 12.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from rules_engine import dates, terms
+from rules_engine.contracts import UNITS_PER_MM, Column
+from rules_engine.findings import ERROR, NOTE, WARNING
+
+#: A length beyond this is no lesion but a slip of the pen or another unit; a plausibility limit of data entry, not of a guideline.
+LONGEST_MM = 500
+#: Years outside this span are slips of the pen; the value is kept and reported.
+PLAUSIBLE_YEARS = (1900, 2100)
+
+_NULL_ACTION = "the value is taken as missing"
+_FLAGS = {"true": True, "t": True, "yes": True, "y": True, "1": True, "false": False, "f": False, "no": False, "n": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way in which a cell can be odd: where it is so, how serious, and what was done."""
+
+    rule_id: str
+    severity: str
+    is_odd: pl.Expr
+    message: str | pl.Expr
+    action: str
+
+
+@dataclass(frozen=True)
+class Cast:
+    """How one column is read: the value, its faults, and where the cell is not even of the right kind."""
+
+    value: pl.Expr
+    faults: tuple[Fault, ...] = ()
+    is_alien: pl.Expr | None = None
+
+
+def can_hold(column: Column, dtype: pl.DataType) -> bool:
+    """True where a column of this kind can be read from cells of this type."""
+    if dtype == pl.Null or dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum):
+        return True
+    if column.kind in ("text", "code"):
+        return not (dtype.is_nested() or dtype == pl.Binary or dtype == pl.Object)
+    if column.kind == "date":
+        return dtype == pl.Date or isinstance(dtype, pl.Datetime)
+    if column.kind == "partial_date":
+        return dtype == pl.Date or isinstance(dtype, pl.Datetime) or dtype.is_integer() or dtype.is_float()
+    if column.kind == "flag":
+        return dtype == pl.Boolean or dtype.is_integer() or dtype.is_float()
+    return dtype.is_numeric()
+
+
+def as_text(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """The cell as trimmed text; empty is missing. A whole number in a float column has no decimals; a date is ISO text."""
+    if dtype.is_float():
+        whole = cell.is_finite() & (cell == cell.round()) & (cell.abs() < 2**53)
+        return (
+            pl.when(cell.is_nan())
+            .then(None)
+            .when(whole)
+            .then(cell.cast(pl.Int64, strict=False).cast(pl.String))
+            .otherwise(cell.cast(pl.String))
+        )
+    if isinstance(dtype, pl.Datetime):
+        return cell.dt.date().cast(pl.String)
+    text = cell if dtype == pl.String else cell.cast(pl.String)
+    trimmed = text.str.strip_chars()
+    return pl.when(trimmed != "").then(trimmed)
+
+
+def cast_column(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    """The cast of a column that `can_hold` such cells; a missing cell takes the column's default, a faulty one does not."""
+    cast = _CASTS[column.kind](column, cell, dtype)
+    if column.default is None:
+        return cast
+    is_missing = as_text(cell, dtype).is_null()
+    return Cast(pl.when(is_missing).then(pl.lit(column.default)).otherwise(cast.value), cast.faults, cast.is_alien)
+
+
+def _lost(column: Column, text: pl.Expr, value: pl.Expr, message: str | pl.Expr, rule: str = "") -> Fault:
+    """The fault of a cell that is there and cannot be used."""
+    return Fault(f"data.{rule or column.kind}", ERROR, text.is_not_null() & value.is_null(), message, _NULL_ACTION)
+
+
+# Text, codes, flags ------------------------------------------------------------------------------------------------------
+
+
+def _cast_text(_column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    return Cast(as_text(cell, dtype))
+
+
+def _cast_code(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    text = as_text(cell, dtype)
+    spellings = {code.lower(): code for code in column.codes}
+    if column.codes == terms.RESPONSES:
+        spellings |= {spelling.lower(): code for spelling, code in terms.RESPONSE_SYNONYMS.items()}
+    value = text.str.to_lowercase().replace_strict(spellings, default=None, return_dtype=pl.String)
+    allowed = ", ".join(column.codes)
+    return Cast(value, (_lost(column, text, value, f"not one of {allowed}"),), text.is_not_null() & value.is_null())
+
+
+def _cast_flag(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    if dtype == pl.Boolean:
+        return Cast(cell)
+    text = as_text(cell, dtype)
+    value = text.str.to_lowercase().replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
+    is_lost = text.is_not_null() & value.is_null()
+    return Cast(value, (_lost(column, text, value, "not true or false (also: yes/no, Y/N, 1/0)"),), is_lost)
+
+
+# Dates -------------------------------------------------------------------------------------------------------------------
+
+
+def _cast_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    if dtype == pl.Date or isinstance(dtype, pl.Datetime):
+        value = cell if dtype == pl.Date else cell.dt.date()
+        return Cast(value, (_implausible(value.dt.year()),))
+    text = as_text(cell, dtype)
+    has_form = text.str.contains(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
+    value = pl.when(has_form).then(text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False))
+    message = (
+        pl.when(has_form)
+        .then(pl.lit("no such day in the calendar"))
+        .when(text.str.contains(dates.PATTERN))
+        .then(pl.lit("the date is incomplete; here year, month and day are needed"))
+        .otherwise(pl.lit("not a date in ISO 8601 form, such as 2024-05-17"))
+    )
+    is_alien = text.is_not_null() & ~text.str.contains(r"^\d{4}(-\d{2})?")
+    return Cast(value, (_lost(column, text, value, message), _implausible(value.dt.year())), is_alien)
+
+
+def _cast_partial_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    if dtype == pl.Date or isinstance(dtype, pl.Datetime):
+        day = cell if dtype == pl.Date else cell.dt.date()
+        return Cast(day.dt.to_string("%Y-%m-%d"), (_implausible(day.dt.year()),))
+    text = as_text(cell, dtype)
+    without_time = text.str.replace(r"^(\d{4}-\d{2}-\d{2})[T ].*$", "${1}")
+    # SDTM writes 2024---15 where the month is unknown; the day means nothing without it.
+    month_unknown = without_time.str.contains(r"^\d{4}---\d{2}$")
+    known_part = pl.when(month_unknown).then(without_time.str.slice(0, 4)).otherwise(without_time)
+    is_day = known_part.str.contains(dates.PATTERN) & dates.first_possible_day(known_part).is_not_null()
+    value = pl.when(is_day).then(known_part)
+    message = (
+        pl.when(without_time.str.contains(dates.PATTERN))
+        .then(pl.lit("no such day in the calendar"))
+        .otherwise(pl.lit("not a date in ISO 8601 form, such as 2024-05-17, 2024-05 or 2024"))
+    )
+    only_year = Fault(
+        "data.partial_date", NOTE, month_unknown, "the month is unknown, so the day says nothing", "the year alone is used"
+    )
+    is_alien = text.is_not_null() & ~text.str.contains(r"^\d{4}")
+    year = value.str.slice(0, 4).cast(pl.Int32, strict=False)
+    return Cast(value, (_lost(column, text, value, message), only_year, _implausible(year)), is_alien)
+
+
+def _implausible(year: pl.Expr) -> Fault:
+    earliest, latest = PLAUSIBLE_YEARS
+    return Fault(
+        "data.implausible_date", WARNING, ~year.is_between(earliest, latest),
+        f"the year is not between {earliest} and {latest}", "the date is used as it is",
+    )  # fmt: skip
+
+
+# Numbers -----------------------------------------------------------------------------------------------------------------
+
+
+def _cast_integer(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    if dtype.is_integer():
+        return Cast(cell.cast(pl.Int64, strict=False))
+    text = as_text(cell, dtype)
+    is_whole = text.str.contains(r"^[+-]?\d+(\.0+)?$")
+    value = pl.when(is_whole).then(text.str.replace(r"\.0+$", "").cast(pl.Int64, strict=False))
+    return Cast(value, (_lost(column, text, value, "not a whole number"),), text.is_not_null() & ~is_whole)
+
+
+def _cast_number(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    if dtype.is_integer() or dtype == pl.Boolean:
+        return Cast(cell.cast(pl.Float64))
+    if dtype.is_float():
+        number = cell.cast(pl.Float64)
+        value = pl.when(number.is_finite()).then(number)
+        return Cast(value, (Fault("data.number", ERROR, number.is_infinite(), "not a number", _NULL_ACTION),))
+    text = as_text(cell, dtype)
+    number = text.cast(pl.Float64, strict=False)
+    value = pl.when(number.is_finite()).then(number)
+    return Cast(value, (_lost(column, text, value, "not a number (a decimal point, no unit)"),), text.is_not_null() & value.is_null())
+
+
+def _cast_length(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    """Millimetres to whole hundredths, through the decimal text, so that 12.3 is 1230 and no binary fraction comes in.
+
+    Sums and thresholds of diameters then compare exactly (Eisenhauer 2009 §4.3.1 sets them inclusively).
+    """
+    text = as_text(cell, dtype)
+    is_number = text.str.contains(r"^[+-]?\d+(\.\d+)?$")
+    whole = text.str.extract(r"^\+?(\d{1,9})(?:\.\d+)?$", 1).cast(pl.Int64, strict=False)
+    decimals = text.str.extract(r"\.(\d+)$", 1).fill_null("").str.strip_chars_end("0")
+    fits = decimals.str.len_chars() <= 2
+    hundredths = decimals.str.pad_end(2, "0").cast(pl.Int64, strict=False)
+    length = pl.when(is_number & fits).then(whole * UNITS_PER_MM + hundredths)
+    value = pl.when(length <= LONGEST_MM * UNITS_PER_MM).then(length)
+    message = (
+        pl.when(~is_number)
+        .then(pl.lit("not a number of millimetres (a decimal point, no unit)"))
+        .when(text.str.starts_with("-"))
+        .then(pl.lit("a length cannot be negative"))
+        .when(whole.is_null() | (whole > LONGEST_MM) | (length > LONGEST_MM * UNITS_PER_MM))
+        .then(pl.lit(f"longer than {LONGEST_MM} mm; is the unit millimetres?"))
+        .otherwise(pl.lit("more than two decimals; a length is held in hundredths of a millimetre"))
+    )
+    return Cast(value, (_lost(column, text, value, message),), text.is_not_null() & ~is_number)
+
+
+_CASTS: dict[str, Callable[[Column, pl.Expr, pl.DataType], Cast]] = {
+    "text": _cast_text,
+    "code": _cast_code,
+    "flag": _cast_flag,
+    "date": _cast_date,
+    "partial_date": _cast_partial_date,
+    "integer": _cast_integer,
+    "number": _cast_number,
+    "length": _cast_length,
+}

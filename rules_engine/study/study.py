@@ -1,0 +1,167 @@
+"""A study as the engine holds it, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import polars as pl
+
+from rules_engine.contracts import ROW, TABLES
+from rules_engine.errors import Problem, StudyError, closest
+from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings, sort_findings
+from rules_engine.model import Ruleset
+from rules_engine.registry import Registry, default_registry
+from rules_engine.study import checks
+from rules_engine.study.canonical import CanonicalTable, derive_canonical, empty_canonical
+from rules_engine.study.sources import Found, RawTable, Source, find_tables, hash_file
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's input tables, checked against their contracts.
+
+    `tables` holds every table of `contracts.TABLES` in canonical form (`contracts.canonical_schema` plus the study's own columns),
+    lazily; a table that the study did not bring is empty. `columns` says which columns each table was brought with (no entry = the
+    table was not brought). `findings` is what was odd (`findings.SCHEMA`); `sources` are the files or frames that were read.
+    """
+
+    tables: Mapping[str, pl.LazyFrame]
+    findings: pl.LazyFrame
+    sources: tuple[Source, ...] = ()
+    id: str = ""
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def has(self, table: str) -> bool:
+        """True where the study brought this table, even without rows."""
+        return table in self.columns
+
+
+def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
+    """Read a study from a folder of CSV or Parquet files, or from a mapping of table names to frames.
+
+    A file is named after its table (`subjects.csv`, `labs.parquet`); frames may be Polars, pandas, PyArrow or anything with the
+    Arrow stream interface. Where `ruleset` has a `data:` section, the tables are mapped from the files that it names (SDTM, ADaM).
+    Raises `StudyError` with every fault that blocks a correct result; what is merely odd is in `Study.findings`.
+    """
+    from rules_engine.study.mapping import mapped_tables, mapping_of
+
+    plugins = registry or default_registry()
+    mapping = mapping_of(ruleset)
+    wanted = frozenset(TABLES) | (mapping.names if mapping else frozenset())
+    found = find_tables(source, plugins, wanted)
+    problems = list(found.problems)
+    raw = {name: found.tables[name] for name in TABLES if name in found.tables}
+    if mapping:
+        mapped, mapping_problems = mapped_tables(mapping, found.tables)
+        raw |= mapped
+        problems += mapping_problems
+    if not raw and not problems:
+        raise StudyError([_no_table(source, found, mapped=mapping is not None)])
+    canonical: dict[str, CanonicalTable] = {}
+    for name, table in raw.items():
+        try:
+            canonical[name] = derive_canonical(table, TABLES[name])
+        except StudyError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise StudyError([*problems, *_misspelt(found)])
+    return _checked(canonical, raw, found, _study_id(ruleset, found))
+
+
+def as_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
+    """The study itself where it has been read, else what `read_study` gives."""
+    return source if isinstance(source, Study) else read_study(source, ruleset=ruleset, registry=registry)
+
+
+def _checked(canonical: Mapping[str, CanonicalTable], raw: Mapping[str, RawTable], found: Found, study_id: str) -> Study:
+    """The study from its canonical tables, after the checks that look at several tables."""
+    brought = {name: canonical.get(name) or empty_canonical(table) for name, table in TABLES.items()}
+    tables = {name: table.rows for name, table in brought.items()}
+    odd: list[pl.LazyFrame] = [table.findings.lazy() for table in canonical.values()]
+    odd.append(_unread_findings(found))
+    if "subjects" in canonical:
+        subjects, findings, problems = checks.check_subjects(tables["subjects"], raw["subjects"].where)
+        if problems:
+            raise StudyError(problems)
+        tables["subjects"] = subjects.lazy()
+        odd += findings
+        tables, findings = checks.drop_orphans(tables, subjects.lazy())
+        odd += findings
+    if "lesion_assessments" in canonical:
+        facts = [name for name in tables["lesion_assessments"].collect_schema().names() if name != ROW.name]
+        if (kept := checks.drop_repeated_lesions(tables["lesion_assessments"], facts)) is not None:
+            tables["lesion_assessments"], repeated = kept
+            odd.append(repeated)
+    odd += checks.date_findings(tables)
+    return Study(
+        tables=MappingProxyType(tables),
+        findings=sort_findings(concat_findings(frame.lazy() for frame in pl.collect_all(odd))).collect().lazy(),
+        sources=_sources(found, canonical),
+        id=study_id,
+        columns=MappingProxyType({name: table.columns for name, table in canonical.items()}),
+    )
+
+
+def _sources(found: Found, canonical: Mapping[str, CanonicalTable]) -> tuple[Source, ...]:
+    sources = []
+    for name, table in sorted(found.tables.items()):
+        rows = canonical[name].source_rows if name in canonical else table.rows.select(pl.len()).collect().item()
+        sources.append(Source(name, table.path, hash_file(table.path) if table.path else None, rows))
+    return tuple(sources)
+
+
+def _study_id(ruleset: Ruleset | None, found: Found) -> str:
+    """The study's identifier: what the ruleset says, else the one STUDYID of the data, else nothing."""
+    stated = ((ruleset.document.get("study") or {}) if ruleset else {}).get("id")
+    if stated:
+        return str(stated)
+    for _name, table in sorted(found.tables.items()):
+        if "studyid" in table.schema:
+            ids = table.rows.select(pl.col("studyid").cast(pl.String).drop_nulls().unique()).collect().to_series()
+            if ids.len() == 1:
+                return str(ids.item()).strip()
+    return ""
+
+
+# What was not read -------------------------------------------------------------------------------------------------------
+
+
+def _no_table(source: Any, found: Found, *, mapped: bool) -> Problem:
+    where = str(source) if isinstance(source, str | Path) else "study"
+    there = ", ".join(found.unread) or "nothing that can be read"
+    near = next((meant for name in found.unread if (meant := closest(Path(name).stem, TABLES))), "")
+    remedy = f"name the files after the input tables: {', '.join(TABLES)}"
+    if not mapped:
+        remedy += "; for SDTM or ADaM data, map them in the section `data` of the ruleset"
+    return Problem(where, f"it holds no input table (found: {there})", remedy, meant=near)
+
+
+def _misspelt(found: Found) -> list[Problem]:
+    """Hints for files whose name is nearly that of a table that is not there; only given beside other problems."""
+    hints = []
+    for name in found.unread:
+        near = closest(Path(name).stem, set(TABLES) - set(found.tables))
+        if near:
+            hints.append(Problem(name, "no input table has this name, so it was not read", "rename it", meant=near))
+    return hints
+
+
+def _unread_findings(found: Found) -> pl.LazyFrame:
+    """Files that look like a misspelt table are worth a warning; other files in the folder are the user's own affair."""
+    hints = _misspelt(found)
+    if not hints:
+        return empty_findings()
+    return derive_findings(
+        pl.LazyFrame({"file": [hint.where for hint in hints], "meant": [hint.meant for hint in hints]}),
+        rule_id="data.file_unread",
+        severity=WARNING,
+        table="",
+        subject=None,
+        message=pl.format("no input table has this name; did you mean {}?", "meant"),
+        action="the file was not read",
+        value=pl.col("file"),
+    )
