@@ -10,8 +10,8 @@ import polars as pl
 
 from rules_engine.analysis.competing import incidence_limits, incidence_table
 from rules_engine.analysis.options import Numbers
-from rules_engine.analysis.survival import SurvivalTable, survival_limits
-from rules_engine.analysis.time_to_event import Times
+from rules_engine.analysis.survival import survival_limits
+from rules_engine.analysis.time_to_event import Times, filter_ever_at_risk
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def survival_curve(
     rows: pl.DataFrame, *, risk_days: Sequence[float], conf_level: float, conf_type: str, reverse: bool = False
 ) -> Curve:
     """The Kaplan–Meier curve of endpoint rows (one per subject: `days`, `event`, perhaps `entry_days`)."""
-    times = Times.of(rows, reverse=reverse)
+    times = Times.of(filter_ever_at_risk(rows), reverse=reverse)
     table = times.table()
     lower, upper = survival_limits(table.survival, table.std_error, conf_level, conf_type)
     marked = table.censored > 0
@@ -56,7 +56,7 @@ def incidence_curve(
     rows: pl.DataFrame, *, cause: int, risk_days: Sequence[float], conf_level: float, conf_type: str
 ) -> Curve:
     """The cumulative incidence of a cause (1 the event, 2 the competing one) of endpoint rows with `event_type`."""
-    times = Times.of(rows)
+    times = Times.of(filter_ever_at_risk(rows))
     table = incidence_table(times.days, times.event_type, cause, times.entry)
     limits = np.array(
         [
@@ -84,14 +84,13 @@ def _from_zero(column: Numbers, start: float) -> Numbers:
 
 
 def _at_risk_on(times: Times, risk_days: Sequence[float]) -> Numbers:
-    """Subjects at risk at each day: entered before it (on day 0: from the start) and not gone before it."""
+    """Subjects at risk at each day: entered before it (on day 0: by then) and not gone before it."""
     days = np.asarray(risk_days, dtype=float)
     not_gone = times.days.size - np.searchsorted(np.sort(times.days), days, side="left")
     if times.entry is None:
         return not_gone.astype(float)
-    not_entered = times.entry.size - np.searchsorted(np.sort(times.entry), np.maximum(days, 1e-9), side="left")
+    not_entered = times.entry.size - np.searchsorted(
+        np.sort(times.entry), np.maximum(days, np.finfo(float).tiny), side="left"
+    )
     at_risk: Numbers = np.maximum(not_gone - not_entered, 0).astype(float)
     return at_risk
-
-
-__all__ = ["Curve", "SurvivalTable", "incidence_curve", "survival_curve"]

@@ -42,6 +42,9 @@ NO_SUBJECTS = "no subjects"
 NOT_REACHED = "not reached"
 BEYOND = "later than the last observed time"
 
+#: An entry before every time, also before an event on day 0.
+BEFORE_DAY_ZERO = -1
+
 #: Probability, name of the statistic, and its label.
 QUARTILES = ((0.25, "q1", "25th percentile"), (0.5, "median", "Median"), (0.75, "q3", "75th percentile"))
 
@@ -57,20 +60,33 @@ class Times:
 
     @classmethod
     def of(cls, rows: pl.DataFrame, *, reverse: bool = False) -> Times:
-        """The times in endpoint rows; `reverse` makes censoring the event (follow-up)."""
-        delayed = "entry_days" in rows.columns and rows["entry_days"].null_count() < rows.height
+        """The times in endpoint rows; `reverse` makes censoring the event (follow-up).
+
+        Under delayed entry a subject without an entry day is at risk from the start.
+        """
+        delayed = _has_delayed_entry(rows)
+        kind = "event_type" if "event_type" in rows.columns else "event"
         return cls(
             days=rows["days"].cast(pl.Float64).to_numpy(),
             event=is_event(rows["event"].to_numpy(), reverse=reverse),
-            event_type=rows["event_type"].cast(pl.Float64).to_numpy()
-            if "event_type" in rows.columns
-            else rows["event"].cast(pl.Float64).to_numpy(),
-            entry=rows["entry_days"].fill_null(0).cast(pl.Float64).to_numpy() if delayed else None,
+            event_type=rows[kind].cast(pl.Float64).to_numpy(),
+            entry=rows["entry_days"].fill_null(BEFORE_DAY_ZERO).cast(pl.Float64).to_numpy() if delayed else None,
         )
 
     def table(self) -> SurvivalTable:
         """The Kaplan–Meier table of these subjects."""
         return survival_table(self.days, self.event, self.entry)
+
+
+def filter_ever_at_risk(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows without those that end on or before their delayed entry: such a subject is never at risk."""
+    if not _has_delayed_entry(rows):
+        return rows
+    return rows.filter(pl.col("entry_days").fill_null(BEFORE_DAY_ZERO) < pl.col("days"))
+
+
+def _has_delayed_entry(rows: pl.DataFrame) -> bool:
+    return "entry_days" in rows.columns and rows["entry_days"].null_count() < rows.height
 
 
 def estimate_survival(
@@ -79,7 +95,7 @@ def estimate_survival(
     """Kaplan–Meier per group: numbers, quartiles with limits, survival at landmarks; `reverse` estimates follow-up."""
     name = "Reverse Kaplan-Meier" if reverse else "Kaplan-Meier"
     estimates = Estimates(f"{name}, Greenwood, {options['conf_type']}, {options['conf_level']:g}", group)
-    grouping = group_rows(rows, group, options)
+    grouping = group_rows(filter_ever_at_risk(rows), group, options)
     grouping.report_exclusions(estimates)
     for label, part in grouping.parts():
         times = Times.of(part, reverse=reverse)
@@ -176,7 +192,7 @@ def estimate_log_rank(rows: pl.DataFrame, group: str | None, options: Mapping[st
     strata = options["strata"]
     method = "Log-rank, two-sided" + (f", stratified by {', '.join(strata)}" if strata else "")
     estimates = Estimates(method, group)
-    grouping = group_rows(rows, group, options)
+    grouping = group_rows(filter_ever_at_risk(rows), group, options)
     grouping.report_exclusions(estimates)
     times = Times.of(grouping.rows)
     test = log_rank(
@@ -219,7 +235,7 @@ def estimate_hazard_ratio(rows: pl.DataFrame, group: str | None, options: Mappin
     strata = options["strata"]
     method = f"Cox, {options['ties']} ties, Wald limits, {options['conf_level']:g}"
     estimates = Estimates(method + (f", stratified by {', '.join(strata)}" if strata else ""), group)
-    grouping = group_rows(rows, group, options)
+    grouping = group_rows(filter_ever_at_risk(rows), group, options)
     grouping.report_exclusions(estimates)
     times = Times.of(grouping.rows)
     reference = reference_number(grouping, options)
@@ -255,7 +271,7 @@ def estimate_restricted_mean(rows: pl.DataFrame, group: str | None, options: Map
     estimates = Estimates(
         f"Restricted mean survival time, Greenwood-type standard error, {options['conf_level']:g}", group
     )
-    grouping = group_rows(rows, group, options)
+    grouping = group_rows(filter_ever_at_risk(rows), group, options)
     grouping.report_exclusions(estimates)
     tables = [Times.of(part).table() for _label, part in grouping.parts()]
     longest = [table.last_time for table in tables if table.times.size]
@@ -330,7 +346,7 @@ def _add_mean_differences(
 def estimate_incidence(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:
     """Cumulative incidence per group at landmarks: of the event (`time`), of the competing (`time_competing`)."""
     estimates = Estimates(f"Aalen-Johansen, {options['conf_type']}, {options['conf_level']:g}", group)
-    grouping = group_rows(rows, group, options)
+    grouping = group_rows(filter_ever_at_risk(rows), group, options)
     grouping.report_exclusions(estimates)
     for label, part in grouping.parts():
         times = Times.of(part)

@@ -81,13 +81,13 @@ def _adverse_event_tables(view: ReportView) -> list[Block]:
 
 def _overview_table(view: ReportView, events: pl.DataFrame, totals: list[int]) -> Table:
     """Subjects with at least one event of a kind; the number of records in the first line."""
-    related = pl.col("related_to").fill_null("missing") if "related_to" in events.columns else pl.lit("missing")
+    related = pl.col("related_to").fill_null("missing")
     lines = [
         Row(heading("Subjects"), [count(number) for number in totals]),
         Row(heading("Adverse event records"), [count(number) for number in counts_by_arm(events, view.arms)]),
     ]
     kinds: list[tuple[str, pl.Expr]] = [
-        ("Any adverse event", pl.lit(value=True)),
+        ("Any adverse event", pl.col("subject").is_not_null()),
         ("Grade 3 or higher", pl.col("_grade") >= SEVERE),
         ("Grade 3", pl.col("_grade") == SEVERE),
         ("Grade 4", pl.col("_grade") == SEVERE + 1),
@@ -98,8 +98,7 @@ def _overview_table(view: ReportView, events: pl.DataFrame, totals: list[int]) -
         kinds.append(("Serious", pl.col("serious").fill_null(value=False)))
     for component in _components(events):
         # A missing causality counts as related (CONSORT Harms 2022 asks that it be said).
-        linked = related.str.to_lowercase().str.split(";").list.eval(pl.element().str.strip_chars())
-        is_linked = linked.list.contains(component) | (related == "missing")
+        is_linked = related.str.contains(rf"(?i)(^|;)\s*{component}\s*(;|$)") | (related == "missing")
         kinds.append((f"Related to {component.upper()}", is_linked))
         kinds.append((f"Related to {component.upper()}, grade 3 or higher", is_linked & (pl.col("_grade") >= SEVERE)))
     worst = events.group_by("subject", ARM).agg(pl.col("_grade").max())
@@ -154,7 +153,7 @@ def _term_row(view: ReportView, events: pl.DataFrame, label: Cell, totals: list[
     worst = events.group_by("subject", ARM).agg(pl.col("_grade").max())
     columns = [
         percent_cells(counts_by_arm(worst.filter(kind.fill_null(value=False)), view.arms), totals)
-        for kind in (pl.lit(value=True), pl.col("_grade") >= SEVERE, pl.col("_grade") == SEVERE + 2)
+        for kind in (pl.col("subject").is_not_null(), pl.col("_grade") >= SEVERE, pl.col("_grade") == SEVERE + 2)
     ]
     return Row(label, [cell for arm in zip(*columns, strict=True) for cell in arm])
 

@@ -110,7 +110,9 @@ def test_two_group_log_rank_is_the_matrix_form_with_an_empty_third_group(
     assert three.degrees_of_freedom == two.degrees_of_freedom
 
 
-def efron_by_hand(days: np.ndarray, event: np.ndarray, exposed: np.ndarray, stratum: np.ndarray) -> float:
+def efron_by_hand(
+    days: np.ndarray, event: np.ndarray, exposed: np.ndarray, stratum: np.ndarray, entry: np.ndarray
+) -> float:
     """Coefficient that maximises Efron's partial likelihood, by bisection on its slope."""
 
     def slope(beta: float) -> float:
@@ -118,7 +120,7 @@ def efron_by_hand(days: np.ndarray, event: np.ndarray, exposed: np.ndarray, stra
         for level in set(stratum):
             inside = stratum == level
             for time in sorted(set(days[inside & event])):
-                at_risk, dying = inside & (days >= time), inside & (days == time) & event
+                at_risk, dying = inside & (entry < time) & (days >= time), inside & (days == time) & event
                 d = int(dying.sum())
                 weight = np.exp(beta * exposed)
                 for step in range(d):
@@ -144,7 +146,7 @@ def test_hazard_ratio_agrees_with_efron_by_hand_and_inverts_with_the_labels(
     days, kind, exposed, stratum = columns(subjects)
     found = hazard_ratio(days, kind == 1, exposed, stratum, 0.95)
     assume(found.note is None)
-    by_hand = efron_by_hand(days, kind == 1, exposed.astype(float), stratum)
+    by_hand = efron_by_hand(days, kind == 1, exposed.astype(float), stratum, np.zeros_like(days))
     assert found.coefficient == pytest.approx(by_hand, rel=1e-5, abs=1e-6)
     swapped = hazard_ratio(days, kind == 1, ~exposed, stratum, 0.95)
     assert swapped.ratio == pytest.approx(1 / found.ratio, rel=1e-5)
@@ -228,3 +230,28 @@ def test_lifelines_agrees_where_it_is_exact() -> None:
         found = log_rank(days, happened, labels, int(labels.max()) + 1, np.zeros_like(labels))
         second = multivariate_logrank_test(subjects[time], subjects[group], subjects[event])
         assert found.chi_square == pytest.approx(second.test_statistic, rel=1e-8)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(SUBJECT, min_size=6, max_size=24), st.data())
+def test_delayed_entry_agrees_with_efron_and_the_log_rank_by_hand(
+    subjects: list[tuple[int, int, bool, int]], data: st.DataObject
+) -> None:
+    days, kind, exposed, stratum = columns(subjects)
+    entry = np.array([data.draw(st.integers(0, int(day) - 1)) for day in days], dtype=float)
+    event = kind == 1
+    difference = variance = 0.0
+    for level in set(stratum):
+        for time in set(days[event & (stratum == level)]):
+            at_risk = (stratum == level) & (entry < time) & (days >= time)
+            dying = at_risk & (days == time) & event
+            n, d, n1 = at_risk.sum(), dying.sum(), (at_risk & exposed).sum()
+            difference += (dying & exposed).sum() - d * n1 / n
+            variance += d * n1 * (n - n1) * (n - d) / (n * n * (n - 1)) if n > 1 else 0.0
+    test = log_rank(days, event, exposed.astype(np.int64), 2, stratum, entry)
+    by_hand = difference**2 / variance if variance > 1e-12 else float("nan")
+    assert test.chi_square == pytest.approx(by_hand, nan_ok=True)
+    found = hazard_ratio(days, event, exposed, stratum, 0.95, entry)
+    if found.note is None:
+        expected = efron_by_hand(days, event, exposed.astype(float), stratum, entry)
+        assert found.coefficient == pytest.approx(expected, rel=1e-5, abs=1e-6)

@@ -98,6 +98,25 @@ def test_delayed_entry_counts_a_subject_only_after_its_entry() -> None:
     assert table.survival.tolist() == [0, 0, 0]
 
 
+def test_a_subject_that_ends_by_its_entry_is_never_at_risk() -> None:
+    rows = rows_of((5, 1), (8, 1), (9, 0), (4, 1)).with_columns(entry_days=pl.Series([None, 3, 5, 4], dtype=pl.Int64))
+    estimates = estimators.KAPLAN_MEIER.estimate(rows, None, {**DAYS, "landmarks_months": [5, 8]})
+    # On day 5 those with entry before it, none and 3, are at risk; on day 8 the second and the third.
+    assert value(estimates, "n") == 3
+    assert value(estimates, "survival", level="5") == 0.5
+    assert value(estimates, "survival", level="8") == 0.25
+    curve = survival_curve(rows, risk_days=[0, 5, 6], conf_level=0.95, conf_type="log-log")
+    assert curve.at_risk.tolist() == [1, 2, 2]
+
+
+def test_an_event_on_day_zero_is_an_event() -> None:
+    # Without the added day a duration can be 0.
+    rows = rows_of((0, 1, "A"), (3, 1, "B"), (4, 0, "A"), (5, 1, "B"))
+    estimates = estimators.KAPLAN_MEIER.estimate(rows, None, {**DAYS, "landmarks_months": [0]})
+    assert value(estimates, "survival", level="0") == 0.75
+    assert value(estimators.COX.estimate(rows, "arm", {}), "hazard_ratio") is not None
+
+
 def test_incidence_by_hand() -> None:
     # Day 1: event 1/4. Day 2: competing, S 3/4 -> 1/2. Day 3: event, 1/4 + 1/2 · 1/2 = 1/2; day 4 censored.
     event, competing = (incidence_table([1, 2, 3, 4], [1, 2, 1, 0], cause) for cause in (1, 2))

@@ -329,3 +329,11 @@ def test_parts_that_a_study_does_not_have_are_left_out(view: ReportView) -> None
     text = render_report(bare)
     assert "Safety" not in text
     assert "Nothing odd was found in the data." in text
+
+
+def test_a_large_study_has_a_page_of_moderate_size(view: ReportView) -> None:
+    assert view.adverse_events is not None
+    many = pl.concat([view.adverse_events] * 5000)
+    page = render_report(replace(view, adverse_events=many))
+    assert "120,000" in page
+    assert len(page) < 300_000
