@@ -1,4 +1,4 @@
-"""A realistic study of the first trial, made up: the same seed gives the same study, whatever the machine.
+"""A realistic study of the first trial, made up: the same number of subjects and seed give the same study.
 
 `simulate` gives the input tables as frames, `simulate_to` writes them. See docs/simulator.md.
 """

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rules_engine.simulator._cohort import Cohort
+from rules_engine.simulator._cohort import NEVER, Cohort
 from rules_engine.simulator._draw import (
     Bools,
     Floats,
@@ -65,14 +65,19 @@ class Lesions:
     per_day: Floats  # growth of a new lesion
 
 
-def draw_lesions(streams: Streams, plan: dict[str, Any], cohort: Cohort, visits: Visits) -> pl.DataFrame:
-    """All lesion rows of the cohort, in the order subject, visit, lesion, fragment."""
+def draw_lesions(
+    streams: Streams, plan: dict[str, Any], cohort: Cohort, visits: Visits, conversion: Ints
+) -> pl.DataFrame:
+    """All lesion rows of the cohort, in the order subject, visit, lesion, fragment.
+
+    `conversion` is the day of resection or transplant; the lesions in the liver cannot be evaluated after it.
+    """
     rng = streams("lesions")
     lesions = _draw_baseline(rng, plan, cohort)
-    mechanism = _draw_mechanism(rng, plan, lesions, visits)
+    mechanism = _draw_mechanism(rng, plan, lesions, visits, conversion < NEVER)
     _draw_new(rng, plan, cohort, visits, lesions, mechanism["new"])
     whole, viable = _target_curves(rng, plan, cohort, visits, lesions, mechanism["targets"])
-    return _rows(rng, plan, cohort, visits, lesions, mechanism, whole, viable)
+    return _rows(rng, plan, cohort, visits, lesions, mechanism, whole, viable, conversion)
 
 
 def _draw_baseline(rng: np.random.Generator, plan: dict[str, Any], cohort: Cohort) -> Lesions:
@@ -140,18 +145,18 @@ def _draw_baseline(rng: np.random.Generator, plan: dict[str, Any], cohort: Cohor
 
 
 def _draw_mechanism(
-    rng: np.random.Generator, plan: dict[str, Any], lesions: Lesions, visits: Visits
+    rng: np.random.Generator, plan: dict[str, Any], lesions: Lesions, visits: Visits, converted: Bools
 ) -> dict[str, Bools]:
     """How each subject progresses: growth of targets, of non-targets, new lesions; at least one of them."""
     shares = plan["lesions"]["progression"]
     count = len(visits.day)
     progresses = visits.progression != NO_VISIT
     drawn = {name: progresses & (rng.random(count) < share) for name, share in shares.items()}
-    drawn["targets"] &= lesions.exists[:, list(TARGETS)].any(axis=1)
+    drawn["targets"] &= ~converted & lesions.exists[:, list(TARGETS)].any(axis=1)
     effusion_only = (lesions.kind[:, OTHER_NON_TARGET] == "effusion") & ~lesions.exists[:, list(NON_TARGETS[:-1])].any(
         axis=1
     )
-    drawn["non_targets"] &= lesions.exists[:, list(NON_TARGETS)].any(axis=1) & ~effusion_only
+    drawn["non_targets"] &= ~converted & lesions.exists[:, list(NON_TARGETS)].any(axis=1) & ~effusion_only
     drawn["new"] |= progresses & ~drawn["targets"] & ~drawn["non_targets"]
     return drawn
 
@@ -259,6 +264,7 @@ def _rows(
     mechanism: dict[str, Bools],
     whole: Floats,
     viable: Floats,
+    conversion: Ints,
 ) -> pl.DataFrame:
     """Write out one row per subject, visit and lesion, then the rare splits, mergers and gaps."""
     imaging = plan["imaging"]
@@ -301,6 +307,8 @@ def _rows(
     merged = is_target & (into[subject, target_place] <= visit)
     state[merged] = "merged"
     not_evaluable = is_target & ~baseline & ~merged & (rng.random(size) < imaging["not_evaluable"])
+    operated = (day > conversion[subject]) & (lesions.organ[subject, place] == "liver") & ~is_new
+    not_evaluable |= operated & is_target & ~merged
     state[not_evaluable] = "ne"
     no_number = vanished | tiny | merged | not_evaluable
     mm[no_number] = np.nan
@@ -308,6 +316,8 @@ def _rows(
     viable_mm[no_number | not_read] = np.nan
 
     status, vs_last = _statuses(rng, cohort, visits, lesions, mechanism, subject, visit, place)
+    status[operated] = "ne"
+    vs_last[operated] = "same"
     certainty = np.full(size, None, dtype=object)
     certainty[is_new] = "unequivocal"
     unproven = (

@@ -68,8 +68,8 @@ def study_in_chunks(
 def _chunk(streams: Streams, plan: dict[str, Any], numbers: np.ndarray, width: int) -> dict[str, pl.DataFrame]:
     cohort = draw_cohort(streams, plan, numbers, width)
     visits = draw_visits(streams, plan, cohort)
-    lesions = draw_lesions(streams, plan, cohort, visits)
     care = draw_treatments(streams, plan, cohort, visits)
+    lesions = draw_lesions(streams, plan, cohort, visits, care.conversion)
     return {
         "subjects": draw_subjects(streams, plan, cohort, visits, care),
         "lesion_assessments": lesions,

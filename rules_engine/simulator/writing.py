@@ -42,18 +42,43 @@ def simulate_to(
     called with what is being done.
     """
     tell = progress or (lambda _stage: None)
-    folder = Path(out).absolute()
-    require_replaceable(folder)
+    folder = Path(out).resolve()
+    try:
+        require_replaceable(folder)
+        return _write_and_replace(folder, subjects, seed, format, defects, tell)
+    except OSError as error:
+        remedy = "name a folder that can be made and written to; nothing was changed"
+        raise UsageError.at(str(folder), f"it cannot be written: {error.strerror or error}", remedy) from error
+
+
+def _write_and_replace(
+    folder: Path,
+    subjects: int,
+    seed: int,
+    file_format: Format,
+    defects: bool | Sequence[str],
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Write to a folder beside `folder`, and let it take the place of what was there once it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as work:
         new = Path(work) / "new"
         new.mkdir()
-        summary = _write(new, Path(work) / "parts", subjects, seed, format, defects, tell)
-        if folder.exists():
-            folder.rename(Path(work) / "old")
-        new.chmod(0o755)
-        new.rename(folder)
+        summary = _write(new, Path(work) / "parts", subjects, seed, file_format, defects, tell)
+        _replace(folder, new, Path(work) / "old")
     return summary
+
+
+def _replace(folder: Path, new: Path, old: Path) -> None:
+    """Put `new` in the place of `folder`; where that fails, what was there comes back."""
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if old.exists():
+            old.rename(folder)
+        raise
 
 
 def require_replaceable(folder: Path) -> None:

@@ -194,6 +194,24 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         simulate_to(tmp_path / "out", 10, 2)
 
 
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(UsageError, match="cannot be written"):
+        simulate_to(tmp_path / "file" / "out", 10, 2)
+
+
+def test_after_resection_the_liver_cannot_be_evaluated(study: dict[str, pl.DataFrame]) -> None:
+    conversions = study["treatments"].filter(pl.col("kind").is_in(["resection", "transplant"]))
+    conversions = conversions.select("subject", month=pl.col("start_date").str.slice(0, 7))
+    later = study["lesion_assessments"].join(conversions, on="subject").filter(
+        pl.col("month").str.len_chars() == 7, pl.col("visit_date").dt.strftime("%Y-%m") > pl.col("month")
+    )  # fmt: skip
+    in_liver = later.filter((pl.col("organ") == "liver") & (pl.col("role") != "new"))
+    assert in_liver.height > 100
+    seen = set(in_liver["state"].drop_nulls()) | set(in_liver["status"].drop_nulls())
+    assert seen <= {"ne", "merged"}
+
+
 def test_an_interruption_leaves_what_was_there(tmp_path: Path) -> None:
     simulate_to(tmp_path / "out", 10, 1)
     before = hashes(tmp_path / "out")

@@ -1,0 +1,54 @@
+"""The benchmark measures what it says: time and memory of each stage, and a failure is told instead of hidden."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from benchmarks.__main__ import as_table, growth, worker
+from benchmarks.meter import Meter, process_peak_mib
+
+
+def test_stages_are_timed_and_resumed() -> None:
+    meter = Meter()
+    meter("one")
+    time.sleep(0.02)
+    meter("two")
+    meter("one")
+    time.sleep(0.02)
+    meter.stop()
+    meter.stop()
+    assert [stage["stage"] for stage in meter.stages] == ["one", "two"]
+    assert meter.stages[0]["seconds"] >= 0.04
+    assert meter.stages[1]["seconds"] < 0.02
+
+
+def test_a_stage_has_a_peak_of_its_own() -> None:
+    meter = Meter()
+    meter("large")
+    large = bytearray(200 * 1024 * 1024)
+    del large
+    meter("small")
+    meter.stop()
+    peaks = {stage["stage"]: stage["peak_mib"] for stage in meter.stages}
+    assert peaks["large"] >= 200
+    if meter.own_peaks:
+        assert peaks["small"] < peaks["large"] - 150
+    assert process_peak_mib() >= 200
+
+
+def test_a_worker_reports_and_a_failing_one_says_why(tmp_path: Path) -> None:
+    made = worker(["simulate", "--subjects", "20", "--study", str(tmp_path / "study")])
+    assert made["rows"]["subjects"] == 20
+    assert made["stages"][0]["stage"] == "simulate"
+    assert made["stages"][0]["peak_mib"] > 0
+    failed = worker(["run", "--study", str(tmp_path / "study"), "--out", str(tmp_path / "out"), "--ruleset", "no_such"])
+    assert failed["failed"]
+    table = as_table({"subjects": 20, "rows": {}, "own_peaks": True, "run_seconds": 0, "run_peak_mib": 0, **failed})
+    assert "failed" in table
+
+
+def test_growth_is_per_thousand_subjects() -> None:
+    sizes = [{"subjects": 1_000, "run_seconds": 2.0}, {"subjects": 10_000, "run_seconds": 10.0}]
+    lines = growth(sizes).splitlines()[-2:]
+    assert [line.split() for line in lines] == [["1,000", "2.000"], ["10,000", "1.000"]]
