@@ -83,7 +83,7 @@ def measure(asked: argparse.Namespace, subjects: int, work: Path) -> dict[str, A
         "own_peaks": simulated.get("own_peaks", False),
         "stages": stages,
         "run_seconds": sum(stage["seconds"] for stage in ran["stages"]),
-        "run_peak_mib": ran.get("process_peak_mib", 0.0),
+        "run_peak_mib": ran.get("peak_mib", 0.0),
     }
     failed = simulated.get("failed") or ran.get("failed")
     if failed:

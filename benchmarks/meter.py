@@ -34,6 +34,11 @@ class Meter:
         self._began = time.perf_counter()
         _reset_peak()
 
+    @property
+    def peak_mib(self) -> float:
+        """Largest peak of any stage."""
+        return max((stage["peak_mib"] for stage in self.stages), default=0.0)
+
     def stop(self) -> None:
         """End the current stage."""
         if self._current is None:
@@ -43,21 +48,10 @@ class Meter:
         self._current = None
 
 
-def process_peak_mib() -> float:
-    """Largest resident memory of this process so far, as the operating system reports it (`ru_maxrss`)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / _MIB if sys.platform == "darwin" else peak / 1024
-
-
 def _peak() -> float:
-    """High-water mark of resident memory since the last reset, in bytes."""
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return float(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return process_peak_mib() * _MIB
+    """High-water mark of resident memory in bytes, as the system reports it (`ru_maxrss`): since the last reset, if any."""
+    peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _reset_peak() -> bool:

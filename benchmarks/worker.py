@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.meter import Meter, process_peak_mib
+from benchmarks.meter import Meter
 
 
 def simulate(meter: Meter, subjects: int, seed: int, study: Path) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def main() -> None:
     measured = {
         "stages": meter.stages,
         "own_peaks": meter.own_peaks,
-        "process_peak_mib": process_peak_mib(),
+        "peak_mib": meter.peak_mib,
         **more,
     }
     print(json.dumps(measured))
