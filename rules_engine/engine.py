@@ -68,7 +68,9 @@ class Engine:
         read = as_study(study, ruleset=self.ruleset, registry=self.registry)
         require_tables(read, self.ruleset)
         cutoff = _cutoff(data_cutoff, self.ruleset)
-        derived = pipeline.derive(self.ruleset, read.tables, self.registry, cutoff, progress=tell)
+        derived = pipeline.derive(
+            self.ruleset, read.tables, self.registry, cutoff, findings=read.findings, progress=tell
+        )
         return Result(ruleset=self.ruleset, study=read, derived=derived, data_cutoff=cutoff, registry=self.registry)
 
 

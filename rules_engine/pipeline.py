@@ -57,15 +57,23 @@ class Derived:
 
 
 def derive(
-    ruleset: Ruleset, tables: Tables, registry: Registry, cutoff: date, *, progress: Progress = lambda _stage: None
+    ruleset: Ruleset,
+    tables: Tables,
+    registry: Registry,
+    cutoff: date,
+    *,
+    findings: pl.LazyFrame | None = None,
+    progress: Progress = lambda _stage: None,
 ) -> Derived:
-    """Run a protocol on a study's canonical tables, as seen on the day `cutoff`."""
+    """Run a protocol on a study's canonical tables, as seen on the day `cutoff`; `findings` are those of reading the study."""
     progress("responses")
     timepoints, found = derive_responses(ruleset, tables, registry)
     streams = assessment_streams(ruleset, tables, timepoints, registry)
     progress("endpoints")
     time_to_event, responses, more = derive_endpoints(ruleset, tables, streams, registry, cutoff)
     found += [more, records.treatment_findings(tables["treatments"]).collect()]
+    if findings is not None:
+        found.append(findings.collect())
     progress("grading")
     labs, adverse_events, more = derive_grades(ruleset, tables, registry, cutoff)
     found.append(more)
