@@ -49,7 +49,7 @@ class Meter:
 
 
 def _peak() -> float:
-    """High-water mark of resident memory in bytes, as the system reports it (`ru_maxrss`): since the last reset, if any."""
+    """High-water mark of resident memory in bytes, as the system reports it (`ru_maxrss`), since the last reset."""
     peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     return peak if sys.platform == "darwin" else peak * 1024
 
