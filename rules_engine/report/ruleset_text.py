@@ -57,25 +57,124 @@ WORDED: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("os_censor", "Censored alive at", {
         "last_known_alive": "last evidence of life", "last_contact": "last contact",
     }),
+    ("censoring", "Without an event, censored at", {
+        "last_adequate": "the last evaluable assessment without progression",
+        "last_evaluable": "the last evaluable assessment", "last_known_alive": "the day last known alive",
+    }),
     ("response", "Response", {}),
 )  # fmt: skip
 
 
-#: Options that most often tell two endpoints apart, shown side by side.
-OVERVIEW = ("origin", "pd_rule", "missed_visits", "new_therapy", "death_handling")
+#: The rule of missed visits in words, by its method.
+MISSED_VISITS = {
+    "disabled": "not limited",
+    "windows": "discarded where the windows of {n} or more planned visits were missed",
+    "interval_sum": "discarded after more than {n} planned intervals and their windows",
+    "fixed_days": "discarded after more than {gap_days} days",
+}
+#: Words for the events of a time; a list of recorded events is named by the option of the same name.
+EVENT_WORDS = {
+    "progression": "progression",
+    "second_progression": "progression after the next line of therapy",
+    "death": "death from any cause",
+    "discontinuation": "end of treatment",
+    "response": "response",
+    "second_primary": "second primary cancer",
+}
+#: Texts of the data sets and switches between rules: they say nothing that the other lines do not.
+NOT_SHOWN = frozenset({
+    "event_reasons", "censoring_reasons", "censoring_dates", "start_variables", "therapies", "missed_visit_rule",
+    "baseline_rule", "date_transformation", "start", "population",
+})  # fmt: skip
+#: Rules about progression, and about therapies outside the regimen.
+ABOUT_PROGRESSION = ("pd_rule", "pd_date", "clinical_progression", "irecist", "death_handling")
+ABOUT_THERAPIES = ("new_therapy", "new_therapy_boundary", "curative_conversion", "repeat_tace")
+#: Rules about times, which a response does not have.
+ABOUT_TIMES = (
+    "missed_visits", "death_handling", "os_censor", "post_cutoff_alive", "pfs2_censor", "ttup_kinds", "ttup_death",
+    "efs_kinds", "ttd_scope", "ttd_components", "delayed_entry", "day_convention", "days_per_month",
+)  # fmt: skip
 
 
 def overview_table(view: ReportView) -> Table:
-    """One row per endpoint with the choices that most often differ; a choice that its kind does not have is empty."""
+    """One row per endpoint with the choices that most often differ; a choice that does not apply to it is empty."""
     worded = {key: (label, values) for key, label, values in WORDED}
+    keys = ("pd_rule", "missed_visits", "new_therapy")
     rows = []
     for endpoint in view.ruleset.endpoints.values():
-        cells = []
-        for key in OVERVIEW:
-            value = endpoint.options.get(key)
-            cells.append(words("" if value is None else _worded(value, worded[key][1])))
+        options = relevant_options(endpoint)
+        cells = [words(_clock(options, worded["origin"][1])), words(_what_counts(endpoint, options))]
+        for key in keys:
+            cells.append(words(_worded(options[key], worded[key][1]) if key in options else ""))
         rows.append(Row(Cell(endpoint.label, numeric=False, tag=endpoint.paramcd), cells))
-    return Table("Endpoints", ["Endpoint", *(worded[key][0] for key in OVERVIEW)], rows)
+    columns = ["Endpoint", "Clock starts at", "Counts", *(worded[key][0] for key in keys)]
+    return Table("Endpoints", columns, rows)
+
+
+def _clock(options: Mapping[str, Any], origins: Mapping[str, str]) -> str:
+    if "origin" not in options:
+        return ""
+    return "first response" if options.get("start") == "response" else _worded(options["origin"], origins)
+
+
+def _what_counts(endpoint: EndpointDefinition, options: Mapping[str, Any]) -> str:
+    """The events of a time, or the responses of a rate; death beside them where it needs its own words."""
+    if endpoint.kind == "best_overall_response":
+        return "the best response"
+    if "responders" in options:
+        return _worded(options["responders"], {})
+    named = [_event(event, options) for event in options.get("events") or ()]
+    if "death_handling" in options:
+        handling = next(values for key, _label, values in WORDED if key == "death_handling")
+        named.append(f"(death: {_worded(options['death_handling'], handling)})")
+    return ", ".join(part for part in named if part).replace(", (", " (")
+
+
+def _event(event: str, options: Mapping[str, Any]) -> str:
+    if event == "death_per_ttup_death":
+        return EVENT_WORDS["death"] if options.get("ttup_death") == "event" else ""
+    if isinstance(options.get(event), Sequence):
+        return _worded(options[event], {})
+    return EVENT_WORDS.get(event, event.replace("_", " "))
+
+
+def relevant_options(endpoint: EndpointDefinition) -> dict[str, Any]:
+    """The options of an endpoint without those that cannot change it, as its events and switches have it."""
+    options = dict(endpoint.options)
+    hidden: set[str] = set()
+    if "events" in options:
+        events = set(options["events"])
+        if not events & {"progression", "second_progression"}:
+            hidden.update(ABOUT_PROGRESSION)
+        if "death" in events:
+            hidden.add("death_handling")
+        if options.get("therapies") == "ignored":
+            hidden.update(ABOUT_THERAPIES)
+        elif options.get("therapies") == "always_event":
+            options["new_therapy"] = options["curative_conversion"] = "event"
+        if options.get("missed_visit_rule") == "ignored":
+            hidden.add("missed_visits")
+        if options.get("baseline_rule") == "ignored":
+            hidden.add("no_baseline")
+        if options.get("censoring") not in ("last_known_alive", "pfs2_censor"):
+            hidden.update({"os_censor", "post_cutoff_alive"})
+        if options.get("censoring") != "pfs2_censor":
+            hidden.add("pfs2_censor")
+        hidden.update({"ttup_kinds", "efs_kinds"} - events)
+        if "death_per_ttup_death" not in events:
+            hidden.add("ttup_death")
+        if "discontinuation" not in events:
+            hidden.update({"ttd_scope", "ttd_components"})
+        if options.get("start", "origin") == "origin" and options.get("population", "all") == "all":
+            hidden.add("response")
+    elif "responders" in options:
+        hidden.update(ABOUT_TIMES)
+        response = options.get("response") or {}
+        if response.get("landmark"):
+            options["response"] = {"landmark": response["landmark"]}
+    if options.get("pd_rule") == "first_pd":
+        hidden.add("irecist")
+    return {key: value for key, value in options.items() if key not in hidden}
 
 
 def endpoint_tables(view: ReportView) -> list[Table]:
@@ -84,16 +183,23 @@ def endpoint_tables(view: ReportView) -> list[Table]:
 
 
 def _endpoint_table(endpoint: EndpointDefinition) -> Table:
+    options = relevant_options(endpoint)
     rows = [Row(heading("Derived as"), [words(endpoint.kind.replace("_", " "))])]
     if endpoint.response:
         rows.append(Row(heading("Reads responses"), [words(endpoint.response)]))
-    known = {key for key, _words, _values in WORDED}
+    origins = next(values for key, _label, values in WORDED if key == "origin")
+    if "origin" in options:
+        rows.append(Row(heading("Clock starts at"), [words(_clock(options, origins))]))
+    if "events" in options:
+        rows.append(Row(heading("Counts as an event"), [words(_what_counts(endpoint, options))]))
+    shown = {"origin", "events", *NOT_SHOWN}
     for key, label, values in WORDED:
-        if key in endpoint.options and endpoint.options[key] is not None:
-            rows.append(Row(heading(label), [words(_worded(endpoint.options[key], values))]))
-    for key, value in endpoint.options.items():
-        if key not in known and value not in (None, [], {}):
-            rows.append(Row(heading(key.replace("_", " ")), [words(_worded(value, {}))]))
+        if key not in shown and options.get(key) is not None:
+            rows.append(Row(heading(label), [words(_worded(options[key], values))]))
+    shown |= {key for key, _label, _values in WORDED}
+    for key, value in options.items():
+        if key not in shown and value not in (None, [], {}):
+            rows.append(Row(heading(key.replace("_", " ").capitalize()), [words(_worded(value, {}))]))
     return Table(f"{endpoint.paramcd}: {endpoint.label}", ["Choice", "This analysis"], rows)
 
 
@@ -103,9 +209,9 @@ def _worded(value: object, words_of: Mapping[str, str]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        stated = {key: one for key, one in value.items() if one is not None}
-        if stated.get("method") == "disabled":
-            return "not limited"
+        stated = {key: one for key, one in value.items() if one not in (None, [], {})}
+        if stated.get("method") in MISSED_VISITS:
+            return MISSED_VISITS[stated["method"]].format_map(stated)
         return "; ".join(f"{key.replace('_', ' ')}: {_worded(one, {})}" for key, one in stated.items())
     if isinstance(value, Sequence):
         return ", ".join(_worded(one, {}) for one in value)

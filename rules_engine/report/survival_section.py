@@ -268,9 +268,19 @@ def _reasons_table(view: ReportView, paramcd: str, rows: pl.DataFrame) -> Table:
         )
         for reason in reasons:
             ended = part.filter(pl.col("reason").eq_missing(pl.lit(reason)))
-            label = heading(REASON_WORDS.get(reason, str(reason)), indent=1)
+            label = heading(_reason_words(view, paramcd, reason), indent=1)
             lines.append(Row(label, percent_cells(counts_by_arm(ended, view.arms), totals)))
     return Table(f"{paramcd}: how records end", ["", *with_totals(view.arms)], lines)
+
+
+def _reason_words(view: ReportView, paramcd: str, reason: str | None) -> str:
+    """Words for a reason: our own, else the ruleset's text for it, else its code."""
+    if reason in REASON_WORDS:
+        return REASON_WORDS[reason]
+    options = view.ruleset.endpoints[paramcd].options
+    event = (options.get("event_reasons") or {}).get(reason)
+    censoring = ((options.get("censoring_reasons") or {}).get(reason) or {}).get("text")
+    return str(event or censoring or reason or "not stated").capitalize()
 
 
 def glance_tables(view: ReportView, estimates: Estimates) -> list[Table]:
