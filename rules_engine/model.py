@@ -92,6 +92,44 @@ class EndpointDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class GradingRules:
+    """A grading ruleset: its id, the id of the plugin that runs it, and its document."""
+
+    ruleset: str
+    grading: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GradedRecords:
+    """How adverse events or laboratory results are graded: by which rules, with which options (complete), in which window.
+
+    `window` names the first and the last day as the ruleset states them (`from`, `to`); empty = no window.
+    `settings` is everything else that the section of the ruleset states.
+    """
+
+    rules: GradingRules
+    options: Mapping[str, Any]
+    window: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisDefinition:
+    """One analysis: the estimator, the endpoints (PARAMCD) it reads, the grouping column (None = all subjects), its options.
+
+    `options` is as stated; what the schema of the estimator gives by default is filled in by the estimator.
+    """
+
+    name: str
+    estimator: str
+    endpoints: tuple[str, ...]
+    by: str | None
+    options: Mapping[str, Any]
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """A ruleset as resolved: identity, effective document, where each value came from, and its typed parts.
 
@@ -106,3 +144,6 @@ class Ruleset:
     files: tuple[str, ...] = ()
     responses: Mapping[str, ResponseDefinition] = field(default_factory=dict)
     endpoints: Mapping[str, EndpointDefinition] = field(default_factory=dict)
+    adverse_events: GradedRecords | None = None
+    labs: GradedRecords | None = None
+    analyses: Mapping[str, AnalysisDefinition] = field(default_factory=dict)

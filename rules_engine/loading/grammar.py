@@ -1,0 +1,444 @@
+"""The grammar of rulesets as JSON Schema (draft 2020-12), in the words of the author of the YAML.
+
+`structure` describes a ruleset after `extends`; what stands under `options` is left to the schemas of the plugins,
+which the loader applies where it knows the plugin. `published` is the schema for editors: the same grammar with the
+plugins' options filled in, and nothing required that a base may state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rules_engine import terms
+from rules_engine.loading.options import properties_of
+from rules_engine.loading.sources import GRAMMAR_VERSION, KINDS
+from rules_engine.registry import Registry
+
+Schema = dict[str, Any]
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+PARAMCD = r"^[A-Z][A-Z0-9_]{0,7}$"
+DAY = r"^\d{4}-\d{2}-\d{2}$"
+STRATEGIES = {
+    "treatment_policy": "the event changes nothing; data after it count",
+    "hypothetical": "as if the event had not happened; follow-up ends at it",
+    "composite": "the event is itself an outcome",
+    "while_on_treatment": "only what happens before the event counts",
+    "principal_stratum": "only subjects in whom the event would not happen",
+}
+
+
+def text(description: str, **more: Any) -> Schema:
+    """A text."""
+    return {"type": "string", "minLength": 1, "description": description, **more}
+
+
+def whole(description: str, minimum: int = 0, **more: Any) -> Schema:
+    """A whole number."""
+    return {"type": "integer", "minimum": minimum, "description": description, **more}
+
+
+def record(
+    description: str, properties: Mapping[str, Any], required: Iterable[str] = (), all_of: Iterable[Schema] = ()
+) -> Schema:
+    """A mapping with known keys."""
+    found: Schema = {"type": "object", "description": description, "properties": dict(properties)}
+    if required:
+        found["required"] = list(required)
+    if all_of:
+        found["allOf"] = list(all_of)
+    found["additionalProperties"] = False
+    return found
+
+
+def named(description: str, value: Schema, names: Schema | None = None) -> Schema:
+    """A mapping from names of the author's choosing."""
+    found: Schema = {"type": "object", "description": description, "additionalProperties": value}
+    if names is not None:
+        found["propertyNames"] = names
+    return found
+
+
+def choice(description: str, meanings: Mapping[str, str]) -> Schema:
+    """One of several words; the description tells what each means."""
+    told = "; ".join(f"`{word}`: {meaning}" for word, meaning in meanings.items())
+    return {"enum": list(meanings), "description": f"{description} {told}."}
+
+
+OPTIONS: Schema = {
+    "type": "object",
+    "description": "Options; each key replaces what a base or the section above states.",
+}
+
+HEADER: Schema = {
+    "rules_engine": {
+        "const": GRAMMAR_VERSION,
+        "description": f"Version of the ruleset grammar. Always {GRAMMAR_VERSION}; the first line of every ruleset.",
+    },
+    "id": text(
+        "Name of the ruleset: letters, digits and underscores. A ruleset in a named folder has the folder's name.",
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
+    ),
+    "kind": choice("What the ruleset describes.", KINDS),
+    "extends": {
+        "description": "Ruleset or list of rulesets that this one builds on, by name or path. Later ones win, then "
+        "this file: a mapping merges, a list replaces, null removes a key.",
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "uniqueItems": True}],
+    },
+    "title": text("What the ruleset is, in one line."),
+    "reference": text("Publication or document that the ruleset transcribes."),
+    "references": {"description": "Publications or documents that the ruleset transcribes."},
+    "note": text("Anything that a reader should know."),
+    "interpretation": {"description": "Where the source is silent: the reading that was taken, and why."},
+}
+
+SEGMENT = record(
+    "Part of the schedule: a visit each `every` days while the offset is at most `until`.",
+    {
+        "every": whole("Days from one visit to the next.", 1),
+        "until": {
+            "type": ["integer", "null"], "minimum": 1,
+            "description": "Last offset in days of this part; the last part has none and goes on without end.",
+        },
+    },
+    ["every"],
+)  # fmt: skip
+
+SCHEDULE = record(
+    "Nominal tumour assessments. Needed where visits missed are counted, or dates are moved to scheduled visits.",
+    {
+        "segments": {
+            "type": "array", "minItems": 1, "items": SEGMENT,
+            "description": "Parts of the schedule in order, such as `[{every: 42, until: 168}, {every: 63}]`.",
+        },
+        "early": whole("Days before a nominal visit that still belong to it."),
+        "late": whole("Days after a nominal visit that still belong to it."),
+        "anchor": choice(
+            "Day 0 of the schedule; without it the endpoint's time origin.",
+            {name: f"the day of {name.replace('_', ' ')}" for name in terms.ORIGINS},
+        ),
+    },
+    ["segments"],
+)  # fmt: skip
+
+STUDY = record(
+    "The study, as the report and the data sets name it.",
+    {
+        "id": text("Identifier of the study (STUDYID)."),
+        "design": text("Design in one sentence."),
+        "population": text("Who is in the study."),
+        "arms": {
+            "type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"},
+            "description": "Values of `subjects.arm`, in the order of the tables.",
+        },
+        "reference_arm": text("The arm that others are compared with."),
+        "horizons_months": named(
+            "Follow-up horizon of an endpoint in months, for the text of the report; nothing is truncated by it.",
+            {"type": "number", "exclusiveMinimum": 0},
+        ),
+        "data_cutoff": text("Data cut-off, inclusive, such as 2025-12-31; the call may state another.", pattern=DAY),
+        "sponsor": text("Who is responsible for the study."),
+        "registration": text("Number in a trial registry."),
+        "phase": text("Phase of development."),
+        "protocol": text("Version of the protocol or analysis plan that this ruleset transcribes."),
+        "note": text("Anything that a reader should know."),
+    },
+)  # fmt: skip
+
+ESTIMAND = record(
+    "The estimand in the words of ICH E9(R1); the report prints it. What the engine does is stated by the options.",
+    {
+        "population": text("Population of the analysis."),
+        "treatment": text("The treatment condition and what it is compared with."),
+        "variable": text("The variable (endpoint) of each subject."),
+        "intercurrent_events": named(
+            "Each intercurrent event with the strategy for it.", choice("Strategy for the event.", STRATEGIES)
+        ),
+        "summary": text("Population-level summary, such as a Kaplan-Meier median."),
+        "note": text("Anything that a reader should know."),
+    },
+)
+
+ASSESSOR = text("Selects the rows of this assessor, such as `investigator`; without it no selection.")
+READER = text("Selects the rows of this reader, where an assessor has several; without it no selection.")
+
+
+def structure() -> Schema:
+    """The schema of a ruleset after `extends`, without the plugins' options."""
+    return _ruleset(_Parts(), complete=True)
+
+
+def published(registry: Registry) -> Schema:
+    """The schema for editors: with the options of every plugin, and nothing required that a base may state."""
+    schema = _ruleset(_Parts.of(registry), complete=False)
+    return {
+        "$schema": DRAFT,
+        "title": "Ruleset of the endpoint rules engine",
+        "description": "Written by `rules-engine schema` from the grammar and the installed plugins.",
+        **schema,
+    }
+
+
+class _Parts:
+    """What plugins add to the grammar; without plugins, everything open."""
+
+    def __init__(self) -> None:
+        self.criterion_values: dict[str, Schema] = {}
+        self.criterion_options: Schema = OPTIONS
+        self.endpoint_kinds: dict[str, Schema] = {}
+        self.endpoint_options: Schema = OPTIONS
+        self.estimators: dict[str, Schema] = {}
+        self.grading_options: Schema = OPTIONS
+        self.titles: dict[str, dict[str, str]] = {}
+
+    @classmethod
+    def of(cls, registry: Registry) -> _Parts:
+        """The parts that the installed plugins add."""
+        parts = cls()
+        criteria = {name: criterion.options_schema for name, criterion in registry.criteria.items()}
+        parts.criterion_values = {name: _values(properties_of(schema)) for name, schema in criteria.items()}
+        parts.criterion_options = _any_of_these(
+            criteria.values(), "Values of the criterion ruleset that this response changes."
+        )
+        kinds = {name: kind.options_schema for name, kind in registry.endpoint_kinds.items()}
+        parts.endpoint_kinds = {name: partial(schema) for name, schema in kinds.items()}
+        parts.endpoint_options = _any_of_these(kinds.values(), str(OPTIONS["description"]))
+        parts.estimators = {name: partial(item.options_schema) for name, item in registry.estimators.items()}
+        gradings = [grading.options_schema for grading in registry.gradings.values()]
+        parts.grading_options = _any_of_these(gradings, "Options of the grading.")
+        parts.titles = {
+            "criterion": {name: item.title for name, item in registry.criteria.items()},
+            "kind": {name: item.title for name, item in registry.endpoint_kinds.items()},
+            "estimator": {name: item.title for name, item in registry.estimators.items()},
+            "grading": {name: item.title for name, item in registry.gradings.items()},
+        }
+        return parts
+
+    def plugin(self, kind: str, description: str) -> Schema:
+        """The id of a plugin's object."""
+        titles = self.titles.get(kind)
+        return choice(description, titles) if titles else text(description)
+
+
+def partial(schema: Any) -> Any:
+    """A schema for part of a mapping: nothing is required, no key is judged by another."""
+    if isinstance(schema, Mapping):
+        dropped = {"required", "dependentRequired", "dependentSchemas", "if", "then", "else", "minProperties"}
+        kept = {key: partial(value) for key, value in schema.items() if key not in dropped or key == "properties"}
+        if isinstance(schema.get("properties"), Mapping):
+            kept["properties"] = {key: partial(value) for key, value in schema["properties"].items()}
+        if isinstance(kept.get("allOf"), list):
+            kept["allOf"] = [branch for branch in kept["allOf"] if branch]
+            if not kept["allOf"]:
+                del kept["allOf"]
+        return kept
+    if isinstance(schema, (list, tuple)):
+        return [partial(item) for item in schema]
+    return schema
+
+
+def _any_of_these(schemas: Iterable[Mapping[str, Any]], description: str) -> Schema:
+    """A mapping that may hold any key of any of the schemas; where they differ on a key, either will do."""
+    known: dict[str, list[Any]] = {}
+    for schema in schemas:
+        for key, about in properties_of(schema).items():
+            told = known.setdefault(key, [])
+            if partial(about) not in told:
+                told.append(partial(about))
+    if not known:
+        return {**OPTIONS, "description": description}
+    merged = {key: told[0] if len(told) == 1 else {"anyOf": told} for key, told in sorted(known.items())}
+    return {"type": "object", "description": description, "properties": merged, "additionalProperties": False}
+
+
+def _value(about: Mapping[str, Any] | None = None) -> Schema:
+    """One value of a criterion, with what a reader must know about it."""
+    return record(
+        str((about or {}).get("description", "One value that the criterion runs on.")),
+        {
+            "value": about if about is not None else {"description": "The value."},
+            "unit": {"type": ["string", "null"], "description": "Unit of the value, such as mm, days or %."},
+            "text": text("What the value is, in one sentence."),
+            "reference": text("Publication and section that the value comes from."),
+            "interpretation": text("Where the publication is silent: the reading that was taken, and why."),
+        },
+    )
+
+
+def _values(properties: Mapping[str, Any]) -> Schema:
+    return record("The values that the criterion runs on.", {key: _value(about) for key, about in properties.items()})
+
+
+def _ruleset(parts: _Parts, *, complete: bool) -> Schema:
+    def required(*keys: str) -> list[str]:
+        return list(keys) if complete else []
+
+    by_kind = {
+        "criterion": _criterion(parts, required),
+        "grading": _grading(parts, required),
+        "protocol": _protocol(parts, required),
+    }
+    return {
+        "type": "object",
+        "properties": HEADER,
+        "required": ["rules_engine", "id", "kind"],
+        "allOf": [
+            {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": schema}
+            for kind, schema in by_kind.items()
+        ],
+    }
+
+
+def _criterion(parts: _Parts, required: Any) -> Schema:
+    by_id = [
+        {
+            "if": {"properties": {"criterion": {"const": name}}, "required": ["criterion"]},
+            "then": {"properties": {"values": values}},
+        }
+        for name, values in parts.criterion_values.items()
+    ]
+    rule = {
+        "description": "One rule: what it says, and where it is published.",
+        "anyOf": [{"type": "string"}, {"type": "object"}],
+    }
+    return record(
+        "The values that a response criterion runs on.",
+        {
+            **HEADER,
+            "criterion": parts.plugin("criterion", "Plugin that runs on these values."),
+            "values": named("The values by option key, such as `pr.pct`.", _value()),
+            "rules": named("The criterion's rules by rule id: one sentence and its source each.", rule),
+        },
+        required("criterion", "values"),
+        all_of=by_id,
+    )
+
+
+def _grading(parts: _Parts, required: Any) -> Schema:
+    return {
+        "type": "object",
+        "description": "Terms, grades and thresholds of a grading; its plugin knows the rest of the grammar.",
+        "properties": {**HEADER, "grading": parts.plugin("grading", "Plugin that runs this grading.")},
+        "required": required("grading"),
+    }
+
+
+def _protocol(parts: _Parts, required: Any) -> Schema:
+    graded = {
+        "grading": text("Grading ruleset, by name or path, such as `ctcae_v5`."),
+        "options": parts.grading_options,
+        "note": text("Anything that a reader should know."),
+    }
+    window = record(
+        "Days that count: from the start of treatment to the end of observation.",
+        {
+            "from": text("First day: a time origin such as `first_component`, `first_tace` or `randomisation`."),
+            "to": text("Last day: `end_of_study`, or another date of the subject."),
+            "days_after": whole("Days after the last treatment that still count."),
+        },
+    )
+    return record(
+        "Everything about one study.",
+        {
+            **HEADER,
+            "study": STUDY,
+            "estimand": ESTIMAND,
+            "schedule": SCHEDULE,
+            "responses": named(
+                "Streams of timepoint responses by name; endpoints say which one they read.", _response(parts)
+            ),
+            "options": {
+                **parts.endpoint_options,
+                "description": "Options of all endpoints; a definition or an endpoint may state its own.",
+            },
+            "definitions": named(
+                "Endpoints that are derived only where an endpoint says `like: NAME`.", _endpoint(parts), None
+            ),
+            "endpoints": named(
+                "The endpoints, by PARAMCD: at most eight capital letters, digits and underscores.",
+                _endpoint(parts),
+                {
+                    "pattern": PARAMCD,
+                    "description": "A PARAMCD: at most eight capital letters, digits and underscores.",
+                },
+            ),
+            "adverse_events": record(
+                "How adverse events are graded and counted.", {**graded, "window": window}, required("grading")
+            ),
+            "labs": record("How laboratory results are graded.", graded, required("grading")),
+            "analyses": named("The estimates, by name.", _analysis(parts, required)),
+            "data": {"type": "object", "description": "How the study's own tables become the engine's input tables."},
+        },
+    )
+
+
+def _response(parts: _Parts) -> Schema:
+    return record(
+        "One stream of timepoint responses: derived from lesions by a criterion, or as collected.",
+        {
+            "criterion": text("Derive the responses from lesions by this criterion ruleset, by name or path."),
+            "collected_as": text(
+                "Take the responses as collected under this criterion (`response_assessments.criterion`)."
+            ),
+            "assessor": ASSESSOR,
+            "reader": READER,
+            "options": parts.criterion_options,
+            "label": text("What tables call this stream."),
+            "note": text("Anything that a reader should know."),
+        },
+    )
+
+
+def _endpoint(parts: _Parts) -> Schema:
+    by_kind = [
+        {
+            "if": {"properties": {"kind": {"const": name}}, "required": ["kind"]},
+            "then": {"properties": {"options": options}},
+        }
+        for name, options in parts.endpoint_kinds.items()
+    ]
+    return record(
+        "One endpoint. State `like` (another endpoint or a definition) or `kind`.",
+        {
+            "kind": parts.plugin("kind", "How the endpoint is derived."),
+            "like": text("Take everything from this endpoint or definition, and change what is stated here."),
+            "label": text("Name of the endpoint in tables (PARAM)."),
+            "response": {
+                "type": ["string", "null"],
+                "description": "The stream of responses that the endpoint reads (a name under `responses`).",
+            },
+            "options": parts.endpoint_options,
+            "schedule": SCHEDULE,
+            "reference": text("Publication or section that defines the endpoint."),
+            "note": text("Anything that a reader should know."),
+            "interpretation": text("Where the source is silent: the reading that was taken, and why."),
+        },
+        all_of=by_kind,
+    )
+
+
+def _analysis(parts: _Parts, required: Any) -> Schema:
+    by_estimator = [
+        {
+            "if": {"properties": {"estimator": {"const": name}}, "required": ["estimator"]},
+            "then": {"properties": {"options": options}},
+        }
+        for name, options in parts.estimators.items()
+    ]
+    return record(
+        "One estimate over one or more endpoints.",
+        {
+            "estimator": parts.plugin("estimator", "What is estimated."),
+            "endpoints": {
+                "type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"},
+                "description": "The endpoints (PARAMCD) to estimate for.",
+            },
+            "by": text("Column of `subjects` that groups them, such as `arm`; without it all subjects are one group."),
+            "label": text("What tables call this analysis."),
+            "options": OPTIONS,
+            "note": text("Anything that a reader should know."),
+        },
+        required("estimator", "endpoints"),
+        all_of=by_estimator,
+    )  # fmt: skip

@@ -1,0 +1,197 @@
+"""The public ways to read rulesets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rules_engine.errors import Problem, RulesetError
+from rules_engine.loading.criterion import resolve_criterion
+from rules_engine.loading.nodes import Node, from_plain, path_text, problem_at, to_plain
+from rules_engine.loading.options import document_null_rule
+from rules_engine.loading.protocol import Protocol, grading_rules, resolve_protocol, structure_problems
+from rules_engine.loading.sources import OVERRIDES, Source, load_source
+from rules_engine.loading.validation import require_schema, without_repeats
+from rules_engine.loading.yaml_reader import read_file
+from rules_engine.model import CriterionRules, GradingRules, Position, Ruleset
+from rules_engine.registry import Registry, default_registry
+
+
+def load_ruleset(
+    source: str | Path | Mapping[str, Any],
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    registry: Registry | None = None,
+) -> Ruleset:
+    """Read a ruleset, lay it over the rulesets that it extends, check it and turn it into its typed parts.
+
+    `source` is the name of an installed ruleset, the path of a file or of a folder that holds `ruleset.yaml`, or the
+    document as a mapping. `overrides` is a mapping laid over the whole. Raises `RulesetError` with every problem
+    found, each with file, line, column, path in the document, what is wrong, what was meant perhaps, and the remedy.
+    """
+    registry = _checked(registry)
+    found = load_source(source, registry, document_null_rule(registry), overrides=overrides)
+    if found.kind == "protocol":
+        return _protocol(found, registry)
+    if found.kind == "criterion":
+        resolved, problems = resolve_criterion(found, None, (), registry)
+        _raise([*structure_problems(found.root), *problems])
+        del resolved
+    else:
+        _rules, problems = grading_rules(found, registry)
+        _raise(problems)
+    return Ruleset(
+        id=found.id,
+        kind="criterion" if found.kind == "criterion" else "grading",
+        title=_title(found),
+        document=to_plain(found.root),
+        positions=_Positions(found.root, {}),
+        files=found.files,
+    )
+
+
+def load_criterion_rules(
+    source: str | Path | Mapping[str, Any],
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    registry: Registry | None = None,
+) -> CriterionRules:
+    """The rules of a criterion ruleset, with `overrides` by option key (`{"pd.abs_mm": 5}`) laid over its values.
+
+    Raises `RulesetError` as `load_ruleset` does.
+    """
+    registry = _checked(registry)
+    found = load_source(source, registry, document_null_rule(registry))
+    _require_kind(found, "criterion")
+    try:
+        changes = from_plain(overrides, OVERRIDES) if overrides else None
+    except ValueError as error:
+        raise RulesetError.at(OVERRIDES, str(error), "give numbers, texts, true or false") from None
+    resolved, problems = resolve_criterion(found, changes, ("options",), registry)
+    _raise([*structure_problems(found.root), *problems])
+    assert resolved is not None  # noqa: S101  (no problem means that it was resolved)
+    return resolved.rules
+
+
+def load_grading_rules(source: str | Path | Mapping[str, Any], *, registry: Registry | None = None) -> GradingRules:
+    """The grading that a ruleset of kind `grading` describes. Raises `RulesetError` as `load_ruleset` does."""
+    registry = _checked(registry)
+    found = load_source(source, registry, document_null_rule(registry))
+    _require_kind(found, "grading")
+    rules, problems = grading_rules(found, registry)
+    _raise(problems)
+    assert rules is not None  # noqa: S101  (as above)
+    return rules
+
+
+def read_document(path: Path) -> Any:
+    """Any YAML file as plain values, read as safely as a ruleset: dates and `no` stay text, duplicate keys are
+    refused.
+    """
+    return to_plain(read_file(path))
+
+
+def resolve(source: str | Path | Mapping[str, Any], registry: Registry) -> tuple[Source, Protocol]:
+    """A protocol with its nodes, which know where each value came from. Raises `RulesetError`."""
+    found = load_source(source, registry, document_null_rule(registry))
+    _require_kind(found, "protocol")
+    protocol = resolve_protocol(found, registry)
+    _raise(protocol.problems)
+    return found, protocol
+
+
+def _protocol(found: Source, registry: Registry) -> Ruleset:
+    protocol = resolve_protocol(found, registry)
+    _raise(protocol.problems)
+    return Ruleset(
+        id=found.id,
+        kind="protocol",
+        title=_title(found),
+        document=to_plain(found.root),
+        positions=_Positions(found.root, protocol.endpoints.options),
+        files=tuple(dict.fromkeys(protocol.files)),
+        responses=protocol.responses,
+        endpoints=protocol.endpoints.definitions,
+        adverse_events=protocol.adverse_events,
+        labs=protocol.labs,
+        analyses=protocol.analyses,
+    )
+
+
+def _checked(registry: Registry | None) -> Registry:
+    """The registry, its plugins' schemas checked once."""
+    registry = registry if registry is not None else default_registry()
+    if id(registry) not in _CHECKED:
+        for word, index in (
+            ("criterion", registry.criteria),
+            ("grading", registry.gradings),
+            ("endpoint kind", registry.endpoint_kinds),
+            ("estimator", registry.estimators),
+        ):
+            for name, offered in index.items():
+                require_schema(offered.options_schema, f"{word} {name!r}")
+        _CHECKED[id(registry)] = registry
+    return registry
+
+
+#: Registries whose schemas were checked. Kept alive here, so that an id cannot come to mean another registry.
+_CHECKED: dict[int, Registry] = {}
+
+
+def _require_kind(found: Source, kind: str) -> None:
+    if found.kind != kind:
+        stated = found.root.child("kind") or found.root
+        what = f"{found.id!r} is a {found.kind} ruleset, and a {kind} ruleset is wanted here"
+        raise RulesetError([problem_at(stated, what, f"name a ruleset of kind {kind}", path=("kind",))])
+
+
+def _raise(problems: list[Problem]) -> None:
+    if problems:
+        raise RulesetError(without_repeats(problems))
+
+
+def _title(found: Source) -> str:
+    title = found.root.child("title")
+    return str(title.value) if title is not None else found.id
+
+
+class _Positions(Mapping[str, Position]):
+    """Where each value came from, by path (`endpoints.PFS.options.new_therapy`); gathered when first asked for.
+
+    The options of an endpoint are told as they are in force: also those that a preset or a definition states.
+    """
+
+    def __init__(self, root: Node, endpoint_options: Mapping[str, Node]) -> None:
+        self._root = root
+        self._endpoint_options = endpoint_options
+        self._gathered: dict[str, Position] | None = None
+
+    def _all(self) -> dict[str, Position]:
+        if self._gathered is None:
+            self._gathered = {}
+            _gather(self._root, (), self._gathered)
+            for name, options in self._endpoint_options.items():
+                _gather(options, ("endpoints", name, "options"), self._gathered)
+        return self._gathered
+
+    def __getitem__(self, key: str) -> Position:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+def _gather(node: Node, path: tuple[str | int, ...], found: dict[str, Position]) -> None:
+    position = node.position
+    if position is not None and path:
+        found[path_text(path)] = position
+    if node.kind == "mapping":
+        for key, child in node.items():
+            _gather(child, (*path, key), found)
+    elif node.kind == "sequence":
+        for number, child in enumerate(node.value):
+            _gather(child, (*path, number), found)

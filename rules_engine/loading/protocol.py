@@ -1,0 +1,248 @@
+"""Protocols: the typed parts of a ruleset of kind `protocol`, and everything that must agree between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path as FilePath
+from typing import Any
+
+from rules_engine.errors import Problem, RulesetError, closest
+from rules_engine.loading.consistency import contradictions
+from rules_engine.loading.criterion import resolve_criterion, unknown_plugin
+from rules_engine.loading.endpoints import ResolvedEndpoints, resolve_endpoints
+from rules_engine.loading.grammar import structure
+from rules_engine.loading.nodes import Node, Path, mapping, problem_at, to_plain
+from rules_engine.loading.options import complete, document_null_rule, layered, without_unset
+from rules_engine.loading.sources import Source, load_source
+from rules_engine.loading.validation import problems_of
+from rules_engine.model import AnalysisDefinition, GradedRecords, GradingRules, ResponseDefinition
+from rules_engine.registry import Registry
+
+
+@dataclass
+class Protocol:
+    """The parts of a protocol as resolved, their options as nodes, the files that they name, and what is wrong."""
+
+    responses: dict[str, ResponseDefinition] = field(default_factory=dict)
+    response_options: dict[str, Node] = field(default_factory=dict)
+    endpoints: ResolvedEndpoints = field(default_factory=ResolvedEndpoints)
+    adverse_events: GradedRecords | None = None
+    labs: GradedRecords | None = None
+    analyses: dict[str, AnalysisDefinition] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@cache
+def _structure() -> dict[str, Any]:
+    return structure()
+
+
+def structure_problems(root: Node) -> list[Problem]:
+    """What in a ruleset, after `extends`, the grammar forbids; options are judged by their plugins."""
+    return problems_of(root, _structure())
+
+
+def resolve_protocol(source: Source, registry: Registry) -> Protocol:
+    """Resolve and check every part of a protocol; all problems are gathered."""
+    return _Resolver(source, registry).run()
+
+
+class _Resolver:
+    def __init__(self, source: Source, registry: Registry) -> None:
+        self.root = source.root
+        self.folder = source.folder
+        self.registry = registry
+        self.protocol = Protocol(files=list(source.files))
+
+    def run(self) -> Protocol:
+        protocol = self.protocol
+        protocol.problems += structure_problems(self.root)
+        for name, node in _entries(self.root, "responses"):
+            self.response(name, node)
+        # A response that is wrong is still one that an endpoint may name.
+        named: dict[str, object] = dict(_entries(self.root, "responses"))
+        protocol.endpoints = resolve_endpoints(self.root, named, self.registry)
+        protocol.problems += protocol.endpoints.problems
+        protocol.problems += contradictions(
+            protocol.endpoints.definitions, protocol.endpoints.options, protocol.response_options
+        )
+        protocol.adverse_events = self.graded("adverse_events")
+        protocol.labs = self.graded("labs")
+        for name, node in _entries(self.root, "analyses"):
+            self.analysis(name, node)
+        self.reference_arm()
+        return protocol
+
+    # Responses
+
+    def response(self, name: str, node: Node) -> None:
+        path: Path = ("responses", name)
+        criterion, collected = _text(node, "criterion"), _text(node, "collected_as")
+        if (criterion is None) == (collected is None):
+            if node.kind == "mapping" and not any(node.child(key) for key in ("criterion", "collected_as")):
+                what = f"the response {name!r} says neither how it is derived nor what was collected"
+                self.problem(
+                    node, what, "state `criterion` (derived from lesions) or `collected_as`", path, on_key=True
+                )
+            elif criterion is not None:
+                what = f"the response {name!r} is both derived and collected"
+                self.problem(node, what, "state `criterion` or `collected_as`, not both", path, on_key=True)
+            return
+        common = {"name": name, "assessor": _text(node, "assessor"), "reader": _text(node, "reader")}
+        changes = node.child("options")
+        if criterion is None:
+            if changes is not None:
+                what = "a collected response has no options; they belong to a criterion"
+                self.problem(changes, what, "remove them", (*path, "options"), on_key=True)
+            self.protocol.responses[name] = ResponseDefinition(source="collected", collected_as=collected, **common)  # type: ignore[arg-type]
+            return
+        source = self.other_ruleset(node, "criterion", "criterion", path)
+        if source is None:
+            return
+        broken = structure_problems(source.root)
+        resolved, problems = resolve_criterion(source, changes, (*path, "options"), self.registry)
+        self.protocol.problems += [*broken, *problems]
+        if resolved is not None:
+            self.protocol.response_options[name] = resolved.options
+            self.protocol.responses[name] = ResponseDefinition(source="derived", rules=resolved.rules, **common)  # type: ignore[arg-type]
+
+    def other_ruleset(self, node: Node, key: str, kind: str, path: Path) -> Source | None:
+        """The ruleset that `node.key` names; what is wrong with it is told where it is named or where it stands."""
+        stated = node.child(key)
+        if stated is None or not isinstance(stated.value, str):
+            return None  # the structure tells what is wrong
+        where = (*path, key)
+        try:
+            source = load_source(
+                stated.value, self.registry, document_null_rule(self.registry), folder=_folder(stated, self.folder)
+            )
+        except RulesetError as error:
+            for problem in error.problems:
+                if problem.line:
+                    self.protocol.problems.append(problem)
+                else:
+                    self.problem(stated, problem.what, problem.remedy, where, meant=problem.meant)
+            return None
+        self.protocol.files += source.files
+        if source.kind != kind:
+            what = f"{stated.value!r} is a {source.kind} ruleset, and a {kind} ruleset is wanted here"
+            self.problem(stated, what, f"name a ruleset of kind {kind}", where)
+            return None
+        return source
+
+    # Grading
+
+    def graded(self, section: str) -> GradedRecords | None:
+        node = self.root.child(section)
+        if node is None or node.kind != "mapping":
+            return None
+        source = self.other_ruleset(node, "grading", "grading", (section,))
+        if source is None:
+            return None
+        rules, problems = grading_rules(source, self.registry)
+        self.protocol.problems += problems
+        if rules is None:
+            return None
+        grading = self.registry.gradings[rules.grading]
+        stated = layered([node.child("options")], grading.options_schema)
+        options, _unstated = complete(stated, grading.options_schema, f"the grading {grading.id}")
+        wrong = problems_of(without_unset(options), grading.options_schema, (section, "options"))
+        self.protocol.problems += wrong
+        window = node.child("window") or mapping()
+        settings = {key: to_plain(child) for key, child in node.items() if key not in ("grading", "options", "window")}
+        return GradedRecords(rules=rules, options=to_plain(options), window=to_plain(window), settings=settings)
+
+    # Analyses
+
+    def analysis(self, name: str, node: Node) -> None:
+        path: Path = ("analyses", name)
+        stated = node.child("estimator")
+        estimator = None
+        if stated is not None and isinstance(stated.value, str):
+            estimator = self.registry.estimators.get(stated.value)
+            if estimator is None:
+                known = list(self.registry.estimators)
+                self.protocol.problems.append(unknown_plugin(stated, "estimator", known, (*path, "estimator")))
+        paramcds = self.analysed(node, path, estimator.shape if estimator is not None else None)
+        options = node.child("options") or mapping()
+        if estimator is None:
+            return
+        self.protocol.problems += problems_of(options, estimator.options_schema, (*path, "options"))
+        self.protocol.analyses[name] = AnalysisDefinition(
+            name=name,
+            estimator=estimator.id,
+            endpoints=tuple(paramcds),
+            by=_text(node, "by"),
+            options=to_plain(options),
+            position=node.position,
+        )
+
+    def analysed(self, node: Node, path: Path, shape: str | None) -> list[str]:
+        """The endpoints that an analysis reads; one that does not exist or has another shape is a problem."""
+        listed = node.child("endpoints")
+        known = [name for name, _node in _entries(self.root, "endpoints")]
+        found: list[str] = []
+        for number, item in enumerate(listed.value if listed is not None and listed.kind == "sequence" else ()):
+            where = (*path, "endpoints", number)
+            if not isinstance(item.value, str):
+                continue
+            if item.value not in known:
+                what = f"there is no endpoint {item.value!r}"
+                remedy = f"name one of: {', '.join(known)}" if known else "define it under `endpoints`"
+                self.problem(item, what, remedy, where, meant=closest(item.value, known))
+                continue
+            definition = self.protocol.endpoints.definitions.get(item.value)
+            if definition is not None and shape is not None:
+                actual = self.registry.endpoint_kinds[definition.kind].shape
+                if actual != shape:
+                    shapes = [word.replace("_", " ") for word in (actual, shape)]
+                    what = f"{item.value} is a {shapes[0]} endpoint; this estimator reads {shapes[1]} endpoints"
+                    self.problem(item, what, "use another estimator, or leave the endpoint out", where)
+            found.append(item.value)
+        return found
+
+    # Study
+
+    def reference_arm(self) -> None:
+        arms, reference = self.root.at("study", "arms"), self.root.at("study", "reference_arm")
+        if arms is None or reference is None or arms.kind != "sequence":
+            return
+        listed = [item.value for item in arms.value]
+        if reference.value not in listed:
+            what = f"the reference arm {reference.value!r} is not among the arms"
+            known = [str(arm) for arm in listed]
+            path = ("study", "reference_arm")
+            self.problem(
+                reference, what, f"name one of: {', '.join(known)}", path, meant=closest(str(reference.value), known)
+            )
+
+    def problem(self, node: Node, what: str, remedy: str, path: Path, *, meant: str = "", on_key: bool = False) -> None:
+        self.protocol.problems.append(problem_at(node, what, remedy, path=path, meant=meant, on_key=on_key))
+
+
+def grading_rules(source: Source, registry: Registry) -> tuple[GradingRules | None, list[Problem]]:
+    """The grading that a ruleset of kind `grading` describes."""
+    problems = structure_problems(source.root)
+    stated = source.root.child("grading")
+    if stated is None:
+        return None, problems
+    if str(stated.value) not in registry.gradings:
+        return None, [*problems, unknown_plugin(stated, "grading", list(registry.gradings), ("grading",))]
+    return GradingRules(source.id, str(stated.value), to_plain(source.root)), problems
+
+
+def _folder(node: Node, fallback: FilePath | None) -> FilePath | None:
+    """Relative paths start at the folder of the file in which they stand."""
+    return FilePath(node.file).resolve().parent if node.line else fallback
+
+
+def _entries(root: Node, section: str) -> list[tuple[str, Node]]:
+    found = root.child(section)
+    return list(found.items()) if found is not None else []
+
+
+def _text(node: Node, key: str) -> str | None:
+    found = node.child(key)
+    return found.value if found is not None and isinstance(found.value, str) else None
