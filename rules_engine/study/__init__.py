@@ -1,4 +1,6 @@
-"""Tables in and data sets out: reading a study, mapping SDTM, checking contracts; ADaM data sets, manifest, atomic writing."""
+"""Tables in and data sets out: reading a study, mapping SDTM, checking contracts; ADaM data sets, manifest, atomic
+writing.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Holds a table against its contract: canonical rows, lazily, and what was odd in them.
 
-The table is looked at once while it is read (how many rows, which cells are odd); the canonical rows stay lazy, so that a run reads
-only the columns that it needs.
+The table is looked at once while it is read (how many rows, which cells are odd); the canonical rows stay lazy, so that
+a run reads only the columns that it needs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from rules_engine.findings import ERROR, NOTE, concat_findings, derive_findings,
 from rules_engine.study.casting import Cast, Fault, as_text, can_hold, cast_column
 from rules_engine.study.sources import RawTable, unreadable
 
-#: Required columns whose missing value another room decides on, so that the row stays: grading says NO_VALUE or UNIT_UNKNOWN,
-#: and an adverse event without a term is still an event.
+#: Required columns whose missing value another room decides on, so that the row stays: grading says NO_VALUE or
+#: UNIT_UNKNOWN, and an adverse event without a term is still an event.
 _MAY_BE_MISSING = {("labs", "value"), ("labs", "unit"), ("adverse_events", "term")}
-#: From this many cells on, a column in which no cell is of the right kind is a column of another kind, not a row of slips.
+#: From this many cells on, a column in which no cell is of the right kind is a column of another kind, not a row of
+#: slips.
 _ENOUGH_TO_JUDGE = 5
 _EXAMPLES = 3
 
@@ -52,7 +53,7 @@ def derive_canonical(raw: RawTable, table: Table) -> CanonicalTable:
     )
 
 
-# How each column is read -------------------------------------------------------------------------------------------------
+# How each column is read ----------------------------------------------------------------------------------------------
 
 
 def _casts_of(raw: RawTable, table: Table) -> dict[str, Cast]:
@@ -100,7 +101,9 @@ def _kind_in_words(column: Column) -> str:
 
 
 def _canonical_rows(raw: RawTable, table: Table, casts: dict[str, Cast], indexed: pl.LazyFrame) -> pl.LazyFrame:
-    """Declared columns in their order, the row number, and the study's own columns; rows without a required value left out."""
+    """Declared columns in their order, the row number, and the study's own columns; rows without a required value left
+    out.
+    """
     declared = [
         (casts[column.name].value if column.name in casts else pl.lit(column.default))
         .cast(column.dtype)
@@ -109,7 +112,11 @@ def _canonical_rows(raw: RawTable, table: Table, casts: dict[str, Cast], indexed
     ]
     known = {column.name for column in table.columns} | {ROW.name}
     extra = [
-        (as_text(pl.col(name), dtype) if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum) else pl.col(name)).alias(name)
+        (
+            as_text(pl.col(name), dtype)
+            if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum)
+            else pl.col(name)
+        ).alias(name)
         for name, dtype in raw.schema.items()
         if name not in known and dtype != pl.Object
     ]
@@ -121,11 +128,13 @@ def _indispensable(table: Table) -> list[Column]:
     return [column for column in table.columns if column.required and (table.name, column.name) not in _MAY_BE_MISSING]
 
 
-# What is odd -------------------------------------------------------------------------------------------------------------
+# What is odd ----------------------------------------------------------------------------------------------------------
 
 
 def _faults_of(raw: RawTable, table: Table, casts: dict[str, Cast]) -> list[tuple[Column, Fault]]:
-    faults = [(column, fault) for column in table.columns if column.name in casts for fault in casts[column.name].faults]
+    faults = [
+        (column, fault) for column in table.columns if column.name in casts for fault in casts[column.name].faults
+    ]
     for column in _indispensable(table):
         is_missing = as_text(pl.col(column.name), raw.schema[column.name]).is_null()
         rule = "data.subject_missing" if column == SUBJECT else "data.required_missing"
@@ -171,7 +180,9 @@ def _require_right_kinds(raw: RawTable, table: Table, casts: dict[str, Cast], ta
         if cast.is_alien is None or filled < enough or alien < filled:
             continue
         cell = pl.col(name)
-        examples = raw.rows.select(as_text(cell, raw.schema[name]).drop_nulls().unique().sort().head(_EXAMPLES)).collect()
+        examples = raw.rows.select(
+            as_text(cell, raw.schema[name]).drop_nulls().unique().sort().head(_EXAMPLES)
+        ).collect()
         shown = ", ".join(repr(value) for value in examples.to_series().to_list())
         problems.append(
             Problem(

@@ -1,7 +1,8 @@
 """From what a study wrote in a cell to what the engine holds, by the column's kind (see `rules_engine.contracts`).
 
-Each function takes the cell (trimmed text, or the native type of a Parquet column) and gives the value, null where the cell cannot
-be used, together with the faults to report. Nothing is inferred from the data and nothing is repaired: `12,3` is not 12.3.
+Each function takes the cell (trimmed text, or the native type of a Parquet column) and gives the value, null where the
+cell cannot be used, together with the faults to report. Nothing is inferred from the data and nothing is repaired:
+`12,3` is not 12.3.
 """
 
 from __future__ import annotations
@@ -15,13 +16,25 @@ from rules_engine import dates, terms
 from rules_engine.contracts import UNITS_PER_MM, Column
 from rules_engine.findings import ERROR, NOTE, WARNING
 
-#: A length beyond this is no lesion but a slip of the pen or another unit; a plausibility limit of data entry, not of a guideline.
+#: A length beyond this is no lesion but a slip of the pen or another unit; a plausibility limit of data entry, not of a
+#: guideline.
 LONGEST_MM = 500
 #: Years outside this span are slips of the pen; the value is kept and reported.
 PLAUSIBLE_YEARS = (1900, 2100)
 
 _NULL_ACTION = "the value is taken as missing"
-_FLAGS = {"true": True, "t": True, "yes": True, "y": True, "1": True, "false": False, "f": False, "no": False, "n": False, "0": False}
+_FLAGS = {
+    "true": True,
+    "t": True,
+    "yes": True,
+    "y": True,
+    "1": True,
+    "false": False,
+    "f": False,
+    "no": False,
+    "n": False,
+    "0": False,
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,8 @@ def can_hold(column: Column, dtype: pl.DataType) -> bool:
 
 
 def as_text(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """The cell as trimmed text; empty is missing. A whole number in a float column has no decimals; a date is ISO text."""
+    """The cell as trimmed text; empty is missing. A whole number in a float column has no decimals; a date is ISO text.
+    """
     if dtype.is_float():
         whole = cell.is_finite() & (cell == cell.round()) & (cell.abs() < 2**53)
         return (
@@ -78,7 +92,9 @@ def as_text(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def cast_column(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
-    """The cast of a column that `can_hold` such cells; a missing cell takes the column's default, a faulty one does not."""
+    """The cast of a column that `can_hold` such cells; a missing cell takes the column's default, a faulty one does
+    not.
+    """
     cast = _CASTS[column.kind](column, cell, dtype)
     if column.default is None:
         return cast
@@ -91,7 +107,7 @@ def _lost(column: Column, text: pl.Expr, value: pl.Expr, message: str | pl.Expr,
     return Fault(f"data.{rule or column.kind}", ERROR, text.is_not_null() & value.is_null(), message, _NULL_ACTION)
 
 
-# Text, codes, flags ------------------------------------------------------------------------------------------------------
+# Text, codes, flags ---------------------------------------------------------------------------------------------------
 
 
 def _cast_text(_column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
@@ -117,7 +133,7 @@ def _cast_flag(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
     return Cast(value, (_lost(column, text, value, "not true or false (also: yes/no, Y/N, 1/0)"),), is_lost)
 
 
-# Dates -------------------------------------------------------------------------------------------------------------------
+# Dates ----------------------------------------------------------------------------------------------------------------
 
 
 def _cast_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
@@ -155,7 +171,11 @@ def _cast_partial_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cas
         .otherwise(pl.lit("not a date in ISO 8601 form, such as 2024-05-17, 2024-05 or 2024"))
     )
     only_year = Fault(
-        "data.partial_date", NOTE, month_unknown, "the month is unknown, so the day says nothing", "the year alone is used"
+        "data.partial_date",
+        NOTE,
+        month_unknown,
+        "the month is unknown, so the day says nothing",
+        "the year alone is used",
     )
     is_alien = text.is_not_null() & ~text.str.contains(r"^\d{4}")
     year = value.str.slice(0, 4).cast(pl.Int32, strict=False)
@@ -170,7 +190,7 @@ def _implausible(year: pl.Expr) -> Fault:
     )  # fmt: skip
 
 
-# Numbers -----------------------------------------------------------------------------------------------------------------
+# Numbers --------------------------------------------------------------------------------------------------------------
 
 
 def _cast_integer(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
@@ -192,7 +212,11 @@ def _cast_number(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
     text = as_text(cell, dtype)
     number = text.cast(pl.Float64, strict=False)
     value = pl.when(number.is_finite()).then(number)
-    return Cast(value, (_lost(column, text, value, "not a number (a decimal point, no unit)"),), text.is_not_null() & value.is_null())
+    return Cast(
+        value,
+        (_lost(column, text, value, "not a number (a decimal point, no unit)"),),
+        text.is_not_null() & value.is_null(),
+    )
 
 
 def _cast_length(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:

@@ -44,11 +44,13 @@ class Checked:
     problems: Sequence[Problem] = ()
 
 
-# Subjects ----------------------------------------------------------------------------------------------------------------
+# Subjects -------------------------------------------------------------------------------------------------------------
 
 
 def check_subjects(subjects: pl.LazyFrame, where: str) -> tuple[pl.DataFrame, list[pl.LazyFrame], list[Problem]]:
-    """One row per subject: equal rows become one (a finding), rows of one subject that differ are a problem, as is no subject."""
+    """One row per subject: equal rows become one (a finding), rows of one subject that differ are a problem, as is no
+    subject.
+    """
     rows = subjects.collect()
     if rows.is_empty():
         return rows, [], [Problem(where, "it has no subjects", "a study needs at least one row with a subject")]
@@ -80,7 +82,9 @@ def check_subjects(subjects: pl.LazyFrame, where: str) -> tuple[pl.DataFrame, li
     return first, [found], []
 
 
-def drop_orphans(tables: Mapping[str, pl.LazyFrame], subjects: pl.LazyFrame) -> tuple[dict[str, pl.LazyFrame], list[pl.LazyFrame]]:
+def drop_orphans(
+    tables: Mapping[str, pl.LazyFrame], subjects: pl.LazyFrame
+) -> tuple[dict[str, pl.LazyFrame], list[pl.LazyFrame]]:
     """Records of subjects that the table `subjects` does not know are kept out; one finding per table and subject."""
     known = subjects.select("subject")
     kept: dict[str, pl.LazyFrame] = {}
@@ -107,7 +111,7 @@ def drop_orphans(tables: Mapping[str, pl.LazyFrame], subjects: pl.LazyFrame) -> 
     return kept, found
 
 
-# Dates that cannot all be true -------------------------------------------------------------------------------------------
+# Dates that cannot all be true ----------------------------------------------------------------------------------------
 
 
 def date_findings(tables: Mapping[str, pl.LazyFrame]) -> list[pl.LazyFrame]:
@@ -126,7 +130,13 @@ def _subject_dates(subjects: pl.LazyFrame) -> list[pl.LazyFrame]:
     pairs = [
         ("data.death_before_start", "death_date", death, "randomisation_date", "the death is before the randomisation"),
         ("data.death_before_start", "death_date", death, "enrolment_date", "the death is before the enrolment"),
-        ("data.contact_after_death", "last_contact_date", None, None, "the subject was last seen alive after the death"),
+        (
+            "data.contact_after_death",
+            "last_contact_date",
+            None,
+            None,
+            "the subject was last seen alive after the death",
+        ),
     ]
     found = []
     for rule, field_name, early, other, message in pairs:
@@ -219,11 +229,12 @@ def _warn(
     )
 
 
-# Lesions -----------------------------------------------------------------------------------------------------------------
+# Lesions --------------------------------------------------------------------------------------------------------------
 
 
 def drop_repeated_lesions(lesions: pl.LazyFrame, facts: Sequence[str]) -> tuple[pl.LazyFrame, pl.LazyFrame] | None:
-    """Equal rows of one lesion at one visit count once, or a sum of diameters would count them twice; None where there are none.
+    """Equal rows of one lesion at one visit count once, or a sum of diameters would count them twice; None where there
+    are none.
 
     Rows that share the key and differ are left to the criteria, which report them.
     """

@@ -29,8 +29,6 @@ def mapping_of(ruleset: Ruleset | None) -> StudyMapping | None:
     return None
 
 
-def mapped_tables(
-    mapping: StudyMapping, files: Mapping[str, RawTable]
-) -> tuple[dict[str, RawTable], list[Problem]]:
+def mapped_tables(mapping: StudyMapping, files: Mapping[str, RawTable]) -> tuple[dict[str, RawTable], list[Problem]]:
     """The input tables that the mapping builds, and what stands in its way."""
     return {}, []

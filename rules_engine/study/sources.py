@@ -1,7 +1,7 @@
 """Where tables come from: the files of a folder, or frames handed over in memory.
 
-Everything that can be wrong with a file before its values are looked at is found here: a folder that is not there, a file that
-cannot be read, two columns of one name. All faults are collected, so that a user sees them at once.
+Everything that can be wrong with a file before its values are looked at is found here: a folder that is not there, a
+file that cannot be read, two columns of one name. All faults are collected, so that a user sees them at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One table as it was read: its name, its file (None for a frame in memory), the file's SHA-256 and its number of rows."""
+    """One table as it was read: its name, its file (None for a frame in memory), the file's SHA-256 and its number of
+    rows.
+    """
 
     name: str
     path: Path | None
@@ -34,7 +36,12 @@ class Source:
 
     def as_dict(self) -> dict[str, object]:
         """The source as the manifest shows it: the file by its name, without the folders above it."""
-        return {"name": self.name, "file": self.path.name if self.path else None, "sha256": self.sha256, "rows": self.rows}
+        return {
+            "name": self.name,
+            "file": self.path.name if self.path else None,
+            "sha256": self.sha256,
+            "rows": self.rows,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,8 @@ class Found:
 
 
 def find_tables(source: Any, registry: Registry, wanted: frozenset[str]) -> Found:
-    """The tables of a folder or mapping, those of `wanted` opened; raises `StudyError` where there is no such folder."""
+    """The tables of a folder or mapping, those of `wanted` opened; raises `StudyError` where there is no such folder.
+    """
     if isinstance(source, Mapping):
         return _from_mapping(source, wanted)
     if isinstance(source, str | Path):
@@ -83,7 +91,7 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-# A folder ----------------------------------------------------------------------------------------------------------------
+# A folder -------------------------------------------------------------------------------------------------------------
 
 
 def _from_folder(folder: Path, registry: Registry, wanted: frozenset[str]) -> Found:
@@ -115,11 +123,15 @@ def _files_of(folder: Path) -> list[Path]:
     if not folder.is_dir():
         parent = folder.parent if folder.parent.is_dir() else None
         near = closest(folder.name, (path.name for path in parent.iterdir() if path.is_dir())) if parent else ""
-        raise StudyError.at(str(folder), "there is no such folder", "name the folder that holds the study's tables", meant=near)
+        raise StudyError.at(
+            str(folder), "there is no such folder", "name the folder that holds the study's tables", meant=near
+        )
     try:
         return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     except OSError as error:
-        raise StudyError.at(str(folder), f"the folder cannot be read: {error.strerror}", "allow this user to read it") from error
+        raise StudyError.at(
+            str(folder), f"the folder cannot be read: {error.strerror}", "allow this user to read it"
+        ) from error
 
 
 def _open(name: str, path: Path, reader: Reader) -> RawTable:
@@ -132,7 +144,9 @@ def _open(name: str, path: Path, reader: Reader) -> RawTable:
         rows = reader.scan(path)
         return _named(name, rows, path, where)
     except OSError as error:
-        raise StudyError.at(where, f"the file cannot be read: {error.strerror or error}", "allow this user to read it") from error
+        raise StudyError.at(
+            where, f"the file cannot be read: {error.strerror or error}", "allow this user to read it"
+        ) from error
     except pl.exceptions.PolarsError as error:
         raise unreadable(where, error) from error
 
@@ -149,11 +163,14 @@ def unreadable(where: str, error: Exception) -> StudyError:
 
 
 def _require_clean_header(path: Path, where: str) -> None:
-    """Refuse a CSV file whose first line is not a line of column names: binary, UTF-16, names twice, another separator."""
+    """Refuse a CSV file whose first line is not a line of column names: binary, UTF-16, names twice, another separator.
+    """
     with path.open("rb") as file:
         start = file.read(_BLOCK)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start:
-        raise StudyError.at(where, "the file is not UTF-8 text", "save it as CSV in UTF-8 (in a spreadsheet: `CSV UTF-8`)")
+        raise StudyError.at(
+            where, "the file is not UTF-8 text", "save it as CSV in UTF-8 (in a spreadsheet: `CSV UTF-8`)"
+        )
     text = start.decode("utf-8-sig", errors="replace")
     header = next(csv.reader(text.splitlines()), [])
     names = [name.strip().lower() for name in header]
@@ -177,7 +194,7 @@ def _named(name: str, rows: pl.LazyFrame, path: Path | None, where: str) -> RawT
     )
 
 
-# Frames in memory --------------------------------------------------------------------------------------------------------
+# Frames in memory -----------------------------------------------------------------------------------------------------
 
 
 def _from_mapping(frames: Mapping[Any, Any], wanted: frozenset[str]) -> Found:
@@ -208,9 +225,12 @@ def _lazy(name: str, frame: Any) -> pl.LazyFrame:
         columns = [str(column) for column in getattr(frame, "columns", ()) or ()] if _is_pandas(frame) else []
         twice = sorted({column for column in columns if columns.count(column) > 1})
         if twice:
-            raise StudyError.at(f"table {name}", f"two columns have one name: {', '.join(twice)}", "rename or remove one of them")
+            raise StudyError.at(
+                f"table {name}", f"two columns have one name: {', '.join(twice)}", "rename or remove one of them"
+            )
         if _is_pandas(frame):
-            return pl.from_pandas(frame, include_index=False).lazy()
+            table: pl.DataFrame = pl.from_pandas(frame, include_index=False)
+            return table.lazy()
         if hasattr(frame, "__arrow_c_stream__"):
             converted = pl.DataFrame(frame)
             return converted.lazy()
@@ -218,7 +238,9 @@ def _lazy(name: str, frame: Any) -> pl.LazyFrame:
         raise
     except Exception as error:  # whatever a foreign frame raises while it hands its data over
         raise StudyError.at(
-            f"table {name}", f"the {type(frame).__name__} cannot be read: {error}", "columns must hold plain values of one type"
+            f"table {name}",
+            f"the {type(frame).__name__} cannot be read: {error}",
+            "columns must hold plain values of one type",
         ) from error
     raise StudyError.at(
         f"table {name}",

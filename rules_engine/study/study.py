@@ -24,9 +24,10 @@ from rules_engine.study.sources import Found, RawTable, Source, find_tables, has
 class Study:
     """A study's input tables, checked against their contracts.
 
-    `tables` holds every table of `contracts.TABLES` in canonical form (`contracts.canonical_schema` plus the study's own columns),
-    lazily; a table that the study did not bring is empty. `columns` says which columns each table was brought with (no entry = the
-    table was not brought). `findings` is what was odd (`findings.SCHEMA`); `sources` are the files or frames that were read.
+    `tables` holds every table of `contracts.TABLES` in canonical form (`contracts.canonical_schema` plus the study's
+    own columns), lazily; a table that the study did not bring is empty. `columns` says which columns each table was
+    brought with (no entry = the table was not brought). `findings` is what was odd (`findings.SCHEMA`); `sources` are
+    the files or frames that were read.
     """
 
     tables: Mapping[str, pl.LazyFrame]
@@ -43,9 +44,10 @@ class Study:
 def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
     """Read a study from a folder of CSV or Parquet files, or from a mapping of table names to frames.
 
-    A file is named after its table (`subjects.csv`, `labs.parquet`); frames may be Polars, pandas, PyArrow or anything with the
-    Arrow stream interface. Where `ruleset` has a `data:` section, the tables are mapped from the files that it names (SDTM, ADaM).
-    Raises `StudyError` with every fault that blocks a correct result; what is merely odd is in `Study.findings`.
+    A file is named after its table (`subjects.csv`, `labs.parquet`); frames may be Polars, pandas, PyArrow or anything
+    with the Arrow stream interface. Where `ruleset` has a `data:` section, the tables are mapped from the files that it
+    names (SDTM, ADaM). Raises `StudyError` with every fault that blocks a correct result; what is merely odd is in
+    `Study.findings`.
     """
     from rules_engine.study.mapping import mapped_tables, mapping_of
 
@@ -77,7 +79,9 @@ def as_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry 
     return source if isinstance(source, Study) else read_study(source, ruleset=ruleset, registry=registry)
 
 
-def _checked(canonical: Mapping[str, CanonicalTable], raw: Mapping[str, RawTable], found: Found, study_id: str) -> Study:
+def _checked(
+    canonical: Mapping[str, CanonicalTable], raw: Mapping[str, RawTable], found: Found, study_id: str
+) -> Study:
     """The study from its canonical tables, after the checks that look at several tables."""
     brought = {name: canonical.get(name) or empty_canonical(table) for name, table in TABLES.items()}
     tables = {name: table.rows for name, table in brought.items()}
@@ -127,7 +131,7 @@ def _study_id(ruleset: Ruleset | None, found: Found) -> str:
     return ""
 
 
-# What was not read -------------------------------------------------------------------------------------------------------
+# What was not read ----------------------------------------------------------------------------------------------------
 
 
 def _no_table(source: Any, found: Found, *, mapped: bool) -> Problem:
@@ -151,7 +155,8 @@ def _misspelt(found: Found) -> list[Problem]:
 
 
 def _unread_findings(found: Found) -> pl.LazyFrame:
-    """Files that look like a misspelt table are worth a warning; other files in the folder are the user's own affair."""
+    """Files that look like a misspelt table are worth a warning; other files in the folder are the user's own affair.
+    """
     hints = _misspelt(found)
     if not hints:
         return empty_findings()

@@ -1,0 +1,244 @@
+"""ADaM data sets from what was derived: CDISC names, types and labels, sorted by key.
+
+Names inside the engine are lower case; here they become those of the ADaM Implementation Guide 1.3 and of its structure
+for time-to-event analyses. Columns that CDISC does not know (RULEID, RULESET, REASON …) say where a record comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from rules_engine import dates
+from rules_engine.contracts import UNITS_PER_MM
+from rules_engine.model import Ruleset
+from rules_engine.study.labels import COLUMN_NAMES, DATA_SETS
+from rules_engine.study.manifest import ruleset_stamp
+from rules_engine.study.parameters import endpoint_names, timepoint_parameters
+from rules_engine.study.study import Study
+
+Frames = Mapping[str, pl.DataFrame]
+
+
+def column_labels(data_set: str) -> dict[str, str]:
+    """The labels of a data set's columns by name; empty for a frame that is no ADaM data set."""
+    return {name: label for name, (_dtype, label) in DATA_SETS.get(data_set, {}).items()}
+
+
+def adtte(time_to_event: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame:
+    """ADTTE: one row per subject and parameter, from the rows of each time-to-event endpoint (`vocabulary.TTE_SCHEMA`)
+    by PARAMCD.
+
+    AVAL counts days; CNSR is 0 for an event and otherwise the number of the censoring reason.
+    """
+    names = endpoint_names(ruleset)
+    parts = [
+        rows.lazy().select(
+            PARAMCD=pl.lit(paramcd),
+            PARAM=pl.lit(names[paramcd]),
+            USUBJID="subject",
+            STARTDT="start_date",
+            ADT="date",
+            AVAL="days",
+            AVALU=pl.lit("DAYS"),
+            CNSR="cnsr",
+            EVNTDESC="event_description",
+            CNSDTDSC="censoring_description",
+            SRCDOM="source_domain",
+            SRCVAR="source_variable",
+            SRCSEQ="source_seq",
+            ADTF="date_imputation",
+            EVENT_TYPE="event_type",
+            REASON="reason",
+            ENTRY="entry_days",
+            INT_L="interval_left",
+            INT_R="interval_right",
+            RULEID="rule_id",
+        )
+        for paramcd, rows in time_to_event.items()
+    ]
+    return _data_set("adtte", parts, study, ruleset, ["USUBJID", "PARAMCD"])
+
+
+def adrs(timepoints: Frames, collected: Frames, responses: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame:
+    """ADRS: one row per subject, response stream and timepoint (PARAMCD begins with OVR), and one per subject and
+    response endpoint.
+
+    `timepoints` (`vocabulary.TIMEPOINT_SCHEMA` with `seq`) and `collected` (assessments) are by response name,
+    `responses` (`vocabulary.RESPONSE_SCHEMA`) by PARAMCD. ASEQ of a timepoint is the number that SRCSEQ of ADTTE points
+    to. A collected response whose day is not known has no ADT; ADTC shows the date as recorded.
+    """
+    parameters = timepoint_parameters(ruleset)
+    names = endpoint_names(ruleset)
+    parts = []
+    for name, rows in timepoints.items():
+        parts.append(_stream_columns(_derived_timepoints(rows), name, parameters[name], ruleset))
+    for name, rows in collected.items():
+        parts.append(_stream_columns(_collected_timepoints(rows), name, parameters[name], ruleset))
+    for paramcd, rows in responses.items():
+        parts.append(
+            rows.lazy().select(
+                USUBJID="subject",
+                PARAMCD=pl.lit(paramcd),
+                PARAM=pl.lit(names[paramcd]),
+                PARCAT1=pl.lit("RESPONSE ENDPOINT"),
+                RESPONSE=pl.lit(ruleset.endpoints[paramcd].response, pl.String),
+                ADT="date",
+                ADTC=pl.col("date").cast(pl.String),
+                AVALC="value",
+                AVAL=pl.col("responder").cast(pl.Float64),
+                SRCDOM="source_domain",
+                SRCVAR="source_variable",
+                SRCSEQ="source_seq",
+                RULEID="rule_id",
+            )
+        )
+    return _data_set("adrs", parts, study, ruleset, ["USUBJID", "PARAMCD", "ADT", "ADTC", "ASEQ"])
+
+
+def adtr(timepoints: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame:
+    """ADTR: one row per subject, response stream and post-baseline visit with the sum of diameters in mm (PARAMCD
+    SDIAM).
+
+    AVAL is missing where a target lesion is not known. BASE is the sum at baseline, NADIR the smallest sum before the
+    visit. Changes are from the exact sums; a change in percent of zero is missing.
+    """
+    parts = []
+    for name, rows in timepoints.items():
+        total, base, nadir = pl.col("sum_x100"), pl.col("baseline_x100"), pl.col("nadir_x100")
+        parts.append(
+            _stream_columns(
+                rows.lazy().select(
+                    USUBJID="subject",
+                    ADT="visit_date",
+                    AVAL=_mm(total),
+                    BASE=_mm(base),
+                    NADIR=_mm(nadir),
+                    CHG=_mm(total - base),
+                    PCHG=_percent(total - base, base),
+                    CHGNAD=_mm(total - nadir),
+                    PCHGNAD=_percent(total - nadir, nadir),
+                    SDCMPFL=_yes_no(pl.col("sum_complete")),
+                    RULEID="rule_id",
+                ),
+                name,
+                ("SDIAM", "Sum of diameters of target lesions"),
+                ruleset,
+            ).with_columns(AVALU=pl.lit("mm"))
+        )
+    return _data_set("adtr", parts, study, ruleset, ["USUBJID", "RESPONSE", "ADT"])
+
+
+def adae(adverse_events: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFrame:
+    """ADAE: one row per adverse event record, graded; no rows where the ruleset does not ask for adverse events."""
+    parts = [] if adverse_events is None else [_renamed(adverse_events, "adae")]
+    return _data_set("adae", parts, study, ruleset, ["USUBJID", "ASTDT", "AESTDTC", "AESEQ", "AETERM"])
+
+
+def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFrame:
+    """ADLB: one row per laboratory record with its grade in each direction; no rows where the ruleset does not ask for
+    labs.
+    """
+    parts = [] if labs is None else [_renamed(labs, "adlb")]
+    return _data_set("adlb", parts, study, ruleset, ["USUBJID", "PARAMCD", "ADT", "LBSEQ", "AVALC"])
+
+
+# Timepoint responses --------------------------------------------------------------------------------------------------
+
+
+def _derived_timepoints(rows: pl.DataFrame) -> pl.LazyFrame:
+    return rows.lazy().select(
+        USUBJID="subject",
+        ADT="visit_date",
+        ADTC=pl.col("visit_date").cast(pl.String),
+        AVALC="overall",
+        TRGRESP="target",
+        NTRGRESP="nontarget",
+        NEWLFL=_yes_no(pl.col("new_lesion")),
+        PDDT="progression_date",
+        ASEQ=pl.col("seq") if "seq" in rows.columns else pl.lit(None, pl.Int64),
+        RULEID="rule_id",
+    )
+
+
+def _collected_timepoints(rows: pl.DataFrame) -> pl.LazyFrame:
+    return rows.lazy().select(
+        USUBJID="subject",
+        ADT=pl.when(dates.is_complete(pl.col("date"))).then(dates.first_possible_day(pl.col("date"))),
+        ADTC="date",
+        AVALC=pl.coalesce("iresponse", "response"),
+        ASEQ="seq",
+        RULEID=pl.lit("collected"),
+    )
+
+
+def _stream_columns(rows: pl.LazyFrame, name: str, parameter: tuple[str, str], ruleset: Ruleset) -> pl.LazyFrame:
+    """The rows with the columns that say which response stream they belong to."""
+    stream = ruleset.responses[name]
+    criterion = stream.rules.criterion if stream.rules is not None else stream.collected_as
+    return rows.with_columns(
+        PARAMCD=pl.lit(parameter[0]),
+        PARAM=pl.lit(parameter[1]),
+        PARCAT1=pl.lit("TIMEPOINT"),
+        RESPONSE=pl.lit(name),
+        CRITER=pl.lit(criterion, pl.String),
+        EVAL=pl.lit(stream.assessor, pl.String),
+        EVALID=pl.lit(stream.reader, pl.String),
+    )
+
+
+# Tables that are graded -----------------------------------------------------------------------------------------------
+
+
+def _renamed(rows: pl.DataFrame, data_set: str) -> pl.LazyFrame:
+    """Columns under their CDISC names; flags as Y and N (population and occurrence flags: Y or missing)."""
+    columns = []
+    for name, (dtype, _label) in DATA_SETS[data_set].items():
+        source = next((s for s in COLUMN_NAMES[data_set].get(name, (name.lower(),)) if s in rows.columns), None)
+        if source is None:
+            continue
+        column = pl.col(source)
+        if rows.schema[source] == pl.Boolean and dtype == pl.String:
+            column = _yes_no(column) if name in _YES_NO else pl.when(column).then(pl.lit("Y"))
+        columns.append(column.cast(dtype, strict=False).alias(name))
+    return rows.lazy().select(columns)
+
+
+#: Flags of collected facts, whose `N` is information; the others are `Y` or missing.
+_YES_NO = {"AESER", "AESDTH", "LBFAST"}
+
+
+# Shared ---------------------------------------------------------------------------------------------------------------
+
+
+def _data_set(name: str, parts: list[pl.LazyFrame], study: Study, ruleset: Ruleset, key: list[str]) -> pl.DataFrame:
+    """The parts as one data set: identity and treatment added, columns in order and of their types, sorted by key then
+    by all.
+    """
+    schema = {column: dtype for column, (dtype, _label) in DATA_SETS[name].items()}
+    rows = pl.concat([pl.LazyFrame(schema=schema), *parts], how="diagonal_relaxed")
+    arms = study.tables["subjects"].select(USUBJID="subject", TRT01A="arm")
+    complete = (
+        rows.drop("TRT01A")
+        .join(arms, on="USUBJID", how="left")
+        .with_columns(STUDYID=pl.lit(study.id or ruleset.id), RULESET=pl.lit(ruleset_stamp(ruleset)))
+        .select([pl.col(column).cast(dtype) for column, dtype in schema.items()])
+    )
+    rest = [column for column in schema if column not in key]
+    return complete.sort([*key, *rest], nulls_last=True).collect()
+
+
+def _mm(hundredths: pl.Expr) -> pl.Expr:
+    return hundredths.cast(pl.Float64) / UNITS_PER_MM
+
+
+def _percent(change: pl.Expr, of: pl.Expr) -> pl.Expr:
+    """Change in percent, missing where there is nothing to compare with; for display, decisions are made on the exact
+    sums.
+    """
+    return pl.when(of != 0).then(change * 100 / of)
+
+
+def _yes_no(flag: pl.Expr) -> pl.Expr:
+    return pl.when(flag).then(pl.lit("Y")).when(~flag).then(pl.lit("N"))

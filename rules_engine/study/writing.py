@@ -1,0 +1,269 @@
+"""Writes results: all or nothing, byte for byte the same for the same result, and never over a user's own files.
+
+New results are made in a hidden folder beside the target and moved there when they are complete. Where the target
+already holds results of a previous run, only files that its manifest lists are replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rules_engine.errors import UsageError
+from rules_engine.study.adam import column_labels
+from rules_engine.study.manifest import PRODUCER, as_json
+
+MANIFEST = "manifest.json"
+#: Fixed, so that the bytes depend on nothing but the data.
+_PARQUET: dict[str, Any] = {
+    "compression": "zstd", "compression_level": 3, "statistics": True, "row_group_size": 250_000, "data_page_size": 1 <<
+    20,
+}  # fmt: skip
+#: What makes a spreadsheet take a text for a formula, unless the whole text is a number.
+_FORMULA = r"^[=+\-@\t\r]"
+_NUMBER = r"^[+-]?\d+(\.\d+)?$"
+
+
+def write_outputs(
+    frames: Mapping[str, pl.DataFrame],
+    out: str | Path,
+    *,
+    manifest: Mapping[str, Any],
+    formats: Sequence[str] = ("parquet",),
+    documents: Mapping[str, str] | None = None,
+    inputs: Sequence[str | Path] = (),
+) -> dict[str, Path]:
+    """Write every frame in every format, the documents (file name to text) and the manifest into the folder `out`.
+
+    Returns the path of everything written, by name (`adtte`, `report`, `manifest`; with several formats the first one's
+    path). Raises `UsageError` where the folder cannot be written, lies in an input folder, or holds a file of the same
+    name that is not ours; nothing is changed then.
+    """
+    target = require_writable(out, inputs=inputs)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True) as work:
+        new = Path(work) / "new"
+        new.mkdir()
+        try:
+            written = _write_files(new, frames, formats, documents or {})
+            _write_manifest(new, manifest, frames)
+            _flush(new)
+            _put_in_place(new, target, Path(work) / "old")
+        except OSError as error:
+            raise _cannot_write(target, error) from error
+    return {name: target / file for name, file in {**written, "manifest": MANIFEST}.items()}
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write one text file (UTF-8), complete or not at all; returns its path."""
+    target = Path(path)
+    if target.is_dir():
+        raise UsageError.at(str(target), "it is a folder, not a file", "name a file")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as work:
+            new = Path(work) / "new"
+            new.write_bytes(text.encode("utf-8"))
+            _flush_file(new)
+            new.replace(target)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    return target
+
+
+# Is the place free? ---------------------------------------------------------------------------------------------------
+
+
+def require_writable(out: str | Path, *, inputs: Sequence[str | Path] = ()) -> Path:
+    """The absolute path of the folder `out`; raises `UsageError` where results cannot be put there.
+
+    `inputs` are the folders or files that are read: results neither replace them nor go in among them.
+    """
+    target = Path(out).expanduser().absolute().resolve()
+    if target.exists() and not target.is_dir():
+        raise UsageError.at(str(target), "it is a file, not a folder", "name another folder for the results")
+    for given in inputs:
+        source = Path(given).expanduser().absolute().resolve()
+        folder = source.parent if source.is_file() else source
+        if target == folder or target.is_relative_to(folder):
+            raise UsageError.at(
+                str(target),
+                f"it lies in the folder of the input data, {folder}",
+                "name a folder outside the input data",
+            )
+    nearest = next(path for path in (target, *target.parents) if path.exists())
+    if not nearest.is_dir():
+        raise UsageError.at(str(target), f"{nearest} is a file, not a folder", "name another folder for the results")
+    if not os.access(nearest, os.W_OK | os.X_OK) or (
+        target.is_dir() and not os.access(target.parent, os.W_OK | os.X_OK)
+    ):
+        raise UsageError.at(str(target), f"this user may not write to {nearest}", "allow it, or name another folder")
+    return target
+
+
+def _cannot_write(target: Path, error: OSError) -> UsageError:
+    what = error.strerror or str(error)
+    remedy = "free some space, allow this user to write there, or name another folder; nothing was left half done"
+    problem = UsageError.at(str(target), f"it cannot be written: {what}", remedy)
+    return UsageError(problem.problems)
+
+
+def _files_of_ours(folder: Path) -> set[str]:
+    """Names of the files that a previous run wrote into the folder, by its manifest; empty where there is none of ours.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["producer"] != PRODUCER:
+            return set()
+        names = {str(entry["file"]) for entry in manifest["outputs"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {name for name in names if Path(name).name == name and name not in ("", ".", "..")} | {MANIFEST}
+
+
+# Making the files -----------------------------------------------------------------------------------------------------
+
+
+def _write_files(
+    folder: Path, frames: Mapping[str, pl.DataFrame], formats: Sequence[str], documents: Mapping[str, str]
+) -> dict[str, str]:
+    written: dict[str, str] = {}
+    for format_ in dict.fromkeys(formats):
+        if format_ not in _WRITERS:
+            raise UsageError.at(
+                f"format {format_!r}", "results cannot be written in it", f"use {' or '.join(_WRITERS)}"
+            )
+    for name, frame in frames.items():
+        for format_ in dict.fromkeys(formats):
+            file = f"{name}.{format_}"
+            _WRITERS[format_](name, frame, folder / file)
+            written.setdefault(name, file)
+    for file, text in documents.items():
+        (folder / file).write_bytes(text.encode("utf-8"))
+        written[Path(file).stem] = file
+    return written
+
+
+def _write_parquet(name: str, frame: pl.DataFrame, path: Path) -> None:
+    """Parquet with fixed settings; the labels of the columns stand in the file's metadata as JSON."""
+    labels = column_labels(name)
+    metadata = {
+        "labels": as_json({column: labels[column] for column in frame.columns if column in labels}, indent=None)
+    }
+    frame.rechunk().write_parquet(path, metadata=metadata, **_PARQUET)
+
+
+def _write_csv(_name: str, frame: pl.DataFrame, path: Path) -> None:
+    """CSV in UTF-8; missing is empty. A text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    neutral = [
+        pl.when(text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER))
+        .then("'" + text)
+        .otherwise(text)
+        .alias(column)
+        for column, dtype in frame.schema.items()
+        if dtype == pl.String
+        for text in [pl.col(column)]
+    ]
+    frame.with_columns(neutral).write_csv(path, line_terminator="\n", quote_style="necessary")
+
+
+_WRITERS = {"parquet": _write_parquet, "csv": _write_csv}
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]) -> None:
+    outputs = [
+        {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "rows": _rows_of(path, frames)}
+        for path in sorted(folder.iterdir())
+    ]
+    columns = {
+        name: {
+            column: {"type": str(dtype), "label": column_labels(name).get(column, "")}
+            for column, dtype in frame.schema.items()
+        }
+        for name, frame in frames.items()
+    }
+    text = as_json({**manifest, "producer": PRODUCER, "outputs": outputs, "columns": columns})
+    (folder / MANIFEST).write_bytes((text + "\n").encode("utf-8"))
+
+
+def _rows_of(path: Path, frames: Mapping[str, pl.DataFrame]) -> int | None:
+    return frames[path.stem].height if path.stem in frames and path.suffix[1:] in _WRITERS else None
+
+
+# Moving them into place -----------------------------------------------------------------------------------------------
+
+
+def _flush(folder: Path) -> None:
+    """Make sure that every file is on the disk before the folder gets its name."""
+    for path in folder.iterdir():
+        _flush_file(path)
+    _flush_file(folder)
+
+
+def _flush_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:  # some file systems cannot flush a folder
+        pass
+    finally:
+        os.close(handle)
+
+
+def _put_in_place(new: Path, target: Path, old: Path) -> None:
+    new.chmod(0o755)
+    if not target.exists():
+        new.rename(target)
+        return
+    ours = _files_of_ours(target)
+    there = {path.name for path in target.iterdir()}
+    blocked = sorted((there - ours) & {path.name for path in new.iterdir()})
+    if blocked:
+        raise UsageError.at(
+            str(target),
+            f"it already holds {', '.join(blocked)}, not written by a previous run",
+            "move these files away or name another folder; nothing was changed",
+        )
+    if there <= ours and _swap(new, target, old):
+        return
+    _replace_one_by_one(new, target, ours)
+
+
+def _swap(new: Path, target: Path, old: Path) -> bool:
+    """Exchange a folder that holds nothing but our files for the new one; False where the file system does not let us.
+    """
+    mode = target.stat().st_mode & 0o7777
+    try:
+        target.rename(old)
+    except OSError:  # a mount point, for example
+        return False
+    try:
+        new.chmod(mode)
+        new.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    return True
+
+
+def _replace_one_by_one(new: Path, target: Path, ours: set[str]) -> None:
+    """Among a user's own files: the old manifest goes first and the new one comes last, so that half a result is never
+    taken for a whole.
+    """
+    (target / MANIFEST).unlink(missing_ok=True)
+    names = sorted(path.name for path in new.iterdir() if path.name != MANIFEST)
+    for name in sorted(ours - {MANIFEST} - set(names)):
+        (target / name).unlink(missing_ok=True)
+    for name in [*names, MANIFEST]:
+        (new / name).replace(target / name)
+    _flush_file(target)
