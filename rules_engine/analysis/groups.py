@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from rules_engine.analysis.ard import COUNT, Estimates
 from rules_engine.errors import StudyError, closest
 
+#: Why nothing is compared where the analysis has no second group.
+ONE_GROUP = "there is only one group"
 #: The level under which subjects without a stratum value are analysed, where the analysis says `own_level`.
 MISSING_LEVEL = "(missing)"
 

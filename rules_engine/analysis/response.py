@@ -14,7 +14,7 @@ import polars as pl
 
 from rules_engine import terms
 from rules_engine.analysis.ard import COUNT, P_VALUE, PERCENT, Estimates
-from rules_engine.analysis.groups import Grouping, group_rows, reference_number
+from rules_engine.analysis.groups import ONE_GROUP, Grouping, group_rows, reference_number
 from rules_engine.analysis.proportions import (
     Rate,
     clopper_pearson,
@@ -62,6 +62,10 @@ def estimate_rate_differences(rows: pl.DataFrame, group: str | None, options: Ma
     estimates = Estimates(method + (f", stratified by {', '.join(strata)}" if strata else ""), group)
     grouping = group_rows(rows, group, options)
     grouping.report_exclusions(estimates)
+    if len(grouping.names) < 2:
+        name = grouping.names[0] if grouping.names else None
+        estimates.add("difference", "Difference of rates", None, PERCENT, group=name, note=ONE_GROUP)
+        return estimates.frame()
     reference = reference_number(grouping, options)
     for number, label in enumerate(grouping.names):
         if number == reference:

@@ -27,7 +27,7 @@ from rules_engine.analysis.ard import (
 )
 from rules_engine.analysis.comparison import hazard_ratio, log_rank
 from rules_engine.analysis.competing import COMPETING, OF_INTEREST, IncidenceTable, incidence_limits, incidence_table
-from rules_engine.analysis.groups import Grouping, group_rows, reference_number
+from rules_engine.analysis.groups import ONE_GROUP, Grouping, group_rows, reference_number
 from rules_engine.analysis.options import Flags, Numbers, days_of, level_text, normal_quantile
 from rules_engine.analysis.survival import (
     SurvivalTable,
@@ -237,6 +237,10 @@ def estimate_hazard_ratio(rows: pl.DataFrame, group: str | None, options: Mappin
     estimates = Estimates(method + (f", stratified by {', '.join(strata)}" if strata else ""), group)
     grouping = group_rows(filter_ever_at_risk(rows), group, options)
     grouping.report_exclusions(estimates)
+    if len(grouping.names) < 2:
+        name = grouping.names[0] if grouping.names else None
+        estimates.add("hazard_ratio", "Hazard ratio", None, TWO_DECIMALS, group=name, note=ONE_GROUP)
+        return estimates.frame()
     times = Times.of(grouping.rows)
     reference = reference_number(grouping, options)
     for number, label in enumerate(grouping.names):

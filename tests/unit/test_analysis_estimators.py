@@ -205,6 +205,14 @@ def test_an_unknown_group_column_or_reference_is_named() -> None:
         estimators.COX.estimate(rows_of((5, 1, "A"), (6, 1, "B")), "arm", {"reference_group": "Z"})
 
 
+def test_one_group_is_compared_with_nobody_aloud() -> None:
+    rows = rows_of((5, 1, "A"), (6, 1, "A")).with_columns(responder=pl.lit(value=True))
+    for group in ("arm", None):
+        cox = estimators.COX.estimate(rows, group, {"reference_group": "B"})
+        rates = estimators.PROPORTION_DIFFERENCE.estimate(rows, group, {})
+        assert cox["note"].to_list() == rates["note"].to_list() == ["there is only one group"]
+
+
 def test_three_groups_are_compared_each_with_the_reference() -> None:
     rows = rows_of(*((day, day % 3 > 0, arm) for day, arm in enumerate("ABCABCABCABC", start=1)))
     cox = estimators.COX.estimate(rows, "arm", {"reference_group": "B"})
