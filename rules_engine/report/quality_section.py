@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from rules_engine.findings import SEVERITIES
 from rules_engine.report.page import Block, Folded, Paragraph, Preformatted, Section
-from rules_engine.report.tables import Cell, Row, Table, count, heading, words
+from rules_engine.report.tables import Row, Table, count, heading, words
 from rules_engine.report.view import ReportView
 
 #: Examples that are named per rule, and lines of a listing.
@@ -93,21 +93,51 @@ def _discrepancy_table(discrepancies: pl.DataFrame) -> Table:
 
 
 def provenance_section(view: ReportView) -> Section:
-    """How the page was made: the manifest, and the ruleset as resolved."""
-    blocks: list[Block] = []
-    plain = {key: value for key, value in view.manifest.items() if isinstance(value, str | int | float | bool)}
-    if plain:
-        rows = [Row(heading(key.replace("_", " ")), [words(value)]) for key, value in plain.items()]
-        blocks.append(Table("Manifest", ["", ""], rows))
+    """How the page was made: the manifest part by part, with the ruleset as resolved."""
+    facts: list[Row] = []
+    folded: list[Block] = []
     for key, value in view.manifest.items():
-        if key not in plain and value:
-            blocks.append(Folded(key.replace("_", " ").capitalize(), [Preformatted(_as_text(value))]))
-    files = [Row(heading(number), [Cell(name, numeric=False)]) for number, name in enumerate(view.ruleset.files, 1)]
-    if files:
-        blocks.append(Folded("Ruleset files, in the order in which they were read", [Table("Files", ["", ""], files)]))
-    blocks.append(Folded("Ruleset as resolved", [Preformatted(_as_text(view.ruleset.document))]))
-    return Section("provenance", "Provenance", blocks)
+        if isinstance(value, Mapping):
+            facts.append(Row(heading(_spaced(key)), [words(_scalars_of(value))]))
+            parts = [(f"{_spaced(key)}: {_spaced(part)}", one) for part, one in value.items() if not _is_scalar(one)]
+            folded += [_folded(title, one) for title, one in parts if one]
+        elif _is_scalar(value):
+            facts.append(Row(heading(_spaced(key)), [words(value)]))
+        elif value:
+            folded.append(_folded(_spaced(key), value))
+    if "ruleset" not in view.manifest:
+        folded.append(_folded("Ruleset: document", view.ruleset.document))
+    blocks: list[Block] = [Table("Manifest", ["Part", "Value"], facts)] if facts else []
+    return Section("provenance", "Provenance", [*blocks, *folded])
 
 
-def _as_text(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+def _is_scalar(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+def _scalars_of(part: Mapping[str, Any]) -> str:
+    return ", ".join(f"{_spaced(key).lower()} {value}" for key, value in part.items() if _is_scalar(value))
+
+
+def _spaced(key: object) -> str:
+    text = str(key).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def _folded(title: str, value: object) -> Folded:
+    """A list of like records as a table, anything else as text."""
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    if is_list and all(isinstance(record, Mapping) for record in value):  # type: ignore[attr-defined]
+        columns = list(dict.fromkeys(key for record in value for key in record))  # type: ignore[attr-defined]
+        rows = [
+            Row(heading(_cell(record.get(columns[0]))), [words(_cell(record.get(key))) for key in columns[1:]])
+            for record in value  # type: ignore[attr-defined]
+        ]
+        return Folded(title, [Table(title, [_spaced(key) for key in columns], rows)])
+    return Folded(title, [Preformatted(json.dumps(value, indent=2, ensure_ascii=False, default=str))])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value)
+    return "" if value is None else str(value)

@@ -50,16 +50,22 @@ def _safety_subjects(view: ReportView) -> pl.DataFrame:
 def _graded_events(view: ReportView) -> pl.DataFrame:
     """Adverse events of the safety population with `_grade` (1 to 5, null = not graded), `_soc`, `_term` and `arm`.
 
-    Where the grading decided on a window (`in_window`, `treatment_emergent`), events outside it are left out.
+    Where the grading decided which events belong to the analysis (a window, treatment emergence), the others are left
+    out.
     """
     assert view.adverse_events is not None  # noqa: S101  (the caller asks only then)
     events = view.adverse_events
-    for flag in ("in_window", "treatment_emergent"):
+    for flag in ("in_window", "treatment_emergent", "trtemfl"):
         if flag in events.columns and events.schema[flag] == pl.Boolean:
             events = events.filter(pl.col(flag).fill_null(value=False))
             break
+        if flag in events.columns and events.schema[flag] == pl.String:
+            events = events.filter(pl.col(flag) == "Y")
+            break
     grade = next(name for name in AE_GRADES if name in events.columns)
-    term = pl.coalesce([name for name in ("ctcae_term", "decoded_term", "term") if name in events.columns])
+    term = pl.coalesce(
+        [name for name in ("ctcae_term", "canonical_term", "decoded_term", "term") if name in events.columns]
+    )
     soc = pl.coalesce([name for name in ("ctcae_soc", "soc") if name in events.columns])
     return events.with_columns(
         pl.col(grade).cast(pl.String).str.extract(r"([1-5])").cast(pl.Int64).alias("_grade"),
@@ -84,7 +90,7 @@ def _overview_table(view: ReportView, events: pl.DataFrame, totals: list[int]) -
     related = pl.col("related_to").fill_null("missing")
     lines = [
         Row(heading("Subjects"), [count(number) for number in totals]),
-        Row(heading("Adverse event records"), [count(number) for number in counts_by_arm(events, view.arms)]),
+        Row(heading(_unit_of_counting(events)), [count(number) for number in _numbers_of_events(view, events)]),
     ]
     kinds: list[tuple[str, pl.Expr]] = [
         ("Any adverse event", pl.col("subject").is_not_null()),
@@ -115,6 +121,17 @@ def _overview_table(view: ReportView, events: pl.DataFrame, totals: list[int]) -
         )
     notes = ["Each subject counts once per line. Missing causality counts as related."]
     return Table("Adverse events: overview", ["", *_columns(view)], lines, notes)
+
+
+def _unit_of_counting(events: pl.DataFrame) -> str:
+    return "Adverse events (episodes)" if "episode_id" in events.columns else "Adverse event records"
+
+
+def _numbers_of_events(view: ReportView, events: pl.DataFrame) -> list[int]:
+    """Episodes where the grading linked the records of an episode, else records."""
+    if "episode_id" not in events.columns:
+        return counts_by_arm(events, view.arms)
+    return counts_by_arm(events.unique(["subject", "episode_id"]), view.arms)
 
 
 def _components(events: pl.DataFrame) -> Sequence[str]:
@@ -158,6 +175,18 @@ def _term_row(view: ReportView, events: pl.DataFrame, label: Cell, totals: list[
     return Row(label, [cell for arm in zip(*columns, strict=True) for cell in arm])
 
 
+def _filter_to_post_baseline(labs: pl.DataFrame) -> pl.DataFrame:
+    """Samples later than the subject's baseline sample of the analyte; all of them where there is no such sample."""
+    flag = next((name for name in ("ablfl", "is_baseline") if name in labs.columns), None)
+    if flag is None or "date" not in labs.columns:
+        return labs
+    marked = pl.col(flag).fill_null(value=False) if labs.schema[flag] == pl.Boolean else pl.col(flag) == "Y"
+    baseline = labs.filter(marked).group_by("subject", "analyte").agg(_baseline_day=pl.col("date").max())
+    joined = labs.join(baseline, on=["subject", "analyte"], how="left")
+    later = (pl.col("date") > pl.col("_baseline_day")).fill_null(value=True)
+    return joined.filter(later).drop("_baseline_day")
+
+
 def _laboratory_tables(view: ReportView) -> list[Block]:
     """Worst grade after baseline per subject, analyte and direction, among subjects with a gradable value."""
     assert view.labs is not None  # noqa: S101  (the caller asks only then)
@@ -166,10 +195,7 @@ def _laboratory_tables(view: ReportView) -> list[Block]:
         ("high", next((name for name in ("atoxgrh", "grade_high") if name in view.labs.columns), None)),
     ]
     labs = view.labs
-    flag = next((name for name in ("is_post_baseline", "post_baseline") if name in labs.columns), None)
-    if flag is not None:
-        labs = labs.filter(pl.col(flag).fill_null(value=False))
-    labs = labs.join(_safety_subjects(view), on="subject", how="inner")
+    labs = _filter_to_post_baseline(labs).join(_safety_subjects(view), on="subject", how="inner")
     lines: list[Row] = []
     for analyte in sorted(labs["analyte"].drop_nulls().unique().to_list()):
         for side, column in sides:

@@ -337,3 +337,29 @@ def test_a_large_study_has_a_page_of_moderate_size(view: ReportView) -> None:
     page = render_report(replace(view, adverse_events=many))
     assert "120,000" in page
     assert len(page) < 300_000
+
+
+def test_laboratory_grades_are_those_after_baseline(view: ReportView) -> None:
+    labs = pl.DataFrame(
+        {
+            "subject": ["01-001", "01-001", "01-002"],
+            "analyte": ["ALT"] * 3,
+            "date": [date(2024, 1, 1), date(2024, 2, 1), date(2024, 1, 1)],
+            "is_baseline": [True, False, None],
+            "atoxgrh": ["4", "1", "3"],
+        }
+    )
+    page = render_report(replace(view, labs=labs))
+    line = re.search(r"ALT, high</th>(.*?)</tr>", page)
+    assert line is not None
+    # Subject 01-001 (arm B) fell from 4 to 1; 01-002 (arm A) has no baseline: n, at least 1, at least 3, 4.
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", line[1])
+    assert cells[:8] == ["1", "1 (100.0%)", "1 (100.0%)", "0", "1", "1 (100.0%)", "0", "0"]
+
+
+def test_episodes_count_once_where_the_grading_linked_their_records(view: ReportView) -> None:
+    assert view.adverse_events is not None
+    twice = pl.concat([view.adverse_events] * 2).with_columns(episode_id=pl.lit("E1"))
+    assert re.search(
+        r"Adverse events \(episodes\)</th><td[^>]*>12<", render_report(replace(view, adverse_events=twice))
+    )
