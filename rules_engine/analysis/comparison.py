@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from rules_engine.analysis.options import Flags, Numbers, normal_quantile
 from rules_engine.analysis.survival import at_risk_at
@@ -52,7 +52,7 @@ def log_rank(
     kept = informative[:-1]
     difference = (observed - expected)[kept]
     chi_square = float(difference @ np.linalg.pinv(variance[np.ix_(kept, kept)], hermitian=True) @ difference)
-    return LogRank(observed, expected, chi_square, freedom, float(stats.chi2.sf(chi_square, freedom)))
+    return LogRank(observed, expected, chi_square, freedom, float(special.chdtrc(freedom, chi_square)))
 
 
 def _stratum_terms(
@@ -111,7 +111,7 @@ def hazard_ratio(
                 upper=float(np.exp(coefficient + width)),
                 coefficient=coefficient,
                 std_error=error,
-                p_value=float(2 * stats.norm.sf(abs(coefficient) / error)),
+                p_value=float(2 * special.ndtr(-abs(coefficient) / error)),
             )
         reason = "the model did not converge"
     nothing = float("nan")

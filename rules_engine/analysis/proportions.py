@@ -6,12 +6,12 @@ Cochran 1954 and Mantel and Haenszel 1959.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import acos, copysign, cos, isnan, nan, pi, sqrt
 from statistics import NormalDist
 
-from scipy import optimize, stats
+from scipy import special
 
 from rules_engine.analysis.options import normal_quantile
 
@@ -35,9 +35,9 @@ def clopper_pearson(rate: Rate, conf_level: float) -> tuple[float, float]:
         return nan, nan
     tail = (1 - conf_level) / 2
     x, n = rate.responders, rate.n
-    lower = 0.0 if x == 0 else float(stats.beta.ppf(tail, x, n - x + 1))
+    lower = 0.0 if x == 0 else float(special.betaincinv(x, n - x + 1, tail))
     # By symmetry, so that lower(x, n) = 1 - upper(n - x, n) holds to the last digit.
-    upper = 1.0 if x == n else 1.0 - float(stats.beta.ppf(tail, n - x, x + 1))
+    upper = 1.0 if x == n else 1.0 - float(special.betaincinv(n - x, x + 1, tail))
     return lower, upper
 
 
@@ -94,9 +94,10 @@ def miettinen_nurminen(pairs: Sequence[tuple[Rate, Rate]], conf_level: float) ->
     return estimate, _root(score, z, -1.0, estimate), _root(score, -z, estimate, 1.0), p_value
 
 
-def _root(score: object, wanted: float, low: float, high: float) -> float:
+def _root(score: Callable[[float], float], wanted: float, low: float, high: float) -> float:
     """Where the falling score takes the wanted value; the end of the range when it does not inside it."""
-    assert callable(score)  # noqa: S101
+    # Imported where it is used: most runs solve nothing.
+    from scipy.optimize import brentq
 
     def distance(delta: float) -> float:
         return float(max(min(score(delta), 1e6), -1e6)) - wanted
@@ -106,7 +107,7 @@ def _root(score: object, wanted: float, low: float, high: float) -> float:
         return low
     if at_high >= 0:
         return high
-    return float(optimize.brentq(distance, low, high, xtol=1e-13, rtol=1e-13, maxiter=500))
+    return float(brentq(distance, low, high, xtol=1e-13, rtol=1e-13, maxiter=500))
 
 
 def _restricted_variance(one: Rate, two: Rate, delta: float) -> float:
@@ -150,4 +151,4 @@ def cochran_mantel_haenszel(pairs: Sequence[tuple[Rate, Rate]]) -> float:
         variance += one.n * two.n * x * (n - x) / (n * n * (n - 1))
     if variance <= 0 or isnan(variance):
         return nan
-    return float(stats.chi2.sf((observed - expected) ** 2 / variance, 1))
+    return float(special.chdtrc(1, (observed - expected) ** 2 / variance))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from scipy import special
 
 from rules_engine.analysis.ard import (
     COUNT,
@@ -339,7 +339,7 @@ def _add_mean_differences(
         other = grouping.names[reference]
         words = "Difference of restricted means"
         _add_mean(estimates, "difference", words, difference, error, z, month, months, reason, label, other)
-        p_value = float(2 * stats.norm.sf(abs(difference) / error)) if error > 0 else float("nan")
+        p_value = float(2 * special.ndtr(-abs(difference) / error)) if error > 0 else float("nan")
         no_spread = None if reason or error > 0 else "no variation"
         estimates.add(
             "p_value", f"{words}: p value", p_value, P_VALUE, group=label, comparison=other,
