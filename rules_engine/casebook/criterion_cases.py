@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -12,9 +10,9 @@ from typing import Any
 import polars as pl
 
 from rules_engine import criteria
-from rules_engine.casebook.outcomes import Outcome, compare
+from rules_engine.casebook.batches import CaseError, run_in_batches
+from rules_engine.casebook.outcomes import Case, Outcome, compare
 from rules_engine.contracts import LESION_ASSESSMENTS, UNITS_PER_MM, canonical_schema
-from rules_engine.errors import RulesEngineError
 from rules_engine.loading import load_criterion_rules
 from rules_engine.registry import Registry
 
@@ -28,73 +26,50 @@ CRITERION_NAMES = {
 _ROW_KEYS = ("state", "into", "status", "vs_last", "certainty", "pattern", "cytology")
 
 
-class CaseError(ValueError):
-    """A case that cannot be read as a case; the text says what and where."""
+def run_criterion_cases(cases: Sequence[Case], registry: Registry) -> list[Outcome]:
+    """Run criterion cases; those that share criterion and options go through the engine together."""
+
+    def shared(case: Case) -> Any:
+        return [case.stated["criterion"], case.stated.get("options") or {}]
+
+    return run_in_batches(cases, shared, lambda batch: _run_together(batch, registry))
 
 
-def run_criterion_cases(cases: Sequence[tuple[str, Mapping[str, Any]]], registry: Registry) -> list[Outcome]:
-    """Run (file, case) pairs; cases that share criterion and options go through the engine together."""
-    outcomes: dict[int, Outcome] = {}
-    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for number, (_file, case) in enumerate(cases):
-        groups[str(case.get("criterion")), json.dumps(case.get("options") or {}, sort_keys=True, default=str)].append(number)
-    for members in groups.values():
-        together = [cases[number] for number in members]
-        try:
-            found = _run_together(together, registry)
-        except (RulesEngineError, CaseError, pl.exceptions.PolarsError) as error:
-            found = [_failed(*together[0], error)] if len(together) == 1 else [_run_alone(pair, registry) for pair in together]
-        outcomes.update(zip(members, found, strict=True))
-    return [outcomes[number] for number in range(len(cases))]
-
-
-def _run_alone(pair: tuple[str, Mapping[str, Any]], registry: Registry) -> Outcome:
-    try:
-        return _run_together([pair], registry)[0]
-    except (RulesEngineError, CaseError, pl.exceptions.PolarsError) as error:
-        return _failed(*pair, error)
-
-
-def _failed(file: str, case: Mapping[str, Any], error: Exception) -> Outcome:
-    return Outcome(str(case.get("id")), str(case.get("title", "")), file, (f"{type(error).__name__}: {error}",))
-
-
-def _run_together(pairs: Sequence[tuple[str, Mapping[str, Any]]], registry: Registry) -> list[Outcome]:
-    first = pairs[0][1]
-    name = str(first.get("criterion"))
-    rules = load_criterion_rules(CRITERION_NAMES.get(name, name), overrides=first.get("options") or {}, registry=registry)
+def _run_together(batch: Sequence[Case], registry: Registry) -> list[Outcome]:
+    cases = [case.stated for case in batch]
+    name = str(cases[0]["criterion"])
+    rules = load_criterion_rules(CRITERION_NAMES.get(name, name), cases[0].get("options") or {}, registry=registry)
     criterion = registry.criteria.require(rules.criterion)
-    subjects = [f"{number:06d}" for number in range(len(pairs))]
-    rows = [row for subject, (_file, case) in zip(subjects, pairs, strict=True) for row in lesion_rows(subject, case)]
+    subjects = [f"{number:06d}" for number in range(len(cases))]
+    rows = [row for subject, case in zip(subjects, cases, strict=True) for row in lesion_rows(subject, case)]
     lesions = pl.LazyFrame(rows, schema=canonical_schema(LESION_ASSESSMENTS))
     timepoints = criterion.assess(lesions, rules).collect()
     reference = pl.LazyFrame(
-        {"subject": subjects, "reference_date": [_reference_date(case) for _file, case in pairs]},
+        {"subject": subjects, "reference_date": [_reference_date(case) for case in cases]},
         schema={"subject": pl.String(), "reference_date": pl.Date()},
     )
     best = _by_subject(criteria.best_overall_response(timepoints.lazy(), reference, rules).collect())
     progressed = _by_subject(criteria.progression(timepoints.lazy(), rules).collect())
-    survival = _by_subject(
-        criteria.first_trial_pfs(timepoints.lazy(), reference, _deaths(subjects, [case for _f, case in pairs]), rules).collect()
-    )
+    deaths = _deaths(subjects, cases)
+    survival = _by_subject(criteria.first_trial_pfs(timepoints.lazy(), reference, deaths, rules).collect())
     by_visit = {(row["subject"], row["visit_date"]): row for row in timepoints.iter_rows(named=True)}
     outcomes = []
-    for subject, (file, case) in zip(subjects, pairs, strict=True):
+    for subject, case in zip(subjects, batch, strict=True):
         mismatches: list[str] = []
-        for visit in case["visits"]:
+        for visit in case.stated["visits"]:
             if expected := visit.get("expect"):
-                row = by_visit.get((subject, _day(visit["date"], case)))
+                row = by_visit.get((subject, _day(visit["date"])))
                 where = f"visit {visit['date']} "
                 mismatches += [f"{where}has no row"] if row is None else compare(where, expected, _visit_values(row))
         actual = {
             "bor": best.get(subject, {}).get("bor"),
             "progression_date": progressed.get(subject, {}).get("progression_date"),
         }
-        expected = dict(case.get("expect") or {})
+        expected = dict(case.stated.get("expect") or {})
         if "pfs" in expected:
             mismatches += compare("pfs.", expected.pop("pfs"), survival.get(subject, {}))
         mismatches += compare("", expected, actual)
-        outcomes.append(Outcome(str(case["id"]), str(case.get("title", "")), file, tuple(mismatches)))
+        outcomes.append(case.outcome(mismatches))
     return outcomes
 
 
@@ -138,7 +113,7 @@ def lesion_rows(subject: str, case: Mapping[str, Any]) -> list[dict[str, Any]]:
             lesion = catalogue[row["lesion"]]
             base = {
                 "subject": subject,
-                "visit_date": _day(visit["date"], case),
+                "visit_date": _day(visit["date"]),
                 "is_baseline": bool(visit.get("baseline", False)),
                 "lesion_id": str(row["lesion"]),
                 "role": lesion.get("role"),
@@ -190,16 +165,16 @@ def _hundredths(value: Any) -> int | None:
     return int(scaled)
 
 
-def _day(value: Any, case: Mapping[str, Any]) -> date:
+def _day(value: Any) -> date:
     try:
-        return value if isinstance(value, date) else date.fromisoformat(str(value))
+        return date.fromisoformat(str(value))
     except ValueError:
-        raise CaseError(f"case {case.get('id')}: {value!r} is no calendar day") from None
+        raise CaseError(f"{value} is no calendar day") from None
 
 
 def _reference_date(case: Mapping[str, Any]) -> date:
     stated = case.get("reference_date")
-    return _day(stated if stated is not None else case["visits"][0]["date"], case)
+    return _day(stated if stated is not None else case["visits"][0]["date"])
 
 
 def _deaths(subjects: Sequence[str], cases: Sequence[Mapping[str, Any]]) -> pl.LazyFrame:
@@ -207,7 +182,7 @@ def _deaths(subjects: Sequence[str], cases: Sequence[Mapping[str, Any]]) -> pl.L
     return pl.LazyFrame(
         {
             "subject": subjects,
-            "death_date": [None if day is None else _day(day, case) for day, case in zip(deaths, cases, strict=True)],
+            "death_date": [None if day is None else _day(day) for day in deaths],
         },
         schema={"subject": pl.String(), "death_date": pl.Date()},
     )

@@ -2,67 +2,42 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import polars as pl
-
 from rules_engine import endpoints
-from rules_engine.casebook.criterion_cases import CaseError
-from rules_engine.casebook.outcomes import Outcome, compare
-from rules_engine.errors import RulesEngineError
+from rules_engine.casebook.batches import CaseError, run_in_batches
+from rules_engine.casebook.outcomes import Case, Outcome, compare
 from rules_engine.loading import load_ruleset
 from rules_engine.registry import Registry
 
 _MONTHS_TOLERANCE = 1e-6
 
 
-def run_endpoint_cases(cases: Sequence[tuple[str, Mapping[str, Any]]], registry: Registry) -> list[Outcome]:
-    """Run (file, case) pairs; cases that share endpoint, options, cut-off and schedule go through the engine together."""
-    outcomes: dict[int, Outcome] = {}
-    groups: dict[str, list[int]] = defaultdict(list)
-    for number, (_file, case) in enumerate(cases):
-        shared = {key: case.get(key) for key in ("endpoint", "ruleset", "cut_off", "schedule")}
-        groups[json.dumps(shared, sort_keys=True, default=str)].append(number)
-    for members in groups.values():
-        together = [cases[number] for number in members]
-        try:
-            found = _run_together(together, registry)
-        except (RulesEngineError, CaseError, pl.exceptions.PolarsError) as error:
-            found = [_failed(*together[0], error)] if len(together) == 1 else [_run_alone(pair, registry) for pair in together]
-        outcomes.update(zip(members, found, strict=True))
-    return [outcomes[number] for number in range(len(cases))]
+def run_endpoint_cases(cases: Sequence[Case], registry: Registry) -> list[Outcome]:
+    """Run endpoint cases; those that share endpoint, rules, cut-off and schedule go through the engine together."""
+
+    def shared(case: Case) -> Any:
+        return [case.stated.get(key) for key in ("endpoint", "ruleset", "cut_off", "schedule")]
+
+    return run_in_batches(cases, shared, lambda batch: _run_together(batch, registry))
 
 
-def _run_alone(pair: tuple[str, Mapping[str, Any]], registry: Registry) -> Outcome:
-    try:
-        return _run_together([pair], registry)[0]
-    except (RulesEngineError, CaseError, pl.exceptions.PolarsError) as error:
-        return _failed(*pair, error)
-
-
-def _failed(file: str, case: Mapping[str, Any], error: Exception) -> Outcome:
-    return Outcome(str(case.get("id")), str(case.get("title", "")), file, (f"{type(error).__name__}: {error}",))
-
-
-def _run_together(pairs: Sequence[tuple[str, Mapping[str, Any]]], registry: Registry) -> list[Outcome]:
-    first = pairs[0][1]
+def _run_together(batch: Sequence[Case], registry: Registry) -> list[Outcome]:
+    first = batch[0].stated
     paramcd = str(first["endpoint"])
     ruleset = load_ruleset(protocol_of(first), registry=registry)
     endpoint = ruleset.endpoints[paramcd]
     kind = registry.endpoint_kinds.require(endpoint.kind)
-    subjects = [{**case["subject"], "subject": f"{number:06d}"} for number, (_file, case) in enumerate(pairs)]
+    subjects = [{**case.stated["subject"], "subject": f"{number:06d}"} for number, case in enumerate(batch)]
     records = endpoints.records_from_mappings(subjects)
     rows = kind.derive(records, endpoint, _day(first["cut_off"])).collect()
     by_subject = {row["subject"]: row for row in rows.iter_rows(named=True)}
     outcomes = []
-    for subject, (file, case) in zip(subjects, pairs, strict=True):
+    for subject, case in zip(subjects, batch, strict=True):
         actual = record_values(by_subject.get(str(subject["subject"])))
-        mismatches = _compare(dict(case["expected"]), actual)
-        outcomes.append(Outcome(str(case["id"]), str(case.get("title", "")), file, tuple(mismatches)))
+        outcomes.append(case.outcome(_compare(dict(case.stated["expected"]), actual)))
     return outcomes
 
 
@@ -77,7 +52,9 @@ def protocol_of(case: Mapping[str, Any]) -> dict[str, Any]:
         "title": f"Worked case {case.get('id')}",
         "extends": [str(stated.get("preset", "common"))],
         "responses": {"collected": {"collected_as": "any"}},
-        "endpoints": {paramcd: {"like": paramcd, "response": "collected", "options": dict(stated.get("options") or {})}},
+        "endpoints": {
+            paramcd: {"like": paramcd, "response": "collected", "options": dict(stated.get("options") or {})}
+        },
     }
     if case.get("schedule") is not None:
         protocol["schedule"] = case["schedule"]
@@ -129,6 +106,6 @@ def _compare(expected: dict[str, Any], actual: Mapping[str, Any]) -> list[str]:
 
 def _day(value: Any) -> date:
     try:
-        return value if isinstance(value, date) else date.fromisoformat(str(value))
+        return date.fromisoformat(str(value))
     except ValueError:
         raise CaseError(f"cut_off {value!r} is no calendar day") from None

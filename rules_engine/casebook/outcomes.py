@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,8 +26,24 @@ class Outcome:
     def as_dict(self) -> dict[str, Any]:
         """The outcome as plain data, for `--json`."""
         return {
-            "id": self.id, "title": self.title, "file": self.file, "passed": self.passed, "mismatches": list(self.mismatches),
-        }  # fmt: skip
+            "id": self.id,
+            "title": self.title,
+            "file": self.file,
+            "passed": self.passed,
+            "mismatches": list(self.mismatches),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case as read: the file that it stands in, and what it says."""
+
+    file: str
+    stated: Mapping[str, Any]
+
+    def outcome(self, mismatches: Iterable[str] = ()) -> Outcome:
+        """The outcome of this case."""
+        return Outcome(str(self.stated.get("id")), str(self.stated.get("title", "")), self.file, tuple(mismatches))
 
 
 def compare(where: str, expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[str]:

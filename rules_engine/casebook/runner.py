@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import polars as pl
-
+from rules_engine.casebook.case_schemas import CRITERION_CASE, ENDPOINT_CASE
 from rules_engine.casebook.criterion_cases import run_criterion_cases
 from rules_engine.casebook.endpoint_cases import run_endpoint_cases
 from rules_engine.casebook.grading_cases import COLUMNS, run_grading_cases
-from rules_engine.casebook.outcomes import Outcome
+from rules_engine.casebook.outcomes import Case, Outcome
 from rules_engine.errors import RulesEngineError, UsageError
-from rules_engine.loading import read_document
+from rules_engine.loading import Node, problems_of, read_nodes, to_plain
 from rules_engine.registry import Registry
 
-_CRITERION_KEYS = ("id", "criterion", "lesions", "visits")
-_ENDPOINT_KEYS = ("id", "endpoint", "subject", "cut_off", "expected")
+#: YAML files that stand beside cases and are none.
+_NO_CASES = ("ruleset", "presets")
+_RUNNERS: Mapping[str, Callable[[Sequence[Case], Registry], list[Outcome]]] = {
+    "criterion": run_criterion_cases,
+    "endpoint": run_endpoint_cases,
+}
+_SCHEMAS = {"criterion": CRITERION_CASE, "endpoint": ENDPOINT_CASE}
+
+
+@dataclass
+class _Found:
+    """Cases by format as they were found, and outcomes that are already known; `order` keeps the order of the files."""
+
+    cases: dict[str, list[Case]] = field(default_factory=lambda: {name: [] for name in _RUNNERS})
+    known: list[Outcome] = field(default_factory=list)
+    order: list[tuple[str, int]] = field(default_factory=list)
+
+    def add_known(self, outcome: Outcome) -> None:
+        self.order.append(("known", len(self.known)))
+        self.known.append(outcome)
+
+    def add_case(self, form: str, case: Case) -> None:
+        self.order.append((form, len(self.cases[form])))
+        self.cases[form].append(case)
 
 
 def run_cases(paths: Sequence[Path], registry: Registry) -> list[Outcome]:
@@ -25,47 +46,19 @@ def run_cases(paths: Sequence[Path], registry: Registry) -> list[Outcome]:
 
     Raises `UsageError` where a path does not exist or no case is found.
     """
-    outcomes: list[Outcome] = []
-    criterion: list[tuple[str, Mapping[str, Any]]] = []
-    endpoint: list[tuple[str, Mapping[str, Any]]] = []
-    order: list[tuple[str, int]] = []
-    kept: list[Outcome] = []
-
-    def keep(found: Sequence[Outcome]) -> None:
-        for outcome in found:
-            order.append(("kept", len(kept)))
-            kept.append(outcome)
-
+    found = _Found()
     for file in case_files(paths):
         if file.suffix.lower() == ".csv":
-            keep(_grading(file, registry))
-            continue
-        try:
-            document = read_document(file)
-        except RulesEngineError as error:
-            keep([Outcome(file.name, "unreadable", str(file), (str(error),))])
-            continue
-        for case in _cases_in(document):
-            fault = _fault(case)
-            if fault:
-                keep([Outcome(_name(case, file), "malformed", str(file), (fault,))])
-            elif "criterion" in case:
-                order.append(("criterion", len(criterion)))
-                criterion.append((str(file), case))
-            else:
-                order.append(("endpoint", len(endpoint)))
-                endpoint.append((str(file), case))
-    ran = {
-        "kept": kept,
-        "criterion": run_criterion_cases(criterion, registry),
-        "endpoint": run_endpoint_cases(endpoint, registry),
-    }
-    outcomes = [ran[which][number] for which, number in order]
-    if not outcomes:
+            for outcome in _grading(file, registry):
+                found.add_known(outcome)
+        else:
+            _read(file, found)
+    if not found.order:
         raise UsageError.at(
             ", ".join(map(str, paths)), "no worked case is there", "docs/cases.md describes the formats of worked cases"
         )
-    return outcomes
+    ran = {"known": found.known, **{form: run(found.cases[form], registry) for form, run in _RUNNERS.items()}}
+    return [ran[form][number] for form, number in found.order]
 
 
 def case_files(paths: Sequence[Path]) -> list[Path]:
@@ -74,17 +67,53 @@ def case_files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UsageError.at(str(path), "there is no such file or folder", "name a file or folder of worked cases")
-        if path.is_file():
-            files.append(path)
-            continue
-        below = sorted(item for item in path.rglob("*") if item.is_file())
-        files += [
-            item
-            for item in below
-            if (item.suffix.lower() in (".yaml", ".yml") and item.stem not in ("ruleset", "presets"))
-            or (item.suffix.lower() == ".csv" and _is_grading_file(item))
-        ]
-    return files
+        files += sorted(item for item in path.rglob("*") if _may_hold_cases(item)) if path.is_dir() else [path]
+    return list(dict.fromkeys(files))
+
+
+def _may_hold_cases(file: Path) -> bool:
+    suffix = file.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        return file.is_file() and file.stem not in _NO_CASES
+    return suffix == ".csv" and file.is_file() and _is_grading_file(file)
+
+
+def _read(file: Path, found: _Found) -> None:
+    """Add every case of a YAML file."""
+    try:
+        document = read_nodes(file)
+    except RulesEngineError as error:
+        found.add_known(Outcome(file.name, "unreadable", str(file), (str(error),)))
+        return
+    listed = document.child("cases")
+    if listed is None:
+        items, prefix = [document], ()
+    elif listed.kind == "sequence":
+        items, prefix = listed.value, ("cases",)
+    else:
+        found.add_known(Outcome(file.name, "malformed", str(file), ("`cases` is not a list of cases",)))
+        return
+    for number, item in enumerate(items):
+        _add(item, (*prefix, number) if prefix else (), file, found)
+
+
+def _add(item: Node, path: tuple[str | int, ...], file: Path, found: _Found) -> None:
+    stated = to_plain(item)
+    form = next((name for name in _SCHEMAS if isinstance(stated, Mapping) and name in stated), None)
+    if form is None:
+        place = f"{item.file}:{item.line}:{item.column}"
+        what = f"{place}\n  it states neither `criterion` nor `endpoint`; docs/cases.md describes the formats"
+        found.add_known(Outcome(_name(stated, file), "malformed", str(file), (what,)))
+        return
+    problems = problems_of(item, _SCHEMAS[form], path)
+    if problems:
+        found.add_known(Outcome(_name(stated, file), "malformed", str(file), tuple(map(str, problems))))
+        return
+    found.add_case(form, Case(str(file), stated))
+
+
+def _name(stated: object, file: Path) -> str:
+    return str(stated["id"]) if isinstance(stated, Mapping) and stated.get("id") else file.name
 
 
 def _is_grading_file(file: Path) -> bool:
@@ -97,45 +126,10 @@ def _is_grading_file(file: Path) -> bool:
 
 
 def _grading(file: Path, registry: Registry) -> list[Outcome]:
+    if not _is_grading_file(file):
+        what = f"a file of grading cases needs the columns {', '.join(COLUMNS)}"
+        return [Outcome(file.name, "malformed", str(file), (what,))]
     try:
-        if not _is_grading_file(file):
-            return [Outcome(file.name, "malformed", str(file), (f"a file of grading cases needs the columns {', '.join(COLUMNS)}",))]
         return run_grading_cases(file, registry)
-    except (RulesEngineError, pl.exceptions.PolarsError, OSError) as error:
+    except Exception as error:  # whatever breaks, the other files are run
         return [Outcome(file.name, "unreadable", str(file), (f"{type(error).__name__}: {error}",))]
-
-
-def _cases_in(document: Any) -> list[Any]:
-    """The cases of a document: the list under `cases`, or the document itself."""
-    if isinstance(document, Mapping) and isinstance(document.get("cases"), list):
-        return list(document["cases"])
-    return [document]
-
-
-def _fault(case: Any) -> str:
-    """What keeps `case` from being a case; empty where nothing does."""
-    if not isinstance(case, Mapping):
-        return "a case is a mapping"
-    wanted = _CRITERION_KEYS if "criterion" in case else _ENDPOINT_KEYS
-    missing = [key for key in wanted if key not in case]
-    if missing:
-        return f"it lacks {', '.join(missing)}; docs/cases.md describes the format"
-    if "criterion" in case:
-        return _criterion_fault(case)
-    shapes = {"subject": Mapping, "expected": Mapping}
-    wrong = [key for key, shape in shapes.items() if not isinstance(case[key], shape)]
-    return f"{', '.join(wrong)} must be a mapping" if wrong else ""
-
-
-def _criterion_fault(case: Mapping[str, Any]) -> str:
-    lesions, visits = case["lesions"], case["visits"]
-    if not isinstance(lesions, Mapping) or not all(isinstance(lesion, Mapping) for lesion in lesions.values()):
-        return "`lesions` must map each lesion to its description"
-    if not isinstance(visits, list) or not all(isinstance(visit, Mapping) and "date" in visit for visit in visits):
-        return "`visits` must be a list of visits, each with a date"
-    rows = [row for visit in visits for row in visit.get("rows") or []]
-    return "" if all(isinstance(row, Mapping) for row in rows) else "every row of a visit must be a mapping"
-
-
-def _name(case: Any, file: Path) -> str:
-    return str(case["id"]) if isinstance(case, Mapping) and "id" in case else file.name

@@ -1,14 +1,28 @@
-"""Rulesets: YAML read with places, bases laid under, schemas composed from what is installed, all errors told at
-once.
-"""
+"""Rulesets: YAML read with places, bases laid under, checked by what is installed, all errors told at once."""
 
 from __future__ import annotations
 
+from rules_engine.loading.effective import effective
 from rules_engine.loading.load import (
     load_criterion_rules,
     load_grading_rules,
     load_ruleset,
     read_document,
+    ruleset_schema,
 )
+from rules_engine.loading.nodes import Node, to_plain
+from rules_engine.loading.validation import problems_of
+from rules_engine.loading.yaml_reader import read_file as read_nodes
 
-__all__ = ["load_criterion_rules", "load_grading_rules", "load_ruleset", "read_document"]
+__all__ = [
+    "Node",
+    "effective",
+    "load_criterion_rules",
+    "load_grading_rules",
+    "load_ruleset",
+    "problems_of",
+    "read_document",
+    "read_nodes",
+    "ruleset_schema",
+    "to_plain",
+]

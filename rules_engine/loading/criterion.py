@@ -83,7 +83,7 @@ def unknown_plugin(node: Node, word: str, known: list[str], path: Path) -> Probl
     """A plugin's object that nobody offers."""
     return problem_at(
         node,
-        f"no installed plugin offers a {word} {node.value!r} (installed: {', '.join(known) or 'none'})",
+        f"no installed plugin offers the {word} {node.value!r} (installed: {', '.join(known) or 'none'})",
         f"correct the name, or install the plugin that offers this {word}",
         path=path,
         meant=closest(str(node.value), known),

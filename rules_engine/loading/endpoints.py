@@ -54,8 +54,9 @@ class _Resolver:
         self.found.problems += self.common_problems()
         for name in self.sections["endpoints"]:
             self.resolve("endpoints", name)
-        for name in self.sections["definitions"]:
-            self.resolve("definitions", name)
+        for name, node in self.sections["definitions"].items():
+            if node.file == self.root.file:  # those of a base are checked with the base
+                self.resolve("definitions", name)
         self.found.problems += [self.unstated_problem(unstated, names) for unstated, names in self.unstated.values()]
         return self.found
 
@@ -70,6 +71,8 @@ class _Resolver:
             path = ("options", key)
             abouts = [properties_of(schema)[key] for schema in schemas if key in properties_of(schema)]
             if not abouts:
+                if not known:
+                    continue  # without any endpoint kind nothing can be said of options
                 what = f"no endpoint kind has an option {key!r}"
                 remedy = f"known options: {', '.join(known)}"
                 problems.append(problem_at(node, what, remedy, path=path, meant=closest(key, known), on_key=True))

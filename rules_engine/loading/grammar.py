@@ -18,7 +18,7 @@ from rules_engine.registry import Registry
 Schema = dict[str, Any]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-PARAMCD = r"^[A-Z][A-Z0-9_]{0,7}$"
+PARAMCD = r"^[A-Za-z][A-Za-z0-9_]{0,7}$"
 DAY = r"^\d{4}-\d{2}-\d{2}$"
 STRATEGIES = {
     "treatment_policy": "the event changes nothing; data after it count",
@@ -356,11 +356,11 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
                 "Endpoints that are derived only where an endpoint says `like: NAME`.", _endpoint(parts), None
             ),
             "endpoints": named(
-                "The endpoints, by PARAMCD: at most eight capital letters, digits and underscores.",
+                "The endpoints, by PARAMCD: at most eight letters, digits and underscores.",
                 _endpoint(parts),
                 {
                     "pattern": PARAMCD,
-                    "description": "A PARAMCD: at most eight capital letters, digits and underscores.",
+                    "description": "A PARAMCD: at most eight letters, digits and underscores.",
                 },
             ),
             "adverse_events": record(

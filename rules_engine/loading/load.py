@@ -8,9 +8,10 @@ from typing import Any
 
 from rules_engine.errors import Problem, RulesetError
 from rules_engine.loading.criterion import resolve_criterion
+from rules_engine.loading.grammar import published
 from rules_engine.loading.nodes import Node, from_plain, path_text, problem_at, to_plain
 from rules_engine.loading.options import document_null_rule
-from rules_engine.loading.protocol import Protocol, grading_rules, resolve_protocol, structure_problems
+from rules_engine.loading.protocol import grading_rules, resolve_protocol, structure_problems
 from rules_engine.loading.sources import OVERRIDES, Source, load_source
 from rules_engine.loading.validation import require_schema, without_repeats
 from rules_engine.loading.yaml_reader import read_file
@@ -92,15 +93,6 @@ def read_document(path: Path) -> Any:
     return to_plain(read_file(path))
 
 
-def resolve(source: str | Path | Mapping[str, Any], registry: Registry) -> tuple[Source, Protocol]:
-    """A protocol with its nodes, which know where each value came from. Raises `RulesetError`."""
-    found = load_source(source, registry, document_null_rule(registry))
-    _require_kind(found, "protocol")
-    protocol = resolve_protocol(found, registry)
-    _raise(protocol.problems)
-    return found, protocol
-
-
 def _protocol(found: Source, registry: Registry) -> Ruleset:
     protocol = resolve_protocol(found, registry)
     _raise(protocol.problems)
@@ -109,7 +101,13 @@ def _protocol(found: Source, registry: Registry) -> Ruleset:
         kind="protocol",
         title=_title(found),
         document=to_plain(found.root),
-        positions=_Positions(found.root, protocol.endpoints.options),
+        positions=_Positions(
+            found.root,
+            {
+                **{("endpoints", name): options for name, options in protocol.endpoints.options.items()},
+                **{("responses", name): options for name, options in protocol.response_options.items()},
+            },
+        ),
         files=tuple(dict.fromkeys(protocol.files)),
         responses=protocol.responses,
         endpoints=protocol.endpoints.definitions,
@@ -159,20 +157,21 @@ def _title(found: Source) -> str:
 class _Positions(Mapping[str, Position]):
     """Where each value came from, by path (`endpoints.PFS.options.new_therapy`); gathered when first asked for.
 
-    The options of an endpoint are told as they are in force: also those that a preset or a definition states.
+    The options of an endpoint or a response are told as they are in force: also those that a preset, a definition or
+    the criterion's own ruleset states.
     """
 
-    def __init__(self, root: Node, endpoint_options: Mapping[str, Node]) -> None:
+    def __init__(self, root: Node, options: Mapping[tuple[str, str], Node]) -> None:
         self._root = root
-        self._endpoint_options = endpoint_options
+        self._options = options
         self._gathered: dict[str, Position] | None = None
 
     def _all(self) -> dict[str, Position]:
         if self._gathered is None:
             self._gathered = {}
             _gather(self._root, (), self._gathered)
-            for name, options in self._endpoint_options.items():
-                _gather(options, ("endpoints", name, "options"), self._gathered)
+            for owner, options in self._options.items():
+                _gather(options, (*owner, "options"), self._gathered)
         return self._gathered
 
     def __getitem__(self, key: str) -> Position:
@@ -195,3 +194,8 @@ def _gather(node: Node, path: tuple[str | int, ...], found: dict[str, Position])
     elif node.kind == "sequence":
         for number, child in enumerate(node.value):
             _gather(child, (*path, number), found)
+
+
+def ruleset_schema(registry: Registry | None = None) -> dict[str, Any]:
+    """The JSON Schema of rulesets for editors, with the options of every plugin that the registry holds."""
+    return published(_checked(registry))

@@ -101,7 +101,7 @@ def locate(source: str | Path, registry: Registry, folder: Path | None = None) -
         if not (folder or Path()).joinpath(text).exists():
             raise RulesetError.at(
                 f"ruleset {text!r}",
-                f"there is no ruleset of this name (known: {', '.join(sorted(known))})",
+                f"there is no ruleset {text!r} (known: {', '.join(sorted(known))})",
                 "correct the name, or give the path of a file or a folder that holds ruleset.yaml",
                 meant=closest(text, known),
             )
