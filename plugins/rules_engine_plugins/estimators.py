@@ -10,8 +10,12 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from rules_engine.analysis import response, time_to_event
+from rules_engine.analysis import response_estimates as response
+from rules_engine.analysis.comparison_estimates import estimate_hazard_ratio, estimate_log_rank
+from rules_engine.analysis.incidence_estimates import estimate_incidence
+from rules_engine.analysis.mean_estimates import estimate_restricted_mean
 from rules_engine.analysis.options import with_defaults
+from rules_engine.analysis.survival_estimates import estimate_survival
 from rules_engine.hookspecs import hookimpl
 from rules_engine.vocabulary import Estimator, JsonSchema
 
@@ -108,7 +112,7 @@ KAPLAN_MEIER = _estimator(
     "Kaplan and Meier 1958; Greenwood 1926; Brookmeyer and Crowley 1982",
     "time_to_event",
     _CURVE,
-    time_to_event.estimate_survival,
+    estimate_survival,
 )
 
 REVERSE_KAPLAN_MEIER = _estimator(
@@ -117,7 +121,7 @@ REVERSE_KAPLAN_MEIER = _estimator(
     "Schemper and Smith 1996",
     "time_to_event",
     _CURVE,
-    partial(time_to_event.estimate_survival, reverse=True),
+    partial(estimate_survival, reverse=True),
 )
 
 LOG_RANK = _estimator(
@@ -126,7 +130,7 @@ LOG_RANK = _estimator(
     "Mantel 1966; Peto and Peto 1972",
     "time_to_event",
     _schema({**STRATIFIED, **COMPARED}),
-    time_to_event.estimate_log_rank,
+    estimate_log_rank,
 )
 
 COX = _estimator(
@@ -146,7 +150,7 @@ COX = _estimator(
             **COMPARED,
         }
     ),
-    time_to_event.estimate_hazard_ratio,
+    estimate_hazard_ratio,
 )
 
 RMST = _estimator(
@@ -170,7 +174,7 @@ RMST = _estimator(
         },
         required=["tau_months"],
     ),
-    time_to_event.estimate_restricted_mean,
+    estimate_restricted_mean,
 )
 
 CUMULATIVE_INCIDENCE = _estimator(
@@ -179,7 +183,7 @@ CUMULATIVE_INCIDENCE = _estimator(
     "Aalen and Johansen 1978; Marubini and Valsecchi 1995",
     "time_to_event",
     _CURVE,
-    time_to_event.estimate_incidence,
+    estimate_incidence,
 )
 
 PROPORTION = _estimator(

@@ -11,7 +11,7 @@ import polars as pl
 from rules_engine.analysis.competing import incidence_limits, incidence_table
 from rules_engine.analysis.options import Numbers
 from rules_engine.analysis.survival import survival_limits
-from rules_engine.analysis.time_to_event import Times, filter_ever_at_risk
+from rules_engine.analysis.times import Times, filter_ever_at_risk
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rules_engine.report.glance_section import glance_tables
 from rules_engine.report.page import Block, Figure, Folded, Paragraph, Preformatted, Section, SubHeading
 from rules_engine.report.quality_section import provenance_section, quality_section
 from rules_engine.report.response_section import response_section
 from rules_engine.report.ruleset_text import endpoint_tables, overview_table, response_table, study_facts
 from rules_engine.report.safety_section import safety_section
 from rules_engine.report.subjects_section import subjects_section
-from rules_engine.report.survival_section import glance_tables, survival_section
+from rules_engine.report.survival_section import survival_section
 from rules_engine.report.tables import Estimates, Table
 from rules_engine.report.view import ReportView
 

@@ -76,3 +76,8 @@ class ReportView:
         """Names of the analyses that use an estimator, in the order of the ruleset."""
         analyses: Mapping[str, Any] = self.ruleset.document.get("analyses") or {}
         return [name for name, analysis in analyses.items() if analysis.get("estimator") == estimator]
+
+    def analysis_for(self, estimator: str, paramcd: str) -> str | None:
+        """Name of the first analysis that applies an estimator to an endpoint, or None."""
+        found = (name for name in self.analyses_by(estimator) if paramcd in self.analysis_of(name).get("endpoints", ()))
+        return next(found, None)

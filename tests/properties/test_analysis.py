@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from rules_engine.analysis.comparison import hazard_ratio, log_rank
 from rules_engine.analysis.competing import incidence_table
+from rules_engine.analysis.cox import hazard_ratio
+from rules_engine.analysis.log_rank import log_rank
 from rules_engine.analysis.proportions import Rate, clopper_pearson, miettinen_nurminen
 from rules_engine.analysis.survival import quantile_of, restricted_mean, survival_limits, survival_table
 

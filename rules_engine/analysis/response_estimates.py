@@ -23,8 +23,8 @@ from rules_engine.analysis.proportions import (
     newcombe,
     wilson,
 )
+from rules_engine.analysis.times import NO_SUBJECTS
 
-NO_SUBJECTS = "no subjects"
 #: Responses in the order of tables, best first, an iRECIST code after the code that it stands for.
 BEST_FIRST = (
     terms.CR, terms.ICR, terms.PR, terms.IPR, terms.SD, terms.ISD, terms.NON_CR_NON_PD, terms.NON_ICR_NON_IUPD,

@@ -1,0 +1,71 @@
+"""Every estimated endpoint in one line: what a reader looks for first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rules_engine.report.survival_section import pair_with_limits
+from rules_engine.report.tables import (
+    Cell,
+    Estimates,
+    Row,
+    Table,
+)
+from rules_engine.report.view import ReportView
+
+
+def glance_tables(view: ReportView, estimates: Estimates) -> list[Table]:
+    """Every estimated endpoint in one line: times with medians and comparison, then rates of responders."""
+    groups: list[str | None] = [*view.arms] or [None]
+    bands = [("", 1), *((group or "All subjects", 2) for group in groups)]
+    compared = len(groups) == 2
+    times, rates = [], []
+    for paramcd, endpoint in view.ruleset.endpoints.items():
+        label = Cell(endpoint.label, numeric=False, tag=paramcd)
+        curve, rate = view.analysis_for("kaplan_meier", paramcd), view.analysis_for("proportion", paramcd)
+        if curve is not None:
+            hazard, test = view.analysis_for("cox", paramcd), view.analysis_for("log_rank", paramcd)
+            cells = []
+            for group in groups:
+                cells.append(_share(estimates, curve, paramcd, group, "events"))
+                cells.append(estimates.with_limits(curve, paramcd, group, "median", None, "probability", "0.5"))
+            if compared:
+                cells += [_any_pair(estimates, hazard, paramcd, groups), _p_value(estimates, test, paramcd)]
+            times.append(Row(label, cells))
+        elif rate is not None:
+            cells = []
+            for group in groups:
+                cells.append(_share(estimates, rate, paramcd, group, "responders"))
+                cells.append(estimates.with_limits(rate, paramcd, group, "rate"))
+            rates.append(Row(label, cells))
+    tables = []
+    if times:
+        columns = ["Endpoint", *["Events", "Median, months"] * len(groups)]
+        columns += ["Hazard ratio", "Log\u2011rank p"] if compared else []
+        over = [*bands, ("", 2)] if compared else bands
+        note = (
+            "Estimates with their confidence limits. NR: not reached. Comparisons only where the ruleset asks for them."
+        )
+        tables.append(Table("Times to event", columns, times, [note], over))
+    if rates:
+        columns = ["Endpoint", *["Responders", "Rate"] * len(groups)]
+        tables.append(Table("Rates of responders", columns, rates, bands=bands))
+    return tables
+
+
+def _share(estimates: Estimates, analysis: str, paramcd: str, group: str | None, statistic: str) -> Cell:
+    """`91/114`: how many of a group's subjects."""
+    happened, n = (estimates.cell(analysis, paramcd, group, name).text for name in (statistic, "n"))
+    return Cell(f"{happened}/{n}")
+
+
+def _any_pair(estimates: Estimates, hazard: str | None, paramcd: str, groups: Sequence[str | None]) -> Cell:
+    if hazard is None:
+        return Cell("")
+    cells = [pair_with_limits(estimates, hazard, paramcd, group, "hazard_ratio") for group in groups]
+    return next((cell for cell in cells if cell.text), Cell(""))
+
+
+def _p_value(estimates: Estimates, test: str | None, paramcd: str) -> Cell:
+    pairs = [] if test is None else estimates.comparisons(test, paramcd)
+    return Cell("") if test is None or not pairs else estimates.cell(test, paramcd, pairs[0][0], "p_value", pairs[0][1])
