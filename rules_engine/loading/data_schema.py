@@ -20,7 +20,7 @@ LAYOUTS: Final = {
 
 _NAME: Schema = {
     "type": "string", "minLength": 1,
-    "description": "A column of the file. A question mark behind the name says that the study may lack it.",
+    "description": "A column of the file. `NAME if any`: the study may lack it.",
 }  # fmt: skip
 _NAMES: Schema = {
     "description": "A column, or several of which the first that has a value is taken.",
@@ -81,7 +81,10 @@ _PICKED: Schema = {
         "and is reported where the input table does not know it; missing: it is dropped without a word.",
     },
     "units": _UNITS,
-    "value": {**_SCALAR, "description": "The same value in every row."},
+    "value": {
+        "type": ["string", "number", "boolean", "null"],
+        "description": "The same value in every row; null: no value.",
+    },
     "where": {**_CONDITIONS, "description": "Conditions that must all hold; alone, they give true or false."},
 }
 _CASE = _record("A value, taken where its conditions hold.", _PICKED)
@@ -106,7 +109,7 @@ _VALUE: Schema = {
 _LOOKUP = _record(
     "Columns of another domain, or of other rows of the same one, beside each row.",
     {
-        "from": {"type": "string", "description": "The domain; a question mark says that the study may lack it."},
+        "from": {"type": "string", "description": "The domain; `NAME if any`: the study may lack it."},
         "where": _CONDITIONS,
         "match": {
             "description": "Columns that must be equal: a list, or a mapping from this domain's column to the other's.",
@@ -135,7 +138,7 @@ def _part(table: Table) -> Schema:
         {
             "from": {
                 "type": "string", "minLength": 1,
-                "description": "The domain that the rows come from; a question mark says that the study may lack it.",
+                "description": "The domain that the rows come from; `NAME if any`: the study may lack it.",
             },
             "where": {**_CONDITIONS, "description": "Rows to use: conditions that must all hold."},
             "lookups": {

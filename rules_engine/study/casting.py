@@ -73,8 +73,7 @@ def can_hold(column: Column, dtype: pl.DataType) -> bool:
 
 
 def as_text(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """The cell as trimmed text; empty is missing. A whole number in a float column has no decimals; a date is ISO text.
-    """
+    """The cell as trimmed text; empty is missing. A whole float has no decimals; a date is ISO text."""
     if dtype.is_float():
         whole = cell.is_finite() & (cell == cell.round()) & (cell.abs() < 2**53)
         return (

@@ -69,8 +69,7 @@ class Found:
 
 
 def find_tables(source: Any, registry: Registry, wanted: frozenset[str]) -> Found:
-    """The tables of a folder or mapping, those of `wanted` opened; raises `StudyError` where there is no such folder.
-    """
+    """The tables of a folder or mapping, opened where `wanted`; raises `StudyError` where there is no folder."""
     if isinstance(source, Mapping):
         return _from_mapping(source, wanted)
     if isinstance(source, str | Path):
@@ -163,8 +162,7 @@ def unreadable(where: str, error: Exception) -> StudyError:
 
 
 def _require_clean_header(path: Path, where: str) -> None:
-    """Refuse a CSV file whose first line is not a line of column names: binary, UTF-16, names twice, another separator.
-    """
+    """Refuse a CSV file whose first line does not name columns: binary, UTF-16, names twice, other separators."""
     with path.open("rb") as file:
         start = file.read(_BLOCK)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start:

@@ -17,6 +17,7 @@ from rules_engine.model import Ruleset
 from rules_engine.registry import Registry, default_registry
 from rules_engine.study import checks
 from rules_engine.study.canonical import CanonicalTable, derive_canonical, empty_canonical
+from rules_engine.study.mapping import mapped_tables, mapping_of
 from rules_engine.study.sources import Found, RawTable, Source, find_tables, hash_file
 
 
@@ -49,8 +50,6 @@ def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registr
     names (SDTM, ADaM). Raises `StudyError` with every fault that blocks a correct result; what is merely odd is in
     `Study.findings`.
     """
-    from rules_engine.study.mapping import mapped_tables, mapping_of
-
     plugins = registry or default_registry()
     mapping = mapping_of(ruleset)
     wanted = frozenset(TABLES) | (mapping.names if mapping else frozenset())
@@ -155,8 +154,7 @@ def _misspelt(found: Found) -> list[Problem]:
 
 
 def _unread_findings(found: Found) -> pl.LazyFrame:
-    """Files that look like a misspelt table are worth a warning; other files in the folder are the user's own affair.
-    """
+    """A file that looks like a misspelt table is worth a warning; other files are the user's own affair."""
     hints = _misspelt(found)
     if not hints:
         return empty_findings()

@@ -117,8 +117,7 @@ def _cannot_write(target: Path, error: OSError) -> UsageError:
 
 
 def _files_of_ours(folder: Path) -> set[str]:
-    """Names of the files that a previous run wrote into the folder, by its manifest; empty where there is none of ours.
-    """
+    """Names of the files that a previous run wrote into the folder, by its manifest; empty without one."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["producer"] != PRODUCER:
@@ -162,8 +161,7 @@ def _write_parquet(name: str, frame: pl.DataFrame, path: Path) -> None:
 
 
 def _write_csv(_name: str, frame: pl.DataFrame, path: Path) -> None:
-    """CSV in UTF-8; missing is empty. A text that a spreadsheet would take for a formula gets an apostrophe in front.
-    """
+    """CSV in UTF-8; missing is empty. A text that a spreadsheet would take for a formula gets an apostrophe."""
     neutral = [
         pl.when(text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER))
         .then("'" + text)
@@ -239,8 +237,7 @@ def _put_in_place(new: Path, target: Path, old: Path) -> None:
 
 
 def _swap(new: Path, target: Path, old: Path) -> bool:
-    """Exchange a folder that holds nothing but our files for the new one; False where the file system does not let us.
-    """
+    """Exchange a folder that holds only our files for the new one; False where the file system refuses."""
     mode = target.stat().st_mode & 0o7777
     try:
         target.rename(old)
