@@ -1,0 +1,110 @@
+"""Steps 3-6 for assessments: one date each, those in the snapshot and after the origin, one per day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from rules_engine import dates, terms
+from rules_engine.endpoints.imputation import assessment_day
+
+#: How much an assessment says against the patient, to choose one per day: the worst evaluable one survives.
+_SEVERITY = {
+    terms.NE: 0, terms.ND: 0,
+    terms.CR: 1, terms.ICR: 1, terms.NED: 1,
+    terms.PR: 2, terms.IPR: 2,
+    terms.SD: 3, terms.ISD: 3,
+    terms.NON_CR_NON_PD: 4, terms.NON_ICR_NON_IUPD: 4,
+    terms.IUPD: 5,
+    terms.PD: 6, terms.ICPD: 6, terms.RECUR: 6,
+}  # fmt: skip
+
+
+def is_evaluable() -> pl.Expr:
+    """The assessment says something about the disease."""
+    return pl.col("response").is_not_null() & ~pl.col("response").is_in(list(terms.NOT_EVALUABLE))
+
+
+def is_progression_type() -> pl.Expr:
+    """The assessment reports progression or recurrence, confirmed or not."""
+    return pl.col("response").is_in(list(terms.PROGRESSION_TYPE)).fill_null(value=False)
+
+
+def derive_assessment_dates(
+    assessments: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[str, Any], cutoff: date
+) -> pl.LazyFrame:
+    """One row per assessment of a subject on the clock, with its assigned date (base rule; rows without a date are dropped).
+
+    Out: subject, date, response, iresponse, suspected, source_id, seq, imputation, and `parts_from`, `parts_to` (its extent).
+    """
+    joined = assessments.join(clock.select("subject", "t0", "death_date"), on="subject")
+    assessed = joined.with_columns(
+        assessed=assessment_day(options, cutoff),
+        imputation=dates.imputed_unit(pl.col("date")),
+        suspected=pl.col("suspected_pseudoprogression").fill_null(value=False),
+    )
+    assigned = (
+        pl.when(is_progression_type())
+        .then(_progression_day(options["pd_date"]))
+        .otherwise(_other_day(options["nonpd_date"]))
+    )
+    return (
+        assessed.with_columns(date=assigned)
+        .filter(pl.col("date").is_not_null())
+        .select(
+            "subject", "date", "response", "iresponse", "suspected", "source_id", "seq",
+            imputation=pl.when(pl.col("date") == pl.col("assessed")).then("imputation"),
+            parts_from=pl.min_horizontal("date", "earliest_part_date", "earliest_pd_part_date"),
+            parts_to=pl.max_horizontal("date", "latest_part_date"),
+        )
+    )  # fmt: skip
+
+
+def _progression_day(rule: str) -> pl.Expr:
+    """FDA 2007, Appendix 2: the first observation of the new lesion, or the measurement that shows the increase."""
+    if rule == "assessment":
+        return pl.coalesce("assessed", "latest_part_date")
+    if rule == "latest_part":
+        return pl.coalesce("latest_part_date", "assessed")
+    if rule == "visit":
+        return pl.coalesce("visit_date", "assessed", "latest_part_date")
+    # earliest_part, and the base of next_scheduled and midpoint
+    return pl.coalesce("earliest_pd_part_date", "earliest_part_date", "assessed")
+
+
+def _other_day(rule: str) -> pl.Expr:
+    if rule == "assessment":
+        return pl.coalesce("assessed", "latest_part_date")
+    if rule == "earliest_part":
+        return pl.coalesce("earliest_part_date", "assessed")
+    if rule == "visit":
+        return pl.coalesce("visit_date", "assessed", "latest_part_date")
+    return pl.coalesce("latest_part_date", "assessed")
+
+
+def derive_timeline(dated: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
+    """The assessments that count: in the snapshot, after the origin, one per subject and day.
+
+    Out: the columns of `derive_assessment_dates` without the extent, and evaluable, progression.
+    """
+    origin = pl.col("t0")
+    after = pl.col("date") >= origin if options["post_baseline"] == "on_or_after_origin" else pl.col("date") > origin
+    counted = dated.join(clock.select("subject", "t0", "last_day"), on="subject").filter(
+        after, pl.col("date") <= pl.col("last_day")
+    )
+    return (
+        counted.with_columns(
+            _severity=pl.col("response").replace_strict(_SEVERITY, default=0, return_dtype=pl.Int8),
+            evaluable=is_evaluable(),
+            progression=is_progression_type(),
+        )
+        .sort(
+            "subject", "date", "_severity", "suspected", "source_id", "seq",
+            descending=[False, False, True, False, False, False],
+        )
+        .unique(["subject", "date"], keep="first", maintain_order=True)
+        .drop("t0", "last_day", "_severity", "parts_from", "parts_to")
+    )  # fmt: skip

@@ -1,0 +1,144 @@
+"""Response of each assessment, its confirmation, and the best overall response (Eisenhauer 2009, section 4.6; Seymour 2017, Table 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from rules_engine import terms
+
+MISSING = terms.MISSING
+
+#: Best first. The iRECIST form of a code ranks with it.
+ORDER = (terms.CR, terms.PR, terms.SD, terms.NON_CR_NON_PD, terms.PD, terms.ICPD, terms.IUPD, terms.NE)
+_PLAIN = {code: plain for code, plain in terms.PLAIN_FORM.items() if code not in (terms.IUPD, terms.ICPD)}
+_I_FORM = {plain: code for code, plain in _PLAIN.items()}
+_CLASS = {**_PLAIN, terms.ND: terms.NE, terms.RECUR: terms.PD, terms.NED: terms.CR}
+
+
+def response_class() -> pl.Expr:
+    """The response without its i prefix: CR, PR, SD, NON-CR/NON-PD, PD, iCPD, iUPD or NE."""
+    return pl.col("response").fill_null(terms.NE).replace(_CLASS)
+
+
+def response_rank(code: pl.Expr) -> pl.Expr:
+    """Position of a code in the order of best response, 0 = best."""
+    ranks = {name: position for position, name in enumerate(ORDER)}
+    return code.replace_strict(ranks, default=len(ORDER), return_dtype=pl.Int8)
+
+
+def as_reported(code: pl.Expr, options: Mapping[str, Any]) -> pl.Expr:
+    """The code with its i prefix where the endpoint follows iRECIST."""
+    return code.replace(_I_FORM) if options["pd_rule"] == "irecist" else code
+
+
+def derive_window(
+    timeline: pl.LazyFrame, progression: pl.LazyFrame, options: Mapping[str, Any], *, whole: bool = False
+) -> pl.LazyFrame:
+    """Usable assessments up to and including progression (`whole`: all), with `code`, what each one shows.
+
+    Where a suspected progression waits for its answer or was overturned, the assessment shows iUPD; an assessment at which
+    progression is certain shows PD (iCPD under iRECIST).
+    """
+    final = terms.ICPD if options["pd_rule"] == "irecist" else terms.PD
+    classed = response_class()
+    code = pl.when((pl.col("date") == pl.col("p_date")) & pl.col("certain_date").is_not_null()).then(pl.lit(final))
+    if options["pd_rule"] == "irecist":
+        code = code.when(pl.col("progression")).then(pl.lit(terms.IUPD)).otherwise(classed)
+    else:
+        code = (
+            code.when(pl.col("date") == pl.col("p_date"))
+            .then(pl.lit(terms.PD))
+            .when(pl.col("progression"))
+            .then(pl.lit(terms.IUPD))
+            .otherwise(classed)
+        )
+    up_to_progression = pl.col("p_date").is_null() | (pl.col("date") <= pl.col("p_date"))
+    return (
+        timeline.join(progression, on="subject", how="left")
+        .filter(up_to_progression | pl.lit(whole))
+        .with_columns(code=code)
+    )
+
+
+def derive_confirmed(window: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
+    """CR and PR of the window that count as responses: subject, date, code.
+
+    With confirmation required, CR needs a later CR and PR a later CR or PR, `confirm_days` or more after it. Between them CR allows
+    only CR and NE, PR only CR, PR, NE and up to `accept_sd` SD, with no PR after a CR; NE at most `max_ne` times.
+    """
+    rules = options["response"]
+    responses = window.filter(pl.col("code").is_in([terms.CR, terms.PR])).select("subject", "date", "code")
+    if rules["confirmation"] == "none":
+        return responses
+    later = window.select("subject", later_date="date", later_code="code").join(
+        responses.select("subject").unique(), on="subject", how="semi"
+    )
+    pairs = responses.join(later, on="subject").filter(pl.col("later_date") > pl.col("date")).sort("subject", "date", "later_date")
+    pair = {"partition_by": ["subject", "date"], "order_by": "later_date"}
+    seen = pl.col("later_code")
+
+    def before(condition: pl.Expr) -> pl.Expr:
+        """How often the condition held between the response and this assessment."""
+        held = condition.cast(pl.Int32)
+        return held.cum_sum().over(**pair) - held
+
+    allowed_for_cr = seen.is_in([terms.CR, terms.NE])
+    allowed_for_pr = seen.is_in([terms.CR, terms.PR, terms.NE, terms.SD])
+    a_cr = (seen == terms.CR).cast(pl.Int32).cum_sum().over(**pair)
+    pr_after_cr = (seen == terms.PR) & (a_cr > 0)
+    checked = pairs.with_columns(
+        _ne=before(seen == terms.NE),
+        _sd=before(seen == terms.SD),
+        _no_cr=before(~allowed_for_cr),
+        _no_pr=before(~allowed_for_pr),
+        # A PR after a CR ends the chain, also as the confirming assessment.
+        _fell=pr_after_cr.cast(pl.Int32).cum_sum().over(**pair),
+    )
+    far_enough = (pl.col("later_date") - pl.col("date")).dt.total_days() >= rules["confirm_days"]
+    few_ne = pl.col("_ne") <= rules["max_ne"]
+    confirms_cr = (seen == terms.CR) & (pl.col("_no_cr") == 0)
+    confirms_pr = (
+        seen.is_in([terms.CR, terms.PR])
+        & (pl.col("_no_pr") == 0)
+        & (pl.col("_sd") <= rules["accept_sd"])
+        & (pl.col("_fell") == 0)
+    )
+    confirms = pl.when(pl.col("code") == terms.CR).then(confirms_cr).otherwise(confirms_pr)
+    return checked.filter(far_enough & few_ne & confirms).select("subject", "date", "code").unique()
+
+
+def derive_first_response(window: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
+    """The first CR or PR that counts, before progression: subject, response_date."""
+    before = window.filter(pl.col("p_date").is_null() | (pl.col("date") < pl.col("p_date")))
+    return derive_confirmed(before, options).group_by("subject").agg(response_date=pl.col("date").min())
+
+
+def derive_best_response(window: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
+    """The best response of each subject: subject, value, date; MISSING without a date where there is no assessment.
+
+    CR and PR that do not count, and SD, are SD from `sd_min_days` on and NE before; so is NON-CR/NON-PD. Ties go to the earliest date.
+    """
+    counted = derive_confirmed(window, options).select("subject", "date", counts=pl.lit(value=True))
+    late = (pl.col("date") - pl.col("t0")).dt.total_days() >= options["response"]["sd_min_days"]
+    code = pl.col("code")
+    stable = pl.when(code == terms.NON_CR_NON_PD).then(code).otherwise(pl.lit(terms.SD))
+    value = (
+        pl.when(code.is_in([terms.CR, terms.PR]) & pl.col("counts").fill_null(value=False))
+        .then(code)
+        .when(code.is_in([terms.CR, terms.PR, terms.SD, terms.NON_CR_NON_PD]))
+        .then(pl.when(late).then(stable).otherwise(pl.lit(terms.NE)))
+        .otherwise(code)
+    )
+    best = (
+        window.join(counted, on=["subject", "date"], how="left")
+        .join(clock.select("subject", "t0"), on="subject")
+        .with_columns(value=value)
+        .with_columns(_rank=response_rank(pl.col("value")))
+        .sort("subject", "_rank", "date")
+        .unique("subject", keep="first", maintain_order=True)
+        .select("subject", value=as_reported(pl.col("value"), options), date="date")
+    )
+    return clock.select("subject").join(best, on="subject", how="left").with_columns(pl.col("value").fill_null(MISSING))

@@ -1,0 +1,30 @@
+"""Step 11: rules that move the date of a progression (FDA 2007, Table B; EMA: interval-censored sensitivity)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from rules_engine.endpoints.schedule import visit_offset, visits_up_to
+from rules_engine.model import Schedule
+
+
+def midpoint(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """The day half-way between two days, rounded down."""
+    return left + pl.duration(days=(right - left).dt.total_days() // 2)
+
+
+def next_scheduled_visit(schedule: Schedule, day: pl.Expr, cutoff: date) -> pl.Expr:
+    """The planned visit on or after the day, unless the day lies in the window of a visit; at most the cut-off and the day of death.
+
+    Reads `anchor` and `death_date`.
+    """
+    offset = (day - pl.col("anchor")).dt.total_days()
+    seen = visits_up_to(schedule, offset)
+    last, following = visit_offset(schedule, seen), visit_offset(schedule, seen + 1)
+    in_window = offset.is_between(last - schedule.early, last + schedule.late) | (offset >= following - schedule.early)
+    # A day before the anchor belongs to the anchor itself; a day on a visit is that visit.
+    ahead = pl.when(offset <= last).then(last).otherwise(following)
+    moved = pl.min_horizontal(pl.col("anchor") + pl.duration(days=ahead), pl.lit(cutoff), pl.col("death_date"))
+    return pl.when(in_window).then(day).otherwise(moved)

@@ -1,0 +1,114 @@
+"""Step 2: dated facts that require the subject to be alive, and the day until which a subject is known to live.
+
+Being declared lost, leaving the study and death are no such facts. Only complete dates count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from rules_engine import dates
+from rules_engine.endpoints.sources import (
+    ASSESSMENT, COMPONENT_LAST, COMPONENT_START, CUTOFF, EVENT, LAST_CONTACT, ORIGIN, TACE, THERAPY, WITHDRAWAL, source,
+)  # fmt: skip
+from rules_engine.vocabulary import SubjectRecords
+
+#: Columns of an assessment that are dates on which the subject was there; `date` itself may be partial.
+ASSESSMENT_DATES = ("visit_date", "earliest_part_date", "latest_part_date", "earliest_pd_part_date")
+
+
+def derive_evidence(records: SubjectRecords) -> pl.LazyFrame:
+    """One row per dated fact: subject, date, its source columns and `order`, the precedence among facts of one day."""
+    return pl.concat([_without_assessments(records), _assessment_facts(records.assessments)])
+
+
+def derive_contact_evidence(records: SubjectRecords) -> pl.LazyFrame:
+    """As `derive_evidence`, of the last contact and the origins alone."""
+    subjects = records.subjects
+    return pl.concat([_fact(subjects, "last_contact_date", LAST_CONTACT, 0), _fact(records.origins, "date", ORIGIN, 1)])
+
+
+def derive_last_evidence(records: SubjectRecords) -> pl.LazyFrame:
+    """The latest fact of the whole database: subject, last_evidence."""
+    return derive_evidence(records).group_by("subject").agg(last_evidence=pl.col("date").max())
+
+
+def derive_last_known_alive(
+    records: SubjectRecords, clock: pl.LazyFrame, options: Mapping[str, Any], cutoff: date
+) -> pl.LazyFrame:
+    """Until when each subject is known to live: subject, lka, and its source (`lka_…` columns).
+
+    Facts after the cut-off, and a death after it, prove the subject alive at the cut-off (`post_cutoff_alive`).
+    """
+    contact_only = options["os_censor"] == "last_contact"
+    evidence = derive_contact_evidence(records) if contact_only else derive_evidence(records)
+    known = evidence.join(clock.select("subject", "last_day"), on="subject")
+    within = known.filter(pl.col("date") <= pl.col("last_day"))
+    latest = (
+        within.join(within.group_by("subject").agg(date=pl.col("date").max()), on=["subject", "date"], how="semi")
+        .sort("subject", "order", "source_id", "source_variable", "source_seq", nulls_last=True)
+        .unique("subject", keep="first", maintain_order=True)
+    )
+    # A truncated record (withdrawal up to the cut-off) says nothing of the time after it.
+    after = pl.col("date").max() > cutoff
+    beyond = known.group_by("subject").agg(_after=after)
+    capped = (
+        pl.lit(options["post_cutoff_alive"] == "cap_at_cutoff")
+        & (pl.col("last_day") == cutoff)
+        & (pl.col("_after").fill_null(value=False) | (pl.col("death_date") > cutoff).fill_null(value=False))
+    )
+    at_cutoff = {name: pl.when(capped).then(value).otherwise(name).alias(f"lka_{name}") for name, value in source(CUTOFF).items()}
+    return (
+        clock.select("subject", "last_day", "death_date", "t0")
+        .join(latest.drop("last_day", "order"), on="subject", how="left")
+        .join(beyond, on="subject", how="left")
+        .select(
+            "subject",
+            pl.when(capped).then(pl.lit(cutoff)).otherwise(pl.max_horizontal("date", "t0")).alias("lka"),
+            *at_cutoff.values(),
+        )
+    )
+
+
+def _without_assessments(records: SubjectRecords) -> pl.LazyFrame:
+    therapies = records.therapies.with_columns(
+        date=pl.when(dates.is_complete(pl.col("start_date"))).then(dates.first_possible_day(pl.col("start_date")))
+    )
+    return pl.concat(
+        [
+            _fact(records.subjects, "last_contact_date", LAST_CONTACT, 0),
+            _fact(records.origins, "date", ORIGIN, 1),
+            _fact(records.subjects, "withdrawal_date", WITHDRAWAL, 1),
+            _fact(therapies, "date", THERAPY, 1),
+            _fact(records.tace, "date", TACE, 1),
+            _fact(records.components, "start_date", COMPONENT_START, 1),
+            _fact(records.components, "last_date", COMPONENT_LAST, 1),
+            _fact(records.clinical_events, "date", EVENT, 1),
+        ]
+    )
+
+
+def _assessment_facts(assessments: pl.LazyFrame) -> pl.LazyFrame:
+    complete = assessments.with_columns(
+        date=pl.when(dates.is_complete(pl.col("date"))).then(pl.col("date").str.to_date("%Y-%m-%d", strict=False))
+    )
+    return pl.concat([_fact(complete, column, ASSESSMENT, 1) for column in ("date", *ASSESSMENT_DATES)])
+
+
+def _fact(records: pl.LazyFrame, column: str, kind: str, order: int) -> pl.LazyFrame:
+    """The dated facts of one column; records without an id of their own are named by their kind."""
+    named = source(kind)
+    own = kind not in (LAST_CONTACT, WITHDRAWAL, ORIGIN)
+    return records.filter(pl.col(column).is_not_null()).select(
+        "subject",
+        pl.col(column).alias("date"),
+        named["source_domain"].alias("source_domain"),
+        named["source_variable"].alias("source_variable"),
+        (pl.col("seq").cast(pl.Int64) if own else named["source_seq"]).alias("source_seq"),
+        (pl.col("source_id") if own else named["source_id"]).alias("source_id"),
+        order=pl.lit(order, pl.Int8),
+    )

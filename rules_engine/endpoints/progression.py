@@ -1,0 +1,133 @@
+"""Step 8: the progression of each subject, and an unconfirmed one that still waits for its answer.
+
+Every pd_rule is one machine over a subject's assessments in order of date. A subject is open or pending. While open, an assessment may
+be final (progression) or begin an unconfirmed progression; while pending, it may clear it (bar reset, Seymour 2017) or confirm it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from rules_engine import terms
+
+#: Codes that end an unconfirmed progression (Seymour 2017: the bar is reset).
+_CLEARING = (
+    terms.CR, terms.PR, terms.SD, terms.NON_CR_NON_PD, terms.NED,
+    terms.ICR, terms.IPR, terms.ISD, terms.NON_ICR_NON_IUPD,
+)  # fmt: skip
+_FINAL = (terms.PD, terms.ICPD, terms.RECUR)
+
+
+def derive_transitions(timeline: pl.LazyFrame, pd_rule: str) -> pl.LazyFrame:
+    """Each assessment with what it can do: final and begins (while open), clears and confirms (while pending)."""
+    response, suspected = pl.col("response"), pl.col("suspected")
+    if pd_rule == "first_pd":
+        never = pl.lit(value=False)
+        return timeline.with_columns(final=pl.col("progression"), begins=never, clears=never, confirms=never)
+    if pd_rule == "irecist":
+        code = pl.coalesce("iresponse", "response")
+        final, begins = code.is_in(list(_FINAL)), code == terms.IUPD
+    else:
+        code = pl.coalesce("iresponse", "response")
+        # While pending, a plain PD confirms, unless it is flagged again.
+        code = pl.when(code.is_in([terms.PD, terms.RECUR]) & suspected).then(pl.lit(terms.IUPD)).otherwise(code)
+        final = response.is_in(list(_FINAL)) & ~suspected
+        begins = (response.is_in(list(_FINAL)) & suspected) | (response == terms.IUPD)
+    return timeline.with_columns(
+        final=final.fill_null(value=False),
+        begins=begins.fill_null(value=False),
+        clears=code.is_in(list(_CLEARING)).fill_null(value=False),
+        confirms=code.is_in(list(_FINAL)).fill_null(value=False),
+    )
+
+
+def derive_scan(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
+    """Each usable assessment with the state of its subject: was_pending, is_pending, pending_since, ends (progression is certain here).
+
+    What an assessment does to the state is one of four maps: nothing, make pending, make open, or swap the two. The state after any
+    row is what the last "make" left, swapped once for each "swap" since.
+    """
+    rows = derive_transitions(timeline, options["pd_rule"]).sort("subject", "date")
+    swap = pl.col("begins") & pl.col("clears")
+    made = pl.when(swap).then(None).when("begins").then(pl.lit(value=True)).when("clears").then(pl.lit(value=False))
+    by_subject = {"partition_by": "subject", "order_by": "date"}
+    swaps = swap.cast(pl.Int32).cum_sum().over(**by_subject)
+    rows = rows.with_columns(_made=made, _swaps=swaps).with_columns(
+        _base=pl.col("_made").forward_fill().over(**by_subject).fill_null(value=False),
+        _swaps_then=pl.when(pl.col("_made").is_not_null()).then("_swaps").forward_fill().over(**by_subject).fill_null(0),
+    )
+    swapped = (pl.col("_swaps") - pl.col("_swaps_then")) % 2 == 1
+    rows = rows.with_columns(is_pending=pl.col("_base") ^ swapped).with_columns(
+        was_pending=pl.col("is_pending").shift(1).over(**by_subject).fill_null(value=False)
+    )
+    starts = pl.when(~pl.col("was_pending") & pl.col("begins")).then("date")
+    rows = rows.with_columns(pending_since=starts.forward_fill().over(**by_subject))
+    waited = (pl.col("date") - pl.col("pending_since")).dt.total_days() >= options["irecist"]["confirm_min_days"]
+    ends = pl.when("was_pending").then(pl.col("confirms") & waited).otherwise("final")
+    return rows.with_columns(ends=ends).drop("_made", "_swaps", "_base", "_swaps_then")
+
+
+def derive_progression(
+    timeline: pl.LazyFrame, clock: pl.LazyFrame, truncation: pl.LazyFrame, options: Mapping[str, Any], cutoff: date
+) -> pl.LazyFrame:
+    """One row per subject with progression or a pending one: subject, p_date, certain_date, u_date.
+
+    In: usable assessments, one per subject and day. `certain_date` is the assessment at which progression became certain (null for an
+    unconfirmed one that counts), `u_date` an unconfirmed progression that still waits.
+    """
+    if options["pd_rule"] == "first_pd":
+        first = timeline.filter("progression").group_by("subject").agg(p_date=pl.col("date").min())
+        return first.with_columns(certain_date="p_date", u_date=pl.lit(None, pl.Date))
+    scanned = derive_scan(_of_subjects_with_progression(timeline), options)
+    irecist = options["irecist"]
+    confirmed = pl.col("date") if irecist["confirmed_date"] == "icpd" else pl.col("pending_since")
+    certain = (
+        scanned.filter("ends")
+        .with_columns(p_date=pl.when("was_pending").then(confirmed).otherwise("date"))
+        .sort("subject", "date")
+        .unique("subject", keep="first", maintain_order=True)
+        .select("subject", "p_date", certain_date="date")
+    )
+    waiting = (
+        scanned.join(certain, on="subject", how="anti")
+        .sort("subject", "date")
+        .group_by("subject")
+        .agg(
+            _pending=pl.col("is_pending").last(),
+            u_date=pl.col("pending_since").last(),
+            _evaluated=pl.col("date").filter("evaluable").max(),
+        )
+        .filter("_pending")
+        .join(clock.select("subject", "died"), on="subject")
+        .join(truncation.select("subject", "n_date"), on="subject", how="left")
+    )
+    if irecist["unconfirmed"] == "censor":
+        counts = pl.lit(value=False)
+    elif irecist["pending_grace_days"] is None:
+        counts = pl.lit(value=True)
+    else:
+        in_grace = (
+            ~pl.col("died")
+            & pl.col("n_date").is_null()
+            & (pl.col("_evaluated") <= pl.col("u_date"))
+            & ((pl.lit(cutoff) - pl.col("u_date")).dt.total_days() <= irecist["pending_grace_days"])
+        )
+        counts = ~in_grace
+    unconfirmed = waiting.select(
+        "subject",
+        p_date=pl.when(counts).then("u_date"),
+        certain_date=pl.lit(None, pl.Date),
+        u_date=pl.when(~counts).then("u_date"),
+    )
+    return pl.concat([certain.with_columns(u_date=pl.lit(None, pl.Date)), unconfirmed])
+
+
+def _of_subjects_with_progression(timeline: pl.LazyFrame) -> pl.LazyFrame:
+    """Subjects without any assessment of progression type cannot progress; they need no scan."""
+    coded = pl.col("iresponse").is_in(list(terms.PROGRESSION_TYPE)).fill_null(value=False)
+    concerned = timeline.filter(pl.col("progression") | coded).select("subject").unique()
+    return timeline.join(concerned, on="subject", how="semi")

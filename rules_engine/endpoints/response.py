@@ -1,0 +1,72 @@
+"""Response endpoints: best overall response and rates built on it, or response at a landmark. At most one row per subject."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from rules_engine import terms
+from rules_engine.endpoints.best_response import derive_best_response, derive_window
+from rules_engine.endpoints.landmark import derive_landmark_response
+from rules_engine.endpoints.sources import ASSESSMENT, SOURCE_COLUMNS, record_source
+from rules_engine.endpoints.stream import Stream, derive_stream
+from rules_engine.model import EndpointDefinition
+from rules_engine.vocabulary import RESPONSE_SCHEMA, SubjectRecords
+
+_I_FORMS = {plain: code for code, plain in terms.PLAIN_FORM.items() if plain != terms.PD}
+
+
+def derive_response(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+    """One row of `RESPONSE_SCHEMA` per subject with an origin up to the cut-off: the response, and whether it makes a responder.
+
+    With `response.landmark` the response is that of the window, else the best one; clinical benefit always uses the best one.
+    """
+    options = endpoint.options
+    stream = derive_stream(records, endpoint, cutoff)
+    benefit = options.get("benefit", "none") == "long_control"
+    window = derive_window(stream.usable, stream.progression, options)
+    if options["response"]["landmark"] is None or benefit:
+        values = derive_best_response(window, stream.clock, options).with_columns(rule_id=pl.lit("response.best"))
+    else:
+        everything = derive_window(stream.usable, stream.progression, options, whole=True).filter("evaluable")
+        values = derive_landmark_response(
+            everything, stream.progression, records.tace, records.origins, stream.clock, options
+        )
+    accepted = [code for plain in options["responders"] for code in (plain, _I_FORMS[plain])]
+    rows = values.with_columns(responder=pl.col("value").is_in(accepted))
+    if benefit:
+        rows = _with_long_control(rows, window, stream, endpoint)
+    described = {name: value for name, value in record_source(ASSESSMENT).items()}
+    sources = stream.usable.select("subject", "date", **described)
+    return (
+        rows.join(sources, on=["subject", "date"], how="left")
+        .with_columns(pl.when(pl.col("date").is_not_null()).then(name).alias(name) for name in SOURCE_COLUMNS)
+        .select([pl.col(name).cast(dtype) for name, dtype in RESPONSE_SCHEMA.items()])
+    )
+
+
+def _with_long_control(
+    rows: pl.LazyFrame, window: pl.LazyFrame, stream: Stream, endpoint: EndpointDefinition
+) -> pl.LazyFrame:
+    """Clinical benefit: a responder, or an adequate assessment late enough and before progression."""
+    controlled = (
+        window.join(stream.clock.select("subject", "t0"), on="subject")
+        .filter(
+            pl.col("evaluable") & ~pl.col("progression"),
+            (pl.col("date") - pl.col("t0")).dt.total_days() >= endpoint.options["response"]["cbr_days"],
+            pl.col("p_date").is_null() | (pl.col("date") < pl.col("p_date")),
+        )
+        .select("subject", _controlled=pl.lit(value=True))
+        .unique()
+    )
+    return (
+        rows.join(controlled, on="subject", how="left")
+        .with_columns(
+            rule_id=pl.when(~pl.col("responder") & pl.col("_controlled").fill_null(value=False))
+            .then(pl.lit("response.long_control"))
+            .otherwise("rule_id"),
+            responder=pl.col("responder") | pl.col("_controlled").fill_null(value=False),
+        )
+        .drop("_controlled")
+    )
