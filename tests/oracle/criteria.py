@@ -1,11 +1,11 @@
 """A slow, obvious reading of the response criteria, one subject at a time, written from the specification alone.
 
-It shares no code with the engine. `assess` takes one subject's `lesion_assessments` as mappings and gives one mapping per
-post-baseline visit; lengths are whole hundredths of a millimetre, as everywhere behind the readers. Comparisons are made in
-fractions, so nothing is ever rounded.
+It shares no code with the engine. `assess` takes one subject's `lesion_assessments` as mappings and gives one mapping
+per post-baseline visit; lengths are whole hundredths of a millimetre, as everywhere behind the readers. Comparisons are
+made in fractions, so nothing is ever rounded.
 
-Order of the page: options, the subject's visits, sums, target and non-target categories, the table of overall responses,
-new lesions, RECIST 1.1 and mRECIST, iRECIST, the hybrid, best overall response, progression, PFS.
+Order of the page: options, the subject's visits, sums, target and non-target categories, the table of overall
+responses, new lesions, RECIST 1.1 and mRECIST, iRECIST, the hybrid, best overall response, progression, PFS.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _part(row: Row, column: str, options: Options) -> Fraction | None:
 
 
 def measured_column(history: History, name: str, *, viable: bool) -> str:
-    """Which diameter of a target counts. mRECIST: the viable one of an enhancing intrahepatic lesion, else the whole."""
+    """Which diameter of a target counts. mRECIST: the viable one of an enhancing liver lesion, else the whole."""
     lesion = history.lesions[name]
     if not viable or lesion["node"] or lesion["organ"] != "liver":
         return "mm_x100"
@@ -413,10 +413,10 @@ def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options
         now.first_seen = visit.date
     if now.seen and now.first_mm is None:
         now.first_mm = now.size
-    if now.seen and now.counted_on is None and row.get("certainty") != "equivocal":
-        if family != "mrecist" or not is_liver_nodule(lesion) or is_hcc(now, row, options):
-            now.counted_on = visit.date
-            now.is_measured = lesion.get("nl") != "non-target" and now.size is not None
+    is_disease = family != "mrecist" or not is_liver_nodule(lesion) or is_hcc(now, row, options)
+    if now.seen and now.counted_on is None and row.get("certainty") != "equivocal" and is_disease:
+        now.counted_on = visit.date
+        now.is_measured = lesion.get("nl") != "non-target" and now.size is not None
 
 
 def smallest_new_node(lesion: Row, options: Options) -> Fraction:
@@ -452,8 +452,8 @@ def assess(criterion: str, options: Options, lesions: Iterable[Row]) -> list[Tim
 def _timepoint(visit: Visit, categories: Categories | None, **more: Any) -> Timepoint:
     row: Timepoint = {
         "visit_date": visit.date, "reason": visit.reason, "suspected_pseudoprogression": visit.flagged,
-        "sum_x100": None, "sum_complete": None, "baseline_x100": None, "nadir_x100": None, "target": None, "nontarget": None,
-        "new_lesion": None, "overall": None, "overall_as_read": None, "basis_overall": None, "progression_date": None,
+        "sum_x100": None, "sum_complete": None, "baseline_x100": None, "nadir_x100": None,
+        "target": None, "nontarget": None, "new_lesion": None, "overall": None, "overall_as_read": None, "basis_overall": None, "progression_date": None,
         "accepted": True, "state": None, "anchor_date": None, "confirmation_reasons": None,
     }  # fmt: skip
     if categories is not None:
@@ -644,9 +644,16 @@ class Machine:
     ) -> None:
         self.state = PENDING
         self.anchor = Anchor(
-            visit.date, categories.parts, new, categories.target == "PD", categories.nontarget == "PD", bool(causing_new),
-            categories.progressed_nontargets, causing_new, categories.without_new(),
-        )  # fmt: skip
+            date=visit.date,
+            parts=categories.parts,
+            new=new,
+            by_target=categories.target == "PD",
+            by_nontarget=categories.nontarget == "PD",
+            by_new=bool(causing_new),
+            progressed_nontargets=categories.progressed_nontargets,
+            causing_new=causing_new,
+            without_new=categories.without_new(),
+        )
 
     def code(self, categories: Categories, new: Mapping[str, NewLesion], codes: Mapping[str, str]) -> str:
         plain = categories.without_new()
