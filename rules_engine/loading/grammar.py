@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rules_engine import terms
+from rules_engine.loading.data_schema import DATA_SCHEMA
 from rules_engine.loading.options import properties_of
 from rules_engine.loading.sources import GRAMMAR_VERSION, KINDS
 from rules_engine.registry import Registry
@@ -368,7 +369,7 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
             ),
             "labs": record("How laboratory results are graded.", graded, required("grading")),
             "analyses": named("The estimates, by name.", _analysis(parts, required)),
-            "data": {"type": "object", "description": "How the study's own tables become the engine's input tables."},
+            "data": DATA_SCHEMA,
         },
     )
 

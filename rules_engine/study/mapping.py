@@ -131,7 +131,7 @@ class _Builder:
         return (rows.filter(conditions) if conditions else rows).select(values)
 
     def domain(self, given: str) -> pl.LazyFrame | None:
-        """All rows of a domain's files, one below the other, as text under lower-case names; None where it is absent."""
+        """All rows of a domain's files, one below the other, as text under lower-case names; None without a file."""
         present = [self.found[file] for file in self.mapping.files_of(given) if file in self.found]
         absent = [file for file in self.mapping.files_of(given) if file not in self.found]
         if absent and not given.endswith(_OPTIONAL):

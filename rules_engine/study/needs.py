@@ -1,10 +1,146 @@
-"""What a ruleset needs and a study may lack: one error that names the endpoint and the table."""
+"""What a ruleset needs and a study may lack: one error that names the endpoint and the table.
+
+A table that is there without rows is an answer (nobody had another therapy); a table that is not there is a question.
+"""
 
 from __future__ import annotations
 
-from rules_engine.model import Ruleset
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from rules_engine.errors import Problem, StudyError, closest
+from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.study.study import Study
+
+#: Where a named time origin comes from: table, and column where it is one.
+_ORIGINS = {
+    "randomisation": ("subjects", "randomisation_date"),
+    "enrolment": ("subjects", "enrolment_date"),
+    "first_tace": ("treatments", ""),
+    "first_ici": ("treatments", ""),
+    "first_other": ("treatments", ""),
+    "resection": ("treatments", ""),
+    "first_component": ("treatments", ""),
+    "last_component": ("treatments", ""),
+    "most_recent_tace": ("treatments", ""),
+}
+#: Events of an endpoint, and where they are recorded; progression and response come from the response stream.
+_EVENTS = {
+    "death": ("subjects", "death_date"),
+    "discontinuation": ("treatments", ""),
+    "second_primary": ("clinical_events", ""),
+    "efs_kinds": ("clinical_events", ""),
+    "ttup_kinds": ("clinical_events", ""),
+}
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that a part of the ruleset needs: a table, perhaps a column of it, and what for."""
+
+    table: str
+    column: str
+    why: str
 
 
 def require_tables(study: Study, ruleset: Ruleset) -> None:
-    """Raise `StudyError` where the study lacks a table or column that the ruleset needs."""
+    """Raise `StudyError` where the study lacks a table or column that the ruleset needs, or a reading that it selects."""
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for who, need in _needs(ruleset):
+        is_there = study.has(need.table) and (not need.column or need.column in study.columns[need.table])
+        if not is_there:
+            lacking.setdefault((need.table, need.column), []).append(f"{who} ({need.why})")
+    problems = [_lacking_problem(study, table, column, users) for (table, column), users in lacking.items()]
+    problems += _missing_readings(study, ruleset)
+    if problems:
+        raise StudyError(problems)
+
+
+def _lacking_problem(study: Study, table: str, column: str, users: Sequence[str]) -> Problem:
+    shown = "; ".join(users[:_SHOWN]) + (f"; and {len(users) - _SHOWN} more" if len(users) > _SHOWN else "")
+    if column and study.has(table):
+        what = f"the study has no column {column!r} in this table, which the ruleset needs: {shown}"
+        remedy = "add the column (empty cells are allowed), or change the ruleset"
+        return Problem(f"table {table}", what, remedy, meant=closest(column, study.columns[table]))
+    what = f"the study does not have this table, which the ruleset needs: {shown}"
+    remedy = f"add a file {table}.csv or {table}.parquet"
+    if table not in ("subjects", "lesion_assessments", "response_assessments"):
+        remedy += " (column names alone, if there is no such record)"
+    return Problem(f"table {table}", what, remedy)
+
+
+# What each part needs ----------------------------------------------------------------------------------------------
+
+
+def _needs(ruleset: Ruleset) -> Iterator[tuple[str, Need]]:
+    for endpoint in ruleset.endpoints.values():
+        for need in endpoint_needs(endpoint, ruleset.responses):
+            yield f"endpoint {endpoint.paramcd}", need
+    for section in ("adverse_events", "labs"):
+        if ruleset.document.get(section):
+            yield f"section {section}", Need(section, "", "grading")
+            yield f"section {section}", Need("subjects", "", "the safety population")
+
+
+def endpoint_needs(endpoint: EndpointDefinition, responses: Mapping[str, ResponseDefinition]) -> list[Need]:
+    """The tables and columns that an endpoint reads, by its options."""
+    options = endpoint.options
+    needs = [Need("subjects", "", "its subjects")]
+    stream = responses.get(endpoint.response) if endpoint.response else None
+    if stream is not None:
+        table = "lesion_assessments" if stream.source == "derived" else "response_assessments"
+        needs.append(Need(table, "", f"response {stream.name}"))
+    needs += [Need(*_ORIGINS[origin], f"origin {origin}") for origin in _origins(options) if origin in _ORIGINS]
+    needs += [Need(*_EVENTS[event], f"event {event}") for event in options.get("events") or () if event in _EVENTS]
+    if options.get("clinical_progression") == "event" and "progression" in (options.get("events") or ()):
+        needs.append(Need("clinical_events", "", "clinical_progression: event"))
+    for option in ("new_therapy", "curative_conversion"):
+        if options.get("therapies") != "ignored" and options.get(option, "ignore") not in ("ignore", "as_new_therapy"):
+            needs.append(Need("treatments", "", f"{option}: {options[option]}"))
+    if options.get("repeat_tace") == "as_new_therapy":
+        needs.append(Need("treatments", "", "repeat_tace: as_new_therapy"))
+    return needs
+
+
+def _origins(options: Mapping[str, Any]) -> list[str]:
+    landmark = (options.get("response") or {}).get("landmark") or {}
+    named = [options.get("origin"), landmark.get("anchor") if isinstance(landmark, Mapping) else None]
+    return [str(origin) for origin in named if origin]
+
+
+# Readings ----------------------------------------------------------------------------------------------------------
+
+
+def _missing_readings(study: Study, ruleset: Ruleset) -> list[Problem]:
+    """Response streams that select an assessor, reader or criterion that no row of the table has."""
+    problems = []
+    used = {endpoint.response for endpoint in ruleset.endpoints.values()}
+    for stream in ruleset.responses.values():
+        table = "lesion_assessments" if stream.source == "derived" else "response_assessments"
+        if stream.name not in used or not study.has(table):
+            continue
+        wanted = {"assessor": stream.assessor, "reader": stream.reader}
+        if stream.source == "collected":
+            wanted["criterion"] = stream.collected_as
+        stated = {column: value for column, value in wanted.items() if value is not None}
+        readings = study.readings(table)
+        if readings.is_empty() or not stated:
+            continue
+        is_chosen = [pl.col(column).str.to_lowercase() == value.lower() for column, value in stated.items()]
+        if not readings.filter(is_chosen).is_empty():
+            continue
+        there = readings.select(list(stated)).unique().sort(pl.all()).head(_SHOWN)
+        found = "; ".join(", ".join(f"{c} {v}" for c, v in row.items()) for row in there.to_dicts())
+        asked = ", ".join(f"{column} {value}" for column, value in stated.items())
+        problems.append(
+            Problem(
+                f"table {table}",
+                f"response {stream.name!r} reads {asked}, of which the table has no row; it has {found}",
+                "correct the response in the ruleset, or the column in the data",
+            )
+        )
+    return problems

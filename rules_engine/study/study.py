@@ -41,6 +41,12 @@ class Study:
         """True where the study brought this table, even without rows."""
         return table in self.columns
 
+    def readings(self, table: str) -> pl.DataFrame:
+        """Who read what: each combination of criterion, assessor and reader that occurs in a table of assessments."""
+        names = self.tables[table].collect_schema().names()
+        columns = [name for name in ("criterion", "assessor", "reader") if name in names]
+        return self.tables[table].select(columns).unique().sort(columns, nulls_last=True).collect()
+
 
 def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
     """Read a study from a folder of CSV or Parquet files, or from a mapping of table names to frames.
