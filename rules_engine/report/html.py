@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rules_engine.report.further_section import further_section
 from rules_engine.report.glance_section import glance_tables
 from rules_engine.report.page import Block, Figure, Folded, Paragraph, Preformatted, Section, SubHeading
 from rules_engine.report.quality_section import provenance_section, quality_section
@@ -55,6 +56,7 @@ def _sections(view: ReportView, estimates: Estimates) -> list[Section]:
         subjects_section(view),
         survival_section(view, estimates),
         response_section(view, estimates),
+        further_section(view),
         safety_section(view),
         quality_section(view),
         provenance_section(view),

@@ -6,6 +6,7 @@ palette that people with any colour vision can tell apart (Okabe and Ito 2008); 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -21,6 +22,8 @@ RISK_ROW, AXIS_ROOM = 17, 46
 TICK_STEPS, MOST_TICKS = (1, 2, 3, 6, 12, 24, 48, 120, 240), 10
 LABEL_GAP, LETTER = 15.0, 7.4
 LONGEST_LABEL = 20
+#: Colours of the palette in the style sheet.
+COLOURS = 7
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,16 @@ class Line:
     curve: Curve
     colour: int
     dashed: bool = False
+
+
+def _identifier(text: str) -> str:
+    """A text as an id that is safe in markup."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", text)
+
+
+def _css(line: Line) -> str:
+    """The class of a line's colour; the palette begins again after its last colour."""
+    return f"c{line.colour % COLOURS}"
 
 
 def risk_months(last_month: float) -> list[float]:
@@ -49,6 +62,7 @@ def curves_svg(
     `ticks` are the months of `risk_months` at which the curves count who is at risk; `vertical` names the vertical axis
     (0 to 100 %); `guide` draws a light line at that height.
     """
+    identifier = _identifier(identifier)
     last = max((float(line.curve.times[-1]) for line in lines), default=days_per_month) / days_per_month
     named = max((len(_short(line.name)) for line in lines), default=0) * LETTER
     left, right = max(named + 30, 60.0), max(named + 16, 24.0)
@@ -126,7 +140,7 @@ def _corners(times: Numbers, heights: Numbers, scale: Scale) -> str:
 def _step_line(line: Line, scale: Scale) -> str:
     dashed = " dashed" if line.dashed else ""
     path = _corners(line.curve.times, line.curve.estimate, scale)
-    return f'<path class="line c{line.colour}{dashed}" d="{path}"/>'
+    return f'<path class="line {_css(line)}{dashed}" d="{path}"/>'
 
 
 def _band(line: Line, scale: Scale) -> str:
@@ -144,7 +158,7 @@ def _band(line: Line, scale: Scale) -> str:
     there = _corners(times, upper, scale)
     x, y = scale.x(times), scale.y(lower)
     back = "".join(f"V{y[place]:.1f}H{x[place]:.1f}" for place in range(times.size - 2, -1, -1))
-    return f'<path class="band c{line.colour}" d="{there}V{y[-1]:.1f}{back}Z"/>'
+    return f'<path class="band {_css(line)}" d="{there}V{y[-1]:.1f}{back}Z"/>'
 
 
 def _censor_marks(line: Line, scale: Scale) -> str:
@@ -152,7 +166,7 @@ def _censor_marks(line: Line, scale: Scale) -> str:
         return ""
     x, y = scale.x(line.curve.censoring_times), scale.y(line.curve.censoring_heights)
     path = "".join(f"M{one:.1f} {other - 4:.1f}v8" for one, other in zip(x, y, strict=True))
-    return f'<path class="mark c{line.colour}" d="{path}"/>'
+    return f'<path class="mark {_css(line)}" d="{path}"/>'
 
 
 def _end_labels(lines: Sequence[Line], scale: Scale) -> list[str]:
@@ -165,7 +179,7 @@ def _end_labels(lines: Sequence[Line], scale: Scale) -> list[str]:
         placed.append(max(y, placed[-1] + LABEL_GAP) if placed else y)
     overflow = max((placed[-1] if placed else 0.0) - (PLOT_TOP + PLOT_HEIGHT - 8), 0.0)
     return [
-        _text(f"label c{line.colour}", float(scale.x(line.curve.times[-1])) + 6, y - overflow + 4, _short(line.name))
+        _text(f"label {_css(line)}", float(scale.x(line.curve.times[-1])) + 6, y - overflow + 4, _short(line.name))
         for y, (_end, _number, line) in zip(placed, ends, strict=True)
     ]
 
@@ -175,7 +189,7 @@ def _risk_table(lines: Sequence[Line], ticks: Sequence[float], scale: Scale) -> 
     parts = [_text("name", 0, top, "Number at risk")] if lines else []
     for number, line in enumerate(lines, start=1):
         y = top + RISK_ROW * number
-        parts.append(_text(f"label c{line.colour}", 0, y, _short(line.name)))
+        parts.append(_text(f"label {_css(line)}", 0, y, _short(line.name)))
         for tick, at_risk in zip(ticks, line.curve.at_risk, strict=True):
             x = float(scale.x(tick * scale.days_per_month))
             parts.append(_text("tick", x, y, f"{int(at_risk):,}", "middle"))
@@ -190,6 +204,7 @@ def bars_svg(
 
     `names` labels the colours; `limits` are shares at which a light line runs across.
     """
+    identifier = _identifier(identifier)
     left, right, height = 60.0, WIDTH - 12.0, PLOT_TOP + PLOT_HEIGHT + 40
     step = (right - left) / max(len(bars), 1)
     wide = min(step * 0.8, 26.0)
@@ -215,8 +230,8 @@ def bars_svg(
             if one == colour
         )
         if path:
-            parts.append(f'<path class="bar c{colour}" d="{path}"/>')
-        parts.append(_text(f"label c{colour}", left + 150.0 * colour, height - 10, _short(names[colour])))
+            parts.append(f'<path class="bar c{colour % COLOURS}" d="{path}"/>')
+        parts.append(_text(f"label c{colour % COLOURS}", left + 150.0 * colour, height - 10, _short(names[colour])))
     parts += [
         f'<line class="guide" x1="{left}" x2="{right}" y1="{y(share):.1f}" y2="{y(share):.1f}"/>' for share in limits
     ]

@@ -40,7 +40,7 @@ def response_section(view: ReportView, estimates: Estimates) -> Section:
 def _rates_table(view: ReportView, estimates: Estimates) -> Table:
     groups: Sequence[str | None] = [*view.arms] or [None]
     rows: list[Row] = []
-    for analysis in view.analyses_by("proportion"):
+    for analysis in filter(view.is_by_arm, view.analyses_by("proportion")):
         for paramcd in view.analysis_of(analysis).get("endpoints", ()):
             rows.append(Row(Cell(f"{paramcd}: {view.ruleset.endpoints[paramcd].label}", numeric=False)))
             counts = [
@@ -59,7 +59,7 @@ def _rates_table(view: ReportView, estimates: Estimates) -> Table:
 
 def _difference_rows(view: ReportView, estimates: Estimates, paramcd: str, groups: Sequence[str | None]) -> list[Row]:
     rows = []
-    for analysis in view.analyses_by("proportion_difference"):
+    for analysis in filter(view.is_by_arm, view.analyses_by("proportion_difference")):
         pairs = dict(estimates.comparisons(analysis, paramcd))
         if not pairs:
             continue

@@ -163,7 +163,7 @@ def _comparison_rows(view: ReportView, estimates: Estimates, paramcd: str, names
         cells = [pair_with_limits(estimates, hazard, paramcd, name, "hazard_ratio") for name in names]
         rows.append(Row(heading(f"Hazard ratio to {reference}"), cells))
     for test in view.analyses_by("log_rank"):
-        if paramcd not in view.analysis_of(test).get("endpoints", ()):
+        if paramcd not in view.analysis_of(test).get("endpoints", ()) or not view.is_by_arm(test):
             continue
         pairs = estimates.comparisons(test, paramcd)
         if not pairs:

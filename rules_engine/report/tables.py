@@ -100,8 +100,7 @@ class Estimates:
         comparison: str | None = None, variable: str | None = None, level: str | None = None,
     ) -> Cell:  # fmt: skip
         """One number as a cell; where there is none, its reason as the hint."""
-        row = self.number(analysis, paramcd, group, statistic, comparison, variable, level)
-        return Cell(NO_NUMBER) if row is None else Cell(_text(row), hint=str(row["note"] or ""))
+        return estimate_cell(self.number(analysis, paramcd, group, statistic, comparison, variable, level))
 
     def with_limits(
         self, analysis: str, paramcd: str, group: str | None, statistic: str,
@@ -140,6 +139,11 @@ class Estimates:
             if key[0] == analysis and key[1] == paramcd and key[6] in ("hazard_ratio", "p_value", "difference")
         }
         return list(found)
+
+
+def estimate_cell(row: Mapping[str, object] | None) -> Cell:
+    """A row of the analysis results as a cell; where it has no value, its reason as the hint."""
+    return Cell(NO_NUMBER) if row is None else Cell(_text(row), hint=str(row["note"] or ""))
 
 
 def _text(row: Mapping[str, object]) -> str:

@@ -78,6 +78,10 @@ class ReportView:
         return [name for name, analysis in analyses.items() if analysis.get("estimator") == estimator]
 
     def analysis_for(self, estimator: str, paramcd: str) -> str | None:
-        """Name of the first analysis that applies an estimator to an endpoint, or None."""
+        """Name of the first analysis by arm that applies an estimator to an endpoint, or None."""
         found = (name for name in self.analyses_by(estimator) if paramcd in self.analysis_of(name).get("endpoints", ()))
-        return next(found, None)
+        return next((name for name in found if self.is_by_arm(name)), None)
+
+    def is_by_arm(self, analysis: str) -> bool:
+        """Whether an analysis has the groups of the page: the arms or, without arms, all subjects together."""
+        return self.analysis_of(analysis).get("by") == (ARM if self.arms else None)

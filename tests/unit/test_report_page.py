@@ -35,7 +35,8 @@ START = date(2024, 1, 1)
 def frame(schema: dict[str, pl.DataType], **columns: Any) -> pl.DataFrame:
     """A frame of a declared schema from some of its columns; the others are null."""
     given = pl.DataFrame(columns, schema_overrides={name: schema[name] for name in columns})
-    return given.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in columns)
+    missing = (pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in columns)
+    return given.with_columns(missing).select(list(schema))
 
 
 def times(subjects: list[str], days: list[int], kinds: list[int]) -> pl.DataFrame:
@@ -363,3 +364,32 @@ def test_episodes_count_once_where_the_grading_linked_their_records(view: Report
     assert re.search(
         r"Adverse events \(episodes\)</th><td[^>]*>12<", render_report(replace(view, adverse_events=twice))
     )
+
+
+def test_what_has_no_place_of_its_own_stands_among_further_analyses(view: ReportView) -> None:
+    document = {**view.ruleset.document}
+    document["analyses"] = {
+        **document["analyses"],
+        "by_stage": {"estimator": "kaplan_meier", "endpoints": ["PFS"], "by": "stage"},
+        "theirs": {"estimator": "third_party", "endpoints": ["PFS"], "by": "arm"},
+    }
+    number = {"paramcd": ["PFS"], "statistic": ["x"], "value": [1.25], "format": [".2f"], "label": ["Their number"]}
+    theirs = frame(ARD_SCHEMA, analysis=["theirs"], group=["A"], comparison=["B"], **number)
+    stage = frame(ARD_SCHEMA, analysis=["by_stage"], group=["I"], method=["Kaplan-Meier"], **number)
+    ruleset = replace(view.ruleset, document=document)
+    page = render_report(replace(view, ruleset=ruleset, ard=pl.concat([view.ard, theirs, stage])))
+    section = page.partition('id="further"')[2].partition("</section>")[0]
+    assert re.findall(r"<summary>([^<]+)", section) == ["PFS: by stage", "PFS: theirs"]
+    assert re.search(r'<th scope="col">A to B</th>.*Their number</th><td class="n">1\.25<', section, re.DOTALL)
+    assert 'id="further"' not in render_report(view)
+
+
+def test_names_from_a_ruleset_cannot_leave_their_attributes(view: ReportView) -> None:
+    name = '"><script>'
+    endpoints = {name: replace(view.ruleset.endpoints["PFS"], paramcd=name)}
+    analyses = {"survival": {"estimator": "kaplan_meier", "endpoints": [name], "by": "arm"}}
+    ruleset = replace(view.ruleset, endpoints=endpoints, document={**view.ruleset.document, "analyses": analyses})
+    times = {name: view.time_to_event["PFS"]}
+    page = render_report(replace(view, ruleset=ruleset, time_to_event=times, responses={}))
+    assert "<script" not in page
+    assert Reader(page).faults == []
