@@ -176,7 +176,12 @@ def _term_row(view: ReportView, events: pl.DataFrame, label: Cell, totals: list[
 
 
 def _filter_to_post_baseline(labs: pl.DataFrame) -> pl.DataFrame:
-    """Samples later than the subject's baseline sample of the analyte; all of them where there is no such sample."""
+    """Samples after baseline: as the grading says or, without its word, later than the baseline sample of the analyte.
+
+    Without either, all of them.
+    """
+    if "is_post_baseline" in labs.columns:
+        return labs.filter(pl.col("is_post_baseline").fill_null(value=False))
     flag = next((name for name in ("ablfl", "is_baseline") if name in labs.columns), None)
     if flag is None or "date" not in labs.columns:
         return labs
@@ -195,6 +200,8 @@ def _laboratory_tables(view: ReportView) -> list[Block]:
         ("high", next((name for name in ("atoxgrh", "grade_high") if name in view.labs.columns), None)),
     ]
     labs = view.labs
+    if "analyte_key" in labs.columns:
+        labs = labs.with_columns(pl.coalesce("analyte_key", "analyte").alias("analyte"))
     labs = _filter_to_post_baseline(labs).join(_safety_subjects(view), on="subject", how="inner")
     lines: list[Row] = []
     for analyte in sorted(labs["analyte"].drop_nulls().unique().to_list()):

@@ -356,6 +356,12 @@ def test_laboratory_grades_are_those_after_baseline(view: ReportView) -> None:
     # Subject 01-001 (arm B) fell from 4 to 1; 01-002 (arm A) has no baseline: n, at least 1, at least 3, 4.
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", line[1])
     assert cells[:8] == ["1", "1 (100.0%)", "1 (100.0%)", "0", "1", "1 (100.0%)", "0", "0"]
+    graded = labs.with_columns(
+        is_post_baseline=pl.Series([False, True, False]), atoxgrh=pl.Series([4, 1, 3], dtype=pl.Int8)
+    )
+    assert (
+        ">1 (100.0%)</td>" in render_report(replace(view, labs=graded)).partition("ALT, high")[2].partition("</tr>")[0]
+    )
 
 
 def test_episodes_count_once_where_the_grading_linked_their_records(view: ReportView) -> None:
