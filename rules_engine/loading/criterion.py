@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rules_engine.errors import Problem, closest
 from rules_engine.loading.grammar import partial
 from rules_engine.loading.nodes import Node, Path, mapping, problem_at, to_plain
-from rules_engine.loading.options import UNSET, complete, layered, without_unset
+from rules_engine.loading.options import UNSET, complete, layered, properties_of, without_unset
 from rules_engine.loading.sources import Source
 from rules_engine.loading.validation import problems_of
 from rules_engine.model import CriterionRules
@@ -65,7 +65,8 @@ def _values(root: Node) -> Node:
 
 
 def _without_value(root: Node, completed: Node, criterion: Criterion) -> list[Problem]:
-    missing = [key for key, node in completed.items() if node.file == UNSET]
+    stated = {key for key, node in completed.items() if node.file != UNSET}
+    missing = [key for key in properties_of(criterion.options_schema) if key not in stated]
     place = root.child("values") or root
     return [
         problem_at(

@@ -265,6 +265,9 @@ def read_schedule(node: Node | None, path: Path) -> tuple[Schedule | None, list[
     if node is None or node.kind != "mapping":
         return None, []
     stated = node.child("segments")
+    if stated is None and path[0] == "endpoints":
+        what = "the schedule states no `segments`, and there is no schedule above that does"
+        return None, [problem_at(node, what, "state `segments`, such as `[{every: 42}]`", path=path, on_key=True)]
     if stated is None or stated.kind != "sequence" or not stated.value:
         return None, []  # the structure tells what is wrong
     segments: list[Segment] = []

@@ -410,7 +410,7 @@ def _endpoint(parts: _Parts) -> Schema:
                 "description": "The stream of responses that the endpoint reads (a name under `responses`).",
             },
             "options": parts.endpoint_options,
-            "schedule": SCHEDULE,
+            "schedule": partial(SCHEDULE),
             "reference": text("Publication or section that defines the endpoint."),
             "note": text("Anything that a reader should know."),
             "interpretation": text("Where the source is silent: the reading that was taken, and why."),

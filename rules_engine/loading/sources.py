@@ -10,7 +10,8 @@ from typing import Any
 
 from rules_engine.errors import Problem, RulesetError, closest
 from rules_engine.loading.merging import AllowsNull, merge
-from rules_engine.loading.nodes import Node, from_plain, problem_at
+from rules_engine.loading.nodes import Node, from_plain, problem_at, to_plain
+from rules_engine.loading.validation import quoted
 from rules_engine.loading.yaml_reader import read_file, shown
 from rules_engine.registry import Registry
 
@@ -198,7 +199,8 @@ class _Reader:
             return None
         merged = self.with_bases(base, file.parent, (*chain, file.resolve()))
         wanted, found = root.child("kind"), merged.child("kind")
-        if wanted is not None and found is not None and wanted.value != found.value:
+        known = wanted is not None and wanted.kind == "scalar" and str(wanted.value) in KINDS
+        if known and wanted is not None and found is not None and wanted.value != found.value:
             problems.append(
                 problem_at(
                     item,
@@ -249,7 +251,7 @@ def _header_problems(root: Node) -> list[Problem]:
         problems.append(
             problem_at(
                 version,
-                f"the grammar's version is {version.value!r}; this engine reads version {GRAMMAR_VERSION}",
+                f"the grammar's version is {quoted(to_plain(version))}; this engine reads version {GRAMMAR_VERSION}",
                 f"write `rules_engine: {GRAMMAR_VERSION}`, or install the engine that reads the other version",
                 path=("rules_engine",),
             )
@@ -260,10 +262,10 @@ def _header_problems(root: Node) -> list[Problem]:
         problems.append(
             problem_at(root, "it does not say what kind of ruleset it is", f"state `kind`: {told}", path=("kind",))
         )
-    elif kind.value not in KINDS:
+    elif kind.kind != "scalar" or str(kind.value) not in KINDS:
         problems.append(
             problem_at(
-                kind, f"there is no kind {kind.value!r} of ruleset", f"use one of: {told}", path=("kind",),
+                kind, f"there is no kind {quoted(to_plain(kind))} of ruleset", f"use one of: {told}", path=("kind",),
                 meant=closest(str(kind.value), KINDS),
             )
         )  # fmt: skip

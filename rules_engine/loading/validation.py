@@ -60,6 +60,8 @@ def _problems(root: Node, error: ValidationError, prefix: Sequence[str | int]) -
     node = deepest(root, path)
     shown = [*prefix, *path]
     tell = _TELLERS.get(str(error.validator), _other)
+    if "propertyNames" in error.absolute_schema_path:
+        tell = _key_name
     yield from tell(node, error, shown)
 
 
@@ -117,7 +119,7 @@ def _type(node: Node, error: ValidationError, path: list[str | int]) -> Iterator
     meant = ""
     if "boolean" in wanted and isinstance(node.value, str):
         meant = _YAML_1_1_BOOLEANS.get(node.value.lower(), "")
-    remedy = says(_schema(error))
+    remedy = says(_schema(error)) or f"write {expected}"
     if "string" in wanted and isinstance(node.value, (int, float)):
         remedy = f"put it in quotes. {remedy}".strip()
     yield problem_at(node, f"{quoted(to_plain(node))} is not {expected}", remedy, path=path, meant=meant)
@@ -125,7 +127,12 @@ def _type(node: Node, error: ValidationError, path: list[str | int]) -> Iterator
 
 def _limit(node: Node, error: ValidationError, path: list[str | int]) -> Iterator[Problem]:
     expected = _LIMITS[str(error.validator)].format(error.validator_value)
-    yield problem_at(node, f"{quoted(to_plain(node))} is not {expected}", says(_schema(error)), path=path)
+    yield problem_at(
+        node,
+        f"{quoted(to_plain(node))} is not {expected}",
+        says(_schema(error)) or f"state a number that is {expected}",
+        path=path,
+    )
 
 
 def _pattern(node: Node, error: ValidationError, path: list[str | int]) -> Iterator[Problem]:
@@ -154,9 +161,6 @@ def _key_name(node: Node, error: ValidationError, path: list[str | int]) -> Iter
 
 
 def _other(node: Node, error: ValidationError, path: list[str | int]) -> Iterator[Problem]:
-    if "propertyNames" in error.absolute_schema_path:
-        yield from _key_name(node, error, path)
-        return
     if error.validator in ("anyOf", "oneOf"):
         expected = says(_schema(error)) or choices_text(_schema(error), [])
         yield problem_at(node, f"{quoted(to_plain(node))} cannot stand here", expected, path=path)

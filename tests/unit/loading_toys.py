@@ -1,4 +1,4 @@
-"""A small registry for tests of the loader: one criterion, one hybrid, two endpoint kinds, two estimators, one grading."""
+"""A small registry for tests of the loader: a criterion, a hybrid, two endpoint kinds, two estimators, a grading."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-
 import rules_engine
 from rules_engine.model import CriterionRules, EndpointDefinition
 from rules_engine.registry import Registry, build_registry
@@ -37,7 +36,7 @@ HYBRID_OPTIONS = {
 NEW_THERAPY = {
     "x-estimand": True,
     "enum": ["ignore", "censor", "event"],
-    "description": "New anticancer therapy. `ignore`: follow-up goes on; `censor`: follow-up ends; `event`: it is an event.",
+    "description": "New therapy. `ignore`: follow-up goes on; `censor`: follow-up ends; `event`: it is an event.",
 }
 TIME_OPTIONS: dict[str, Any] = {
     "type": "object",
@@ -149,8 +148,10 @@ class Toys:
     @rules_engine.hookimpl
     def rules_engine_estimators(self) -> list[Estimator]:
         return [
-            Estimator("curve", "1", "Curve", "none", "time_to_event", CURVE_OPTIONS, lambda rows, group, options: rows),
-            Estimator("share", "1", "Share", "none", "response", CURVE_OPTIONS, lambda rows, group, options: rows),
+            Estimator(
+                "curve", "1", "Curve", "none", "time_to_event", CURVE_OPTIONS, lambda rows, _group, _options: rows
+            ),
+            Estimator("share", "1", "Share", "none", "response", CURVE_OPTIONS, lambda rows, _group, _options: rows),
         ]
 
     @rules_engine.hookimpl
