@@ -453,7 +453,8 @@ def _timepoint(visit: Visit, categories: Categories | None, **more: Any) -> Time
     row: Timepoint = {
         "visit_date": visit.date, "reason": visit.reason, "suspected_pseudoprogression": visit.flagged,
         "sum_x100": None, "sum_complete": None, "baseline_x100": None, "nadir_x100": None,
-        "target": None, "nontarget": None, "new_lesion": None, "overall": None, "overall_as_read": None, "basis_overall": None, "progression_date": None,
+        "target": None, "nontarget": None, "new_lesion": None,
+        "overall": None, "overall_as_read": None, "basis_overall": None, "progression_date": None,
         "accepted": True, "state": None, "anchor_date": None, "confirmation_reasons": None,
     }  # fmt: skip
     if categories is not None:
@@ -805,6 +806,23 @@ class HybridMachine(Machine):
     """mRECIST; a progression that the investigator suspects to be none is re-assessed as in iRECIST."""
 
     hybrid = True
+    whole: Mapping[date, Timepoint] | None = None  # the parallel reading of whole diameters, where it decides
+
+    def pending(
+        self, visit: Visit, categories: Categories, new: dict[str, NewLesion], added: list[str]
+    ) -> tuple[str, list[str]]:
+        if self.whole is None:
+            return super().pending(visit, categories, new, added)
+        read = self.whole[visit.date]
+        if read["state"] == CONFIRMED:
+            self.state = CONFIRMED
+            return "iCPD", [read["confirmation_reasons"]] if read["confirmation_reasons"] else []
+        if read["state"] == PENDING:
+            return read["overall"], []
+        if read["overall"] == "NE":
+            return self.not_evaluable(), []
+        self.state, self.anchor = OPEN, None
+        return read["overall"], []
 
     def progression_when_open(
         self, visit: Visit, categories: Categories, new: dict[str, NewLesion], causing_new: list[str]
@@ -824,10 +842,10 @@ class HybridMachine(Machine):
 
 def assess_hybrid(history: History, options: Options) -> list[Timepoint]:
     plain = assess_plain(history, options, "mrecist")
+    machine = HybridMachine(history, options, "mrecist", viable=options["mrecist.measure"] == "viable")
     if options["hybrid.basis"] == "whole":
-        raise NotImplementedError
-    viable = options["mrecist.measure"] == "viable"
-    machine = HybridMachine(history, options, "mrecist", viable=viable)
+        reading = assess_irecist(history, options, "irecist", viable=False)
+        machine.whole = {row["visit_date"]: row for row in reading}
     timepoints = machine.run()
     backdated: list[tuple[date, date]] = []
     for row, basis in zip(timepoints, plain, strict=True):

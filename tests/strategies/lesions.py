@@ -182,11 +182,12 @@ def _fragments(rng: Random, row: Row, lesion: Row) -> list[Row]:
 
 
 def _nontarget(rng: Random, name: str) -> Row:
-    form = rng.choice(["liver", "bone", "effusion", "pvt", "node"])
+    organs = {"liver": "liver", "bone": "bone", "effusion": "peritoneum", "pvt": "portal_vein", "node": "lymph_node"}
+    form = rng.choice(sorted(organs))
     return {
         "lesion_id": name, "role": "non-target", "node": form == "node", "nl": None, "site": None,
         "kind": form if form in ("effusion", "pvt", "bone") else None,
-        "organ": {"liver": "liver", "bone": "bone", "effusion": "peritoneum", "pvt": "portal_vein", "node": "lymph_node"}[form],
+        "organ": organs[form],
         "gone": rng.random() < 0.5,  # tends to disappear
     }  # fmt: skip
 
