@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from rules_engine.errors import Problem, closest
 from rules_engine.loading.grammar import partial
 from rules_engine.loading.nodes import Node, Path, mapping, problem_at, to_plain
 from rules_engine.loading.options import UNSET, complete, layered, properties_of, without_unset
 from rules_engine.loading.sources import Source
-from rules_engine.loading.validation import problems_of
+from rules_engine.loading.validation import problems_of, quoted
 from rules_engine.model import CriterionRules
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import Criterion
@@ -80,12 +80,22 @@ def _without_value(root: Node, completed: Node, criterion: Criterion) -> list[Pr
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class MissingPlugin(Problem):
+    """A plugin's object that nobody offers, and no name of what is there comes near: no slip of the pen."""
+
+
 def unknown_plugin(node: Node, word: str, known: list[str], path: Path) -> Problem:
-    """A plugin's object that nobody offers."""
-    return problem_at(
+    """A plugin's object that nobody offers: a name misspelled, or a plugin that is not installed."""
+    problem = problem_at(
         node,
-        f"no installed plugin offers the {word} {node.value!r} (installed: {', '.join(known) or 'none'})",
+        f"no installed plugin offers the {word} {quoted(to_plain(node))} (installed: {', '.join(known) or 'none'})",
         f"correct the name, or install the plugin that offers this {word}",
         path=path,
         meant=closest(str(node.value), known),
+    )
+    return (
+        problem
+        if problem.meant
+        else MissingPlugin(**{item.name: getattr(problem, item.name) for item in fields(problem)})
     )

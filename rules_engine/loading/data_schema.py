@@ -180,7 +180,7 @@ DATA_SCHEMA: Final[Schema] = _record(
             "is merged, and null removes it.",
             "properties": {
                 table.name: {
-                    "type": "object",
+                    "type": ["object", "null"],
                     "description": f"Parts of {table.name}, by names of your choosing.",
                     "additionalProperties": _part_schema,
                 }

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rules_engine.errors import Problem, RulesetError
-from rules_engine.loading.criterion import resolve_criterion
+from rules_engine.errors import PluginError, Problem, RulesetError
+from rules_engine.loading.criterion import MissingPlugin, resolve_criterion
 from rules_engine.loading.grammar import published
 from rules_engine.loading.nodes import Node, from_plain, path_text, problem_at, to_plain
 from rules_engine.loading.options import document_null_rule
@@ -29,7 +29,8 @@ def load_ruleset(
 
     `source` is the name of an installed ruleset, the path of a file or of a folder that holds `ruleset.yaml`, or the
     document as a mapping. `overrides` is a mapping laid over the whole. Raises `RulesetError` with every problem
-    found, each with file, line, column, path in the document, what is wrong, what was meant perhaps, and the remedy.
+    found, each with file, line, column, path in the document, what is wrong, what was meant perhaps, and the remedy; `PluginError`
+    where all that is wrong is that a plugin is not installed.
     """
     registry = _checked(registry)
     found = load_source(source, registry, document_null_rule(registry), overrides=overrides)
@@ -145,6 +146,8 @@ def _require_kind(found: Source, kind: str) -> None:
 
 
 def _raise(problems: list[Problem]) -> None:
+    if problems and all(isinstance(problem, MissingPlugin) for problem in problems):
+        raise PluginError(without_repeats(problems))
     if problems:
         raise RulesetError(without_repeats(problems))
 

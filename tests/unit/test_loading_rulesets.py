@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rules_engine.errors import Problem, RulesetError
+from rules_engine.errors import PluginError, Problem, RulesetError
 from rules_engine.loading import effective, load_criterion_rules, load_grading_rules, load_ruleset
 from rules_engine.model import Ruleset, Schedule, Segment
 from rules_engine.registry import Registry
@@ -233,7 +233,7 @@ def test_the_effective_ruleset_says_where_each_value_came_from(file: Path, regis
         ("pd_rule: first", "pd_rul: first", "options.pd_rul", "no endpoint kind has an option 'pd_rul'", "pd_rule"),
         ("pd_rule: first_pd_pseudo_confirm", "pd_rule: 7", "options.pd_rule", "`7` is none of the choices", ""),
         ("{like: OS}", "{like: OSS}", "endpoints.OS.like", "there is no endpoint and no definition `OSS`", "OS"),
-        ("{like: OS}", "{kind: tim}", "endpoints.OS.kind", "no installed plugin offers the endpoint kind 'tim'", "time"),
+        ("{like: OS}", "{kind: tim}", "endpoints.OS.kind", "no installed plugin offers the endpoint kind `tim`", "time"),
         ("response: read", "response: red", "endpoints.ORR.response", "there is no response `red`", "read"),
         ("from_days: 42", "from_days: 42.5", "endpoints.ORR.options.landmark.from_days", "`42.5` is not a whole number", ""),
         ("from_days: 42", "pick: last", "endpoints.ORR.options.landmark.from_days", "the key 'from_days' is missing", ""),
@@ -248,7 +248,7 @@ def test_the_effective_ruleset_says_where_each_value_came_from(file: Path, regis
         ("endpoints: [PFS, OS]", "endpoints: [PFS, OSS]", "analyses.curves.endpoints[1]", "there is no endpoint 'OSS'", "OS"),
         ("endpoints: [PFS, OS]", "endpoints: [PFS, ORR]", "analyses.curves.endpoints[1]", "ORR is a response endpoint", ""),
         ("endpoints: [PFS, OS]", "endpoints: []", "analyses.curves.endpoints", "fewer than 1 values", ""),
-        ("estimator: curve", "estimator: curves", "analyses.curves.estimator", "no installed plugin offers the estimator 'curves'", "curve"),
+        ("estimator: curve", "estimator: curves", "analyses.curves.estimator", "no installed plugin offers the estimator `curves`", "curve"),
         ("conf_level: 0.9", "conf_level: 90", "analyses.curves.options.conf_level", "`90` is not less than 1", ""),
         ("by: arm", "by: 3", "analyses.curves.by", "`3` is not a text", ""),
         ("reference_arm: A", "reference_arm: a", "study.reference_arm", "'a' is not among the arms", "A"),
@@ -273,6 +273,12 @@ def test_one_mistake_is_one_problem_at_its_place(
     line = next(n for n, text in enumerate(PROTOCOL.replace(old, new).splitlines(), 1) if new.split("\n")[0] in text)
     assert problem.line == line
     assert problem.where.startswith(str(file)) or problem.where.endswith(f"{problem.line}:{problem.column}")
+
+
+def test_a_plugin_that_is_not_installed_is_a_fault_of_its_own(file: Path, registry: Registry) -> None:
+    with pytest.raises(PluginError, match="no installed plugin offers the endpoint kind `multistate`") as caught:
+        load(file, registry, PROTOCOL.replace("{like: OS}", "{kind: multistate}"))
+    assert caught.value.problems[0].line == 14
 
 
 def test_all_mistakes_are_told_at_once(file: Path, registry: Registry) -> None:
