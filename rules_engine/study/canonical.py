@@ -13,7 +13,7 @@ import polars as pl
 from rules_engine.contracts import ROW, SUBJECT, Column, Table, canonical_schema
 from rules_engine.errors import Problem, StudyError, closest
 from rules_engine.findings import ERROR, NOTE, concat_findings, derive_findings, empty_findings
-from rules_engine.study.casting import Cast, Fault, as_text, can_hold, cast_column
+from rules_engine.study.casting import Cast, Fault, as_text, can_hold, cast_column, is_there
 from rules_engine.study.sources import RawTable, unreadable
 
 #: Required columns whose missing value another room decides on, so that the row stays: grading says NO_VALUE or
@@ -43,7 +43,7 @@ def derive_canonical(raw: RawTable, table: Table) -> CanonicalTable:
     indexed = without_own_numbers.with_row_index(ROW.name, offset=1).with_columns(pl.col(ROW.name).cast(pl.Int64))
     faults = _faults_of(raw, table, casts)
     tallies, odd = _look(raw, indexed, casts, faults)
-    _require_right_kinds(raw, table, casts, tallies)
+    _require_right_kinds(raw, table, casts, tallies, odd)
     return CanonicalTable(
         name=table.name,
         rows=_canonical_rows(raw, table, casts, indexed),
@@ -136,7 +136,7 @@ def _faults_of(raw: RawTable, table: Table, casts: dict[str, Cast]) -> list[tupl
         (column, fault) for column in table.columns if column.name in casts for fault in casts[column.name].faults
     ]
     for column in _indispensable(table):
-        is_missing = as_text(pl.col(column.name), raw.schema[column.name]).is_null()
+        is_missing = ~is_there(pl.col(column.name), raw.schema[column.name])
         rule = "data.subject_missing" if column == SUBJECT else "data.required_missing"
         faults.append((column, Fault(rule, ERROR, is_missing, f"{column.name} is missing", "the record is left out")))
     return faults
@@ -145,24 +145,26 @@ def _faults_of(raw: RawTable, table: Table, casts: dict[str, Cast]) -> list[tupl
 def _look(
     raw: RawTable, indexed: pl.LazyFrame, casts: dict[str, Cast], faults: list[tuple[Column, Fault]]
 ) -> tuple[dict[str, int], pl.DataFrame]:
-    """One look at the source: numbers of rows and cells, and the odd rows with one flag per fault."""
+    """One look at the source: numbers of rows and of filled cells, and the odd rows with one flag per fault."""
     flags = [fault.is_odd.fill_null(value=False).alias(f"_odd_{i}") for i, (_column, fault) in enumerate(faults)]
     messages = [
         (fault.message if isinstance(fault.message, pl.Expr) else pl.lit(fault.message)).alias(f"_message_{i}")
         for i, (_column, fault) in enumerate(faults)
     ]
     cells = [as_text(pl.col(name), raw.schema[name]).alias(f"_cell_{name}") for name in casts]
+    aliens = [
+        cast.is_alien.fill_null(value=False).alias(f"_alien_{name}")
+        for name, cast in casts.items()
+        if cast.is_alien is not None
+    ]
     tallies = indexed.select(
-        pl.len().alias("rows"),
-        *[pl.col(name).is_not_null().sum().alias(f"filled_{name}") for name in casts],
-        *[
-            cast.is_alien.fill_null(value=False).sum().alias(f"alien_{name}")
-            for name, cast in casts.items()
-            if cast.is_alien is not None
-        ],
+        pl.len().alias("rows"), *[pl.col(name).is_not_null().sum().alias(f"filled_{name}") for name in casts]
     )
-    any_odd = pl.any_horizontal([fault.is_odd.fill_null(value=False) for _column, fault in faults])
-    odd = indexed.filter(any_odd).select(ROW.name, *flags, *messages, *cells)
+    odd = (
+        indexed.with_columns(flags)
+        .filter(pl.any_horizontal([f"_odd_{i}" for i in range(len(faults))]))
+        .select(ROW.name, pl.col("^_odd_.*$"), *messages, *cells, *aliens)
+    )
     try:
         counted, found = pl.collect_all([tallies, odd])
     except pl.exceptions.PolarsError as error:
@@ -170,20 +172,19 @@ def _look(
     return counted.row(0, named=True), found
 
 
-def _require_right_kinds(raw: RawTable, table: Table, casts: dict[str, Cast], tallies: dict[str, int]) -> None:
+def _require_right_kinds(
+    raw: RawTable, table: Table, casts: dict[str, Cast], tallies: dict[str, int], odd: pl.DataFrame
+) -> None:
     """Refuse columns in which no cell at all is of the right kind."""
     problems = []
     for name, cast in casts.items():
         column = table.column(name)
-        filled, alien = tallies[f"filled_{name}"], tallies.get(f"alien_{name}", 0)
+        filled = tallies[f"filled_{name}"]
+        alien = int(odd[f"_alien_{name}"].sum()) if cast.is_alien is not None else 0
         enough = 1 if column.required and column.kind != "code" else _ENOUGH_TO_JUDGE
         if cast.is_alien is None or filled < enough or alien < filled:
             continue
-        cell = pl.col(name)
-        examples = raw.rows.select(
-            as_text(cell, raw.schema[name]).drop_nulls().unique().sort().head(_EXAMPLES)
-        ).collect()
-        shown = ", ".join(repr(value) for value in examples.to_series().to_list())
+        shown = ", ".join(repr(value) for value in odd[f"_cell_{name}"].drop_nulls().unique().sort().head(_EXAMPLES))
         problems.append(
             Problem(
                 f"{raw.where}, column {name}",

@@ -97,13 +97,23 @@ def cast_column(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
     cast = _CASTS[column.kind](column, cell, dtype)
     if column.default is None:
         return cast
-    is_missing = as_text(cell, dtype).is_null()
-    return Cast(pl.when(is_missing).then(pl.lit(column.default)).otherwise(cast.value), cast.faults, cast.is_alien)
+    return Cast(
+        pl.when(~is_there(cell, dtype)).then(pl.lit(column.default)).otherwise(cast.value), cast.faults, cast.is_alien
+    )
 
 
-def _lost(column: Column, text: pl.Expr, value: pl.Expr, message: str | pl.Expr, rule: str = "") -> Fault:
+def is_there(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """True where the cell holds something: not null, not NaN, not blank."""
+    if dtype.is_float():
+        return cell.is_not_null() & cell.is_not_nan()
+    if dtype == pl.String:
+        return (cell.str.strip_chars() != "").fill_null(value=False)
+    return as_text(cell, dtype).is_not_null() if isinstance(dtype, pl.Categorical | pl.Enum) else cell.is_not_null()
+
+
+def _lost(column: Column, there: pl.Expr, value: pl.Expr, message: str | pl.Expr, rule: str = "") -> Fault:
     """The fault of a cell that is there and cannot be used."""
-    return Fault(f"data.{rule or column.kind}", ERROR, text.is_not_null() & value.is_null(), message, _NULL_ACTION)
+    return Fault(f"data.{rule or column.kind}", ERROR, there & value.is_null(), message, _NULL_ACTION)
 
 
 # Text, codes, flags ---------------------------------------------------------------------------------------------------
@@ -120,7 +130,11 @@ def _cast_code(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
         spellings |= {spelling.lower(): code for spelling, code in terms.RESPONSE_SYNONYMS.items()}
     value = text.str.to_lowercase().replace_strict(spellings, default=None, return_dtype=pl.String)
     allowed = ", ".join(column.codes)
-    return Cast(value, (_lost(column, text, value, f"not one of {allowed}"),), text.is_not_null() & value.is_null())
+    return Cast(
+        value,
+        (_lost(column, is_there(cell, dtype), value, f"not one of {allowed}"),),
+        is_there(cell, dtype) & value.is_null(),
+    )
 
 
 def _cast_flag(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
@@ -128,8 +142,10 @@ def _cast_flag(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
         return Cast(cell)
     text = as_text(cell, dtype)
     value = text.str.to_lowercase().replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
-    is_lost = text.is_not_null() & value.is_null()
-    return Cast(value, (_lost(column, text, value, "not true or false (also: yes/no, Y/N, 1/0)"),), is_lost)
+    is_lost = is_there(cell, dtype) & value.is_null()
+    return Cast(
+        value, (_lost(column, is_there(cell, dtype), value, "not true or false (also: yes/no, Y/N, 1/0)"),), is_lost
+    )
 
 
 # Dates ----------------------------------------------------------------------------------------------------------------
@@ -149,8 +165,8 @@ def _cast_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
         .then(pl.lit("the date is incomplete; here year, month and day are needed"))
         .otherwise(pl.lit("not a date in ISO 8601 form, such as 2024-05-17"))
     )
-    is_alien = text.is_not_null() & ~text.str.contains(r"^\d{4}(-\d{2})?")
-    return Cast(value, (_lost(column, text, value, message), _implausible(value.dt.year())), is_alien)
+    is_alien = is_there(cell, dtype) & ~text.str.contains(r"^\d{4}(-\d{2})?")
+    return Cast(value, (_lost(column, is_there(cell, dtype), value, message), _implausible(value.dt.year())), is_alien)
 
 
 def _cast_partial_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
@@ -176,9 +192,9 @@ def _cast_partial_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cas
         "the month is unknown, so the day says nothing",
         "the year alone is used",
     )
-    is_alien = text.is_not_null() & ~text.str.contains(r"^\d{4}")
+    is_alien = is_there(cell, dtype) & ~text.str.contains(r"^\d{4}")
     year = value.str.slice(0, 4).cast(pl.Int32, strict=False)
-    return Cast(value, (_lost(column, text, value, message), only_year, _implausible(year)), is_alien)
+    return Cast(value, (_lost(column, is_there(cell, dtype), value, message), only_year, _implausible(year)), is_alien)
 
 
 def _implausible(year: pl.Expr) -> Fault:
@@ -198,7 +214,9 @@ def _cast_integer(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
     text = as_text(cell, dtype)
     is_whole = text.str.contains(r"^[+-]?\d+(\.0+)?$")
     value = pl.when(is_whole).then(text.str.replace(r"\.0+$", "").cast(pl.Int64, strict=False))
-    return Cast(value, (_lost(column, text, value, "not a whole number"),), text.is_not_null() & ~is_whole)
+    return Cast(
+        value, (_lost(column, is_there(cell, dtype), value, "not a whole number"),), is_there(cell, dtype) & ~is_whole
+    )
 
 
 def _cast_number(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
@@ -213,34 +231,38 @@ def _cast_number(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
     value = pl.when(number.is_finite()).then(number)
     return Cast(
         value,
-        (_lost(column, text, value, "not a number (a decimal point, no unit)"),),
-        text.is_not_null() & value.is_null(),
+        (_lost(column, is_there(cell, dtype), value, "not a number (a decimal point, no unit)"),),
+        is_there(cell, dtype) & value.is_null(),
     )
 
 
 def _cast_length(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
-    """Millimetres to whole hundredths, through the decimal text, so that 12.3 is 1230 and no binary fraction comes in.
+    """Millimetres to whole hundredths: 12.3 is 1230, 12.345 is refused, and no binary fraction comes in.
 
     Sums and thresholds of diameters then compare exactly (Eisenhauer 2009 §4.3.1 sets them inclusively).
     """
     text = as_text(cell, dtype)
-    is_number = text.str.contains(r"^[+-]?\d+(\.\d+)?$")
-    whole = text.str.extract(r"^\+?(\d{1,9})(?:\.\d+)?$", 1).cast(pl.Int64, strict=False)
-    decimals = text.str.extract(r"\.(\d+)$", 1).fill_null("").str.strip_chars_end("0")
-    fits = decimals.str.len_chars() <= 2
-    hundredths = decimals.str.pad_end(2, "0").cast(pl.Int64, strict=False)
-    length = pl.when(is_number & fits).then(whole * UNITS_PER_MM + hundredths)
-    value = pl.when(length <= LONGEST_MM * UNITS_PER_MM).then(length)
+    if dtype.is_integer():
+        number, has_form, fits = cell.cast(pl.Float64), pl.lit(value=True), pl.lit(value=True)
+    elif dtype.is_float():
+        number, has_form = cell.cast(pl.Float64), cell.is_finite()
+        # A binary number stands for the decimal that is nearest to it, so it has two decimals where it is the nearest.
+        fits = ((number * UNITS_PER_MM).round() / UNITS_PER_MM).cast(dtype) == cell
+    else:
+        number, has_form = text.cast(pl.Float64, strict=False), text.str.contains(r"^[+-]?\d+(\.\d+)?$")
+        fits = text.str.contains(r"^[+-]?\d+(\.\d{1,2}0*)?$")
+    in_range = number.is_between(0, LONGEST_MM)
+    value = pl.when(has_form & fits & in_range).then((number * UNITS_PER_MM).round().cast(pl.Int64, strict=False))
     message = (
-        pl.when(~is_number)
+        pl.when(~has_form)
         .then(pl.lit("not a number of millimetres (a decimal point, no unit)"))
-        .when(text.str.starts_with("-"))
+        .when(number < 0)
         .then(pl.lit("a length cannot be negative"))
-        .when(whole.is_null() | (whole > LONGEST_MM) | (length > LONGEST_MM * UNITS_PER_MM))
+        .when(number > LONGEST_MM)
         .then(pl.lit(f"longer than {LONGEST_MM} mm; is the unit millimetres?"))
         .otherwise(pl.lit("more than two decimals; a length is held in hundredths of a millimetre"))
     )
-    return Cast(value, (_lost(column, text, value, message),), text.is_not_null() & ~is_number)
+    return Cast(value, (_lost(column, is_there(cell, dtype), value, message),), is_there(cell, dtype) & ~has_form)
 
 
 _CASTS: dict[str, Callable[[Column, pl.Expr, pl.DataType], Cast]] = {

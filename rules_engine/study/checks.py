@@ -238,8 +238,9 @@ def drop_repeated_lesions(lesions: pl.LazyFrame, facts: Sequence[str]) -> tuple[
 
     Rows that share the key and differ are left to the criteria, which report them.
     """
-    keys = lesions.select(*LESION_ASSESSMENTS.key, ROW.name)
-    repeated = keys.filter(pl.len().over(LESION_ASSESSMENTS.key) > 1).select(ROW.name).collect()
+    # Hashes first: two keys with one hash only cost a closer look below.
+    keys = lesions.select(ROW.name, key=pl.struct(LESION_ASSESSMENTS.key).hash())
+    repeated = keys.filter(pl.col("key").is_duplicated()).select(ROW.name).collect()
     if repeated.is_empty():
         return None
     suspects = lesions.join(repeated.lazy(), on=ROW.name, how="semi").collect()

@@ -75,8 +75,8 @@ def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registr
         except StudyError as error:
             problems.extend(error.problems)
     if problems:
-        raise StudyError([*problems, *_misspelt(found)])
-    return _checked(canonical, raw, found, _study_id(ruleset, found))
+        raise StudyError([*problems, *([] if mapping else _misspelt(found))])
+    return _checked(canonical, raw, found, _study_id(ruleset, found), mapped=mapping is not None)
 
 
 def as_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
@@ -85,13 +85,19 @@ def as_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry 
 
 
 def _checked(
-    canonical: Mapping[str, CanonicalTable], raw: Mapping[str, RawTable], found: Found, study_id: str
+    canonical: Mapping[str, CanonicalTable],
+    raw: Mapping[str, RawTable],
+    found: Found,
+    study_id: str,
+    *,
+    mapped: bool,
 ) -> Study:
     """The study from its canonical tables, after the checks that look at several tables."""
     brought = {name: canonical.get(name) or empty_canonical(table) for name, table in TABLES.items()}
     tables = {name: table.rows for name, table in brought.items()}
     odd: list[pl.LazyFrame] = [table.findings.lazy() for table in canonical.values()]
-    odd.append(_unread_findings(found))
+    if not mapped:
+        odd.append(_unread_findings(found))
     if "subjects" in canonical:
         subjects, findings, problems = checks.check_subjects(tables["subjects"], raw["subjects"].where)
         if problems:
