@@ -174,8 +174,10 @@ class EndpointKind:
 class Grading:
     """A grading engine: runs any grading ruleset of its `format`.
 
-    `grade_labs(labs, ruleset document, options)` adds the graded columns to canonical labs;
-    `grade_events(adverse events, ruleset document, options)` adds term matching and grade validity.
+    `grade_labs(labs, ruleset document, options, context)` adds the graded columns to canonical labs;
+    `grade_events(adverse events, ruleset document, options, context)` adds term matching and grade validity.
+    `context` is one row per subject: when treatment and the window of observation begin and end (`grading.CONTEXT_SCHEMA`).
+    `lab_findings` and `event_findings` say, from the graded rows, what is odd in them.
     """
 
     id: str
@@ -183,8 +185,10 @@ class Grading:
     title: str
     reference: str
     options_schema: JsonSchema
-    grade_labs: Callable[[pl.LazyFrame, Mapping[str, Any], Mapping[str, Any]], pl.LazyFrame]
-    grade_events: Callable[[pl.LazyFrame, Mapping[str, Any], Mapping[str, Any]], pl.LazyFrame]
+    grade_labs: Callable[[pl.LazyFrame, Mapping[str, Any], Mapping[str, Any], pl.LazyFrame], pl.LazyFrame]
+    grade_events: Callable[[pl.LazyFrame, Mapping[str, Any], Mapping[str, Any], pl.LazyFrame], pl.LazyFrame]
+    lab_findings: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda _graded: empty_findings())
+    event_findings: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda _graded: empty_findings())
 
 
 #: Columns of the analysis results data (ARD): one row per number.

@@ -1,1 +1,48 @@
-"""Placeholder of the plugin ctcae."""
+"""Grading by tables of cut-offs: CTCAE, whichever version a ruleset names.
+
+The cut-offs, terms and grades stand in the ruleset (`rulesets/ctcae_v5`, `rulesets/ctcae_v4_03`); how they are read
+stands in `rules_engine.grading`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import rules_engine
+from rules_engine import grading
+from rules_engine.vocabulary import Grading
+
+
+def grade_labs(
+    labs: pl.LazyFrame, document: Mapping[str, Any], options: Mapping[str, Any], context: pl.LazyFrame
+) -> pl.LazyFrame:
+    """One row per laboratory result in, the same rows out with the columns of `grading.GRADED_LABS_SCHEMA`."""
+    return grading.derive_lab_grades(labs, grading.read_rules(document), grading.lab_options(options), context)
+
+
+def grade_events(
+    events: pl.LazyFrame, document: Mapping[str, Any], options: Mapping[str, Any], context: pl.LazyFrame
+) -> pl.LazyFrame:
+    """One row per adverse event record in, the same rows out with the columns of `grading.GRADED_EVENTS_SCHEMA`."""
+    return grading.derive_event_grades(events, grading.read_rules(document), grading.event_options(options), context)
+
+
+CTCAE = Grading(
+    id="ctcae",
+    version="1.0",
+    title="Grades by tables of cut-offs and terms, such as the NCI's CTCAE",
+    reference="NCI Common Terminology Criteria for Adverse Events, version 5.0 (2017) and 4.03 (2010)",
+    options_schema=grading.OPTIONS_SCHEMA,
+    grade_labs=grade_labs,
+    grade_events=grade_events,
+    lab_findings=grading.lab_findings,
+    event_findings=grading.event_findings,
+)
+
+
+@rules_engine.hookimpl
+def rules_engine_gradings() -> Sequence[Grading]:
+    """Offer the grading."""
+    return [CTCAE]

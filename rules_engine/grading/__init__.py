@@ -1,1 +1,32 @@
-"""grading"""
+"""Toxicity grading: laboratory values against the cut-offs of a ruleset, and the grades that investigators report.
+
+Which version of CTCAE applies is the ruleset's matter; nothing here knows one.
+"""
+
+from rules_engine.grading.cases import grade_case, grade_cases
+from rules_engine.grading.context import CONTEXT_SCHEMA, derive_context
+from rules_engine.grading.events import GRADED_EVENTS_SCHEMA, derive_event_grades
+from rules_engine.grading.findings import event_findings, lab_findings
+from rules_engine.grading.labs import GRADED_LABS_SCHEMA, derive_lab_grades
+from rules_engine.grading.options import OPTIONS_SCHEMA, EventOptions, LabOptions, event_options, lab_options
+from rules_engine.grading.rules import GradingRules, read_rules
+
+__all__ = [
+    "CONTEXT_SCHEMA",
+    "GRADED_EVENTS_SCHEMA",
+    "GRADED_LABS_SCHEMA",
+    "OPTIONS_SCHEMA",
+    "EventOptions",
+    "GradingRules",
+    "LabOptions",
+    "derive_context",
+    "derive_event_grades",
+    "derive_lab_grades",
+    "event_findings",
+    "event_options",
+    "grade_case",
+    "grade_cases",
+    "lab_findings",
+    "lab_options",
+    "read_rules",
+]

@@ -1,0 +1,111 @@
+"""Which dictionary term a reported term is: exactly, by alias, by spelling, by a study's own synonym, or not at all.
+
+A near name is never accepted: "Neutropenia" and "Neutrophil count decreased" are different terms. The nearest names are
+offered for review.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Final
+
+import polars as pl
+
+from rules_engine.errors import UsageError, closest
+from rules_engine.grading.rules import GradingRules
+
+EXACT, ALIAS, SPELLING, SYNONYM, NONE = "exact", "alias", "spelling", "synonym", "none"
+#: How many names are offered for a term that matches nothing.
+NEAREST: Final = 3
+
+_DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
+_OTHER: Final = re.compile(r"\s*-\s*[(\[]?\s*other\s*,?\s*[(\[]?\s*specify\s*[)\]]*\s*$")
+
+
+def normalised(text: str) -> str:
+    """A term as it is compared: one kind of dash and space, no trailing period, case ignored, `- other, specify` in
+    one form.
+    """
+    folded = _DASHES.sub("-", unicodedata.normalize("NFKC", text)).replace("\u00a0", " ")
+    folded = re.sub(r"\s+", " ", folded).strip()
+    folded = folded.removesuffix(".").rstrip().casefold()
+    return _OTHER.sub(" - other, specify", folded)
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a reported term is: the dictionary's name (None = no match), how it was found, and near names where it was
+    not.
+    """
+
+    term: str | None
+    method: str
+    nearest: tuple[str, ...] = ()
+
+
+class Dictionary:
+    """The terms of a grading ruleset, ready for matching. `synonyms` is a study's own table, reported term to
+    dictionary term.
+
+    Raises `UsageError` where a synonym leads to no dictionary term.
+    """
+
+    def __init__(self, rules: GradingRules, synonyms: Mapping[str, str] | None = None) -> None:
+        self.rules = rules
+        self._exact = {normalised(term): term for term in rules.terms}
+        self._alias = {normalised(alias): term for alias, term in rules.aliases.items() if term in rules.terms}
+        self._synonyms: dict[str, str] = {}
+        for reported, term in (synonyms or {}).items():
+            meant = self._exact.get(normalised(term))
+            if meant is None:
+                raise UsageError.at(
+                    "grading options, synonyms",
+                    f"{reported!r} is said to mean {term!r}, which is no term of version {rules.version}",
+                    "name a dictionary term",
+                    meant=closest(term, rules.terms),
+                )
+            self._synonyms[normalised(reported)] = meant
+
+    @cached_property
+    def _spelled(self) -> dict[str, str]:
+        return {self._american(key): term for key, term in self._exact.items()}
+
+    def _american(self, key: str) -> str:
+        for british, american in self.rules.spelling:
+            key = key.replace(british, american)
+        return key
+
+    def match(self, text: str | None) -> Match:
+        """What one reported term is."""
+        if text is None or not text.strip():
+            return Match(None, NONE)
+        key = normalised(text)
+        for method, table in ((EXACT, self._exact), (ALIAS, self._alias), (SYNONYM, self._synonyms)):
+            if key in table:
+                return Match(table[key], method)
+        spelled = self._american(key)
+        if spelled in self._spelled:
+            return Match(self._spelled[spelled], SPELLING)
+        near = get_close_matches(key, self._exact, n=NEAREST, cutoff=0.6)
+        return Match(None, NONE, tuple(self._exact[name] for name in near))
+
+    def match_frame(self, texts: Iterable[str | None]) -> pl.DataFrame:
+        """One row per distinct reported term: `term`, `ctcae_term`, `ctcae_soc`, `term_match`, `term_nearest`."""
+        distinct = sorted({text for text in texts if text is not None})
+        matches = [self.match(text) for text in distinct]
+        socs = [self.rules.terms[match.term].soc if match.term else None for match in matches]
+        return pl.DataFrame(
+            {
+                "term": distinct,
+                "ctcae_term": [match.term for match in matches],
+                "ctcae_soc": socs,
+                "term_match": [match.method for match in matches],
+                "term_nearest": ["; ".join(match.nearest) or None for match in matches],
+            },
+            schema=dict.fromkeys(("term", "ctcae_term", "ctcae_soc", "term_match", "term_nearest"), pl.String),
+        )

@@ -1,0 +1,38 @@
+"""Which record stands for a subject: the first emergent one, and the first of the worst grade (ADaM AOCC… flags).
+
+Order of records: day of start, then sequence number; for the worst grade, the grade before both. Records without a
+start or grade come last.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+#: Flag, columns of a group, and whether the worst grade goes first.
+FLAGS = {
+    "aoccfl": (("subject",), False),
+    "aoccsfl": (("subject", "analysis_soc"), False),
+    "aoccpfl": (("subject", "analysis_term"), False),
+    "aoccifl": (("subject",), True),
+    "aoccsifl": (("subject", "analysis_soc"), True),
+    "aoccpifl": (("subject", "analysis_term"), True),
+}
+
+
+def derive_occurrence_flags(events: pl.DataFrame) -> pl.DataFrame:
+    """Add the six flags; only emergent records carry them, one per group.
+
+    Needs `subject`, `analysis_soc`, `analysis_term`, `atoxgrn`, `astdt`, `aeseq`, `row` and `treatment_emergent`.
+    """
+    emergent = events.filter(pl.col("treatment_emergent")).select(
+        "row", "subject", "analysis_soc", "analysis_term", "atoxgrn", "astdt", "aeseq"
+    )
+    by_time = emergent.sort("astdt", "aeseq", "row", nulls_last=True)
+    by_grade = emergent.sort(
+        "atoxgrn", "astdt", "aeseq", "row", descending=[True, False, False, False], nulls_last=True
+    )
+    chosen = []
+    for flag, (group, worst_first) in FLAGS.items():
+        first = (by_grade if worst_first else by_time).unique(list(group), keep="first", maintain_order=True)
+        chosen.append(pl.col("row").is_in(first["row"].implode()).alias(flag))
+    return events.with_columns(chosen)

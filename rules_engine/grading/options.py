@@ -1,0 +1,131 @@
+"""Options of the grading, and their JSON Schema (what a protocol may write under `labs.options` and
+`adverse_events.options`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+OPTIONS_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "on_unknown": {
+            "enum": ["worst_case", "lab_minimum", "undecided"],
+            "default": "worst_case",
+            "description": (
+                "What an unknown clinical fact (symptoms, intervention, anticoagulant, duration of fever, fasting) "
+                "means for a grade that depends on it. worst_case: it counts as met; lab_minimum: it is absent; "
+                "undecided: not graded unless something else decides."
+            ),
+        },
+        "baseline": {
+            "enum": ["derived", "flagged", "flagged_else_derived"],
+            "default": "flagged_else_derived",
+            "description": (
+                "Which laboratory record is the baseline. derived: the last result on or before the first treatment, "
+                "within the look-back window; flagged: the record that the study marks (is_baseline); "
+                "flagged_else_derived: the marked one where there is one."
+            ),
+        },
+        "baseline_lookback_days": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "default": 28,
+            "description": ("How many days before the first treatment a derived baseline may lie; null: any number."),
+        },
+        "require_current_range": {
+            "type": "boolean",
+            "default": False,
+            "description": ("true: a result without its own limits is not graded against an abnormal baseline either."),
+        },
+        "uncorrected_calcium": {
+            "enum": ["grade", "na"],
+            "default": "grade",
+            "description": (
+                "Total calcium without albumin of the same day. grade: graded as it stands, flagged; na: not graded."
+            ),
+        },
+        "mi_cutoff": {
+            "type": "object",
+            "propertyNames": {"enum": ["TROPONI", "TROPONT"]},
+            "additionalProperties": {"type": "number", "exclusiveMinimum": 0},
+            "default": {},
+            "description": (
+                "Level of troponin at which the assay's manufacturer speaks of an infarction, in the unit of the "
+                "results."
+            ),
+        },
+        "synonyms": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "default": {},
+            "description": (
+                "Reported terms of this study and the dictionary terms that they stand for. Never guessed."
+            ),
+        },
+        "emergent_window_days": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "default": None,
+            "description": (
+                "Days after the last treatment in which an event still counts as emergent; null: until the end of the "
+                "study."
+            ),
+        },
+        "missing_grade_as_severe": {
+            "type": "boolean",
+            "default": False,
+            "description": "Sensitivity: count an event without a grade as grade 3 in summaries.",
+        },
+        "exclude_after_tace_days": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "default": 7,
+            "description": (
+                "Events that start within this many days after a TACE session are marked, so that tables can leave "
+                "them out."
+            ),
+        },
+    },
+}
+
+
+def _default(name: str) -> Any:
+    return OPTIONS_SCHEMA["properties"][name]["default"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabOptions:
+    """Options that the grading of laboratory results reads; see `OPTIONS_SCHEMA`."""
+
+    on_unknown: str = _default("on_unknown")
+    baseline: str = _default("baseline")
+    baseline_lookback_days: int | None = _default("baseline_lookback_days")
+    require_current_range: bool = _default("require_current_range")
+    uncorrected_calcium: str = _default("uncorrected_calcium")
+    mi_cutoff: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EventOptions:
+    """Options that the grading of adverse events reads; see `OPTIONS_SCHEMA`."""
+
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+    emergent_window_days: int | None = _default("emergent_window_days")
+    missing_grade_as_severe: bool = _default("missing_grade_as_severe")
+    exclude_after_tace_days: int | None = _default("exclude_after_tace_days")
+
+
+def lab_options(options: Mapping[str, Any]) -> LabOptions:
+    """The options of laboratory grading out of a protocol's; the others are left aside."""
+    known = LabOptions.__dataclass_fields__
+    return LabOptions(**{name: value for name, value in options.items() if name in known})
+
+
+def event_options(options: Mapping[str, Any]) -> EventOptions:
+    """The options of event grading out of a protocol's; the others are left aside."""
+    known = EventOptions.__dataclass_fields__
+    return EventOptions(**{name: value for name, value in options.items() if name in known})

@@ -1,0 +1,291 @@
+"""What a grading ruleset becomes: cut-offs by analyte and unit, units, analytes, and the dictionary of terms.
+
+Nothing here knows a version of CTCAE; every number comes from the ruleset.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+Direction = Literal["low", "high"]
+#: What the bound of a cut-off may be a multiple of, or be added to.
+References = Literal["number", "uln", "lln", "baseline", "mi_cutoff"]
+
+#: Key of the unit under which a ratio stands that needs no unit.
+ANY_UNIT: Final = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One end of a cut-off: `multiple` × `reference` + `offset`; `inclusive` where the bound itself belongs to the
+    grade.
+
+    An absolute bound has the reference `number` and stands in `offset`, in the unit of its scale.
+    """
+
+    reference: References
+    multiple: float
+    offset: float
+    inclusive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoff:
+    """One way to reach one grade of one term.
+
+    `when` is the state of baseline or treatment under which it holds; `needs` is the clinical fact that must hold
+    beside the number; `not_needed` is clinical text that reaches the grade without the number and is no matter for a
+    laboratory value. `and_above` is a further bound that the value must exceed.
+    """
+
+    row_id: str
+    grade: int
+    arm: str
+    when: str
+    lower: Bound | None
+    upper: Bound | None
+    and_above: Bound | None
+    needs: str
+    not_needed: str
+    fasting: bool | None
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """Every bound that the cut-off has."""
+        return tuple(bound for bound in (self.lower, self.upper, self.and_above) if bound is not None)
+
+    @property
+    def needs_baseline(self) -> bool:
+        """The cut-off cannot be tested without a baseline value."""
+        return any(bound.reference == "baseline" for bound in self.bounds)
+
+    def refers_to(self, reference: References) -> bool:
+        """A bound is a multiple of, or is added to, this limit."""
+        return any(bound.reference == reference for bound in self.bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The cut-offs of one analyte and direction on one unit: what a laboratory value is tested against.
+
+    `unit` is None where only ratios are tested and any unit will do.
+    """
+
+    term: str
+    variant: str
+    analyte: str
+    direction: Direction
+    unit: str | None
+    cutoffs: tuple[Cutoff, ...]
+
+    def refers_to(self, reference: References) -> bool:
+        """A cut-off needs this limit."""
+        return any(cutoff.refers_to(reference) for cutoff in self.cutoffs)
+
+    @property
+    def all_need_baseline(self) -> bool:
+        """Without a baseline value nothing can be said (weight change, eosinophilia)."""
+        return all(cutoff.needs_baseline for cutoff in self.cutoffs)
+
+    @property
+    def has_baseline_arms(self) -> bool:
+        """Some cut-off depends on the baseline."""
+        return any(cutoff.needs_baseline or cutoff.when in BASELINE_STATES for cutoff in self.cutoffs)
+
+
+#: Values of `when` that speak of the baseline.
+BASELINE_STATES: Final = ("normal", "abnormal_high", "abnormal_low", "baseline_missing", "baseline_available")
+
+
+@dataclass(frozen=True, slots=True)
+class TermGrades:
+    """A dictionary term: its system organ class and the grades that exist.
+
+    `unclear` holds the grades that the sources at hand neither confirm nor exclude; they are accepted.
+    """
+
+    term: str
+    soc: str
+    grades: tuple[int, ...]
+    unclear: tuple[int, ...] = ()
+
+    @property
+    def allowed(self) -> tuple[int, ...]:
+        """Grades that a record of this term may carry."""
+        return tuple(sorted({*self.grades, *self.unclear}))
+
+
+@dataclass(frozen=True)
+class GradingRules:
+    """A grading ruleset, read.
+
+    `scales` holds every scale by (analyte, direction), the first one being that to which other units are converted.
+    `conversions` says, by analyte, how much of each unit makes one of the first.
+    """
+
+    version: str
+    tolerance: float
+    prolonged_hours: float
+    scales: Mapping[tuple[str, Direction], Sequence[Scale]]
+    clinical_only: Mapping[tuple[str, Direction], str]
+    units: Mapping[str, str]
+    conversions: Mapping[str, Mapping[str, float]]
+    analytes: Mapping[str, str]
+    value_words: Mapping[str, Mapping[str, float]]
+    calcium: Mapping[str, Any]
+    terms: Mapping[str, TermGrades]
+    aliases: Mapping[str, str]
+    spelling: Sequence[tuple[str, str]]
+    death_terms: tuple[str, ...]
+    cutoffs: tuple[Cutoff, ...] = field(default=())
+
+    def factor(self, analyte: str, unit: str, target: str) -> float | None:
+        """By what a value in `unit` is multiplied to stand in `target`; None where no exact factor is known."""
+        if unit == target:
+            return 1.0
+        amounts = self.conversions.get(analyte, {})
+        if unit not in amounts or target not in amounts:
+            return None
+        return amounts[target] / amounts[unit]
+
+    def term_of(self, analyte: str, direction: Direction) -> str | None:
+        """The term that a value of this analyte may be graded under, in this direction."""
+        scales = self.scales.get((analyte, direction))
+        return scales[0].term if scales else None
+
+
+def read_rules(document: Mapping[str, Any]) -> GradingRules:
+    """Read a grading document (after `extends`)."""
+    version = str(document.get("version", ""))
+    scales: dict[tuple[str, Direction], list[Scale]] = {}
+    for entry in document.get("thresholds") or ():
+        key: tuple[str, Direction] = (entry["analyte"], entry["direction"])
+        _add_scales(scales.setdefault(key, []), entry, version)
+    known = {unit_key(word): unit for unit, words in document.get("units", {}).items() for word in (unit, *words)}
+    return GradingRules(
+        version=version,
+        tolerance=float(document["numerics"]["tolerance"]),
+        prolonged_hours=float(document["numerics"]["prolonged_hours"]),
+        scales=scales,
+        clinical_only={
+            (entry["analyte"], entry["direction"]): entry["term"] for entry in document.get("not_lab_gradable") or ()
+        },
+        units=known,
+        conversions={
+            analyte: {unit: float(amount) for unit, amount in entry["units"].items()}
+            for entry in document.get("conversions") or ()
+            for analyte in entry["for"]
+        },
+        analytes={word.upper(): key for key, words in document.get("analytes", {}).items() for word in (key, *words)},
+        value_words={
+            analyte: {str(word).lower(): float(value) for word, value in words.items()}
+            for analyte, words in (document.get("value_words") or {}).items()
+        },
+        calcium=document.get("calcium") or {},
+        terms=_read_terms(document.get("terms") or {}),
+        aliases=document.get("aliases") or {},
+        spelling=tuple((str(british), str(american)) for british, american in document.get("spelling") or ()),
+        death_terms=tuple(document.get("death_terms") or ()),
+        cutoffs=tuple(cutoff for of_key in scales.values() for scale in of_key for cutoff in scale.cutoffs),
+    )
+
+
+def unit_key(text: str) -> str:
+    """A unit as it is compared: NFKC, no spaces, `µ` and `mc` as `u`, case ignored."""
+    import unicodedata
+
+    folded = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
+    return folded.replace("µ", "u").replace("μ", "u").replace("mc", "u")
+
+
+def _read_terms(terms: Mapping[str, Mapping[str, Any]]) -> dict[str, TermGrades]:
+    found: dict[str, TermGrades] = {}
+    for soc, of_soc in terms.items():
+        for term, entry in of_soc.items():
+            grades = entry if isinstance(entry, str) else entry["grades"]
+            unclear = "" if isinstance(entry, str) else entry["unclear"]
+            found[term] = TermGrades(term, soc, tuple(map(int, grades)), tuple(map(int, unclear)))
+    return found
+
+
+def _add_scales(scales: list[Scale], entry: Mapping[str, Any], version: str) -> None:
+    """Add the scales of one threshold entry; cut-offs under `any` belong to every unit.
+
+    Variants of a term (fasting, non-fasting) share a scale: which of them holds is a fact about the sample.
+    """
+    variant = entry.get("variant", "")
+    by_unit = {unit: _cutoffs(entry, unit, rows, version) for unit, rows in entry["cutoffs"].items()}
+    shared = by_unit.pop(ANY_UNIT, ())
+    if not any(_has_dimension(cutoff) for cutoffs in by_unit.values() for cutoff in cutoffs):
+        shared += tuple(cutoff for cutoffs in by_unit.values() for cutoff in cutoffs)
+        by_unit = {}
+    present = {scale.unit: position for position, scale in enumerate(scales)}
+    for unit, cutoffs in by_unit.items() or [(None, ())]:
+        every = shared + cutoffs
+        if unit in present:
+            old = scales[present[unit]]
+            scales[present[unit]] = Scale(old.term, old.variant, old.analyte, old.direction, unit, old.cutoffs + every)
+        else:
+            scales.append(Scale(entry["term"], variant, entry["analyte"], entry["direction"], unit, every))
+
+
+def _has_dimension(cutoff: Cutoff) -> bool:
+    """The cut-off holds a number that is in a unit, not only multiples of a limit."""
+    return any(bound.reference == "number" or bound.offset != 0 for bound in cutoff.bounds)
+
+
+#: Whether a variant of a term asks for a fasting sample; a non-fasting cut-off holds for any sample.
+_FASTING: Final[Mapping[str, bool | None]] = {"fasting": True, "non-fasting": False}
+
+
+def _cutoffs(
+    entry: Mapping[str, Any], unit: str, rows: Sequence[Mapping[str, Any]], version: str
+) -> tuple[Cutoff, ...]:
+    variant = entry.get("variant", "")
+    found = []
+    for row in rows:
+        arm, when = str(row.get("arm", "A")), str(row.get("when", "any"))
+        letter = "L" if entry["direction"] == "low" else "H"
+        slug = re.sub(r"[^a-z0-9]+", "-", entry["term"].lower()).strip("-")
+        found.append(
+            Cutoff(
+                row_id="|".join((version, slug, variant or "-", f"{letter}{row['grade']}", unit, when, arm)),
+                grade=int(row["grade"]),
+                arm=arm,
+                when=when,
+                lower=_bound(row, "from", "above"),
+                upper=_bound(row, "to", "below"),
+                and_above=_plain_bound(row["and_above"], inclusive=False) if "and_above" in row else None,
+                needs=str(row.get("and", "")),
+                not_needed=str(row.get("or", "")),
+                fasting=_FASTING.get(variant),
+            )
+        )
+    return tuple(found)
+
+
+def _bound(row: Mapping[str, Any], inclusive: str, exclusive: str) -> Bound | None:
+    """A bound of a row; a change from a limit is turned into the value that it leads to.
+
+    Arithmetic is done on the side of the limit, so that the value is compared as it was reported.
+    """
+    key = inclusive if inclusive in row else exclusive
+    if key not in row:
+        return None
+    number = row[key]
+    is_inclusive = key == inclusive
+    if "change_from" in row:
+        return Bound(row["change_from"], 1.0, float(number), is_inclusive)
+    if "percent_change_from" in row:
+        return Bound(row["percent_change_from"], 1.0 + float(number) / 100.0, 0.0, is_inclusive)
+    return _plain_bound(number, inclusive=is_inclusive)
+
+
+def _plain_bound(number: Any, *, inclusive: bool) -> Bound:
+    if isinstance(number, Mapping):
+        ((reference, multiple),) = number.items()
+        return Bound(reference, float(multiple), 0.0, inclusive)
+    return Bound("number", 0.0, float(number), inclusive)
