@@ -18,6 +18,7 @@ from rules_engine import records
 from rules_engine.analysis.options import with_defaults
 from rules_engine.errors import PluginError
 from rules_engine.findings import concat_findings, sort_findings
+from rules_engine.grading import derive_context
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import ARD_SCHEMA, RESPONSE_SCHEMA, TIMEPOINT_SCHEMA, TTE_SCHEMA, Criterion
@@ -252,6 +253,30 @@ def require_endpoint(
     if repeated.len():
         raise PluginError.at(who, f"it returned several rows for subject {repeated.min()}", "return at most one")
     return rows
+
+
+# Grading -----------------------------------------------------------------------------------------------------------------
+
+
+def derive_grades(
+    ruleset: Ruleset, tables: Tables, registry: Registry, cutoff: date
+) -> tuple[pl.DataFrame | None, pl.DataFrame | None, pl.DataFrame]:
+    """Graded labs and adverse events (None where the ruleset does not ask for them), and what the grading found odd."""
+    graded: dict[str, pl.DataFrame] = {}
+    odd: list[pl.LazyFrame] = []
+    for table, asked in (("labs", ruleset.labs), ("adverse_events", ruleset.adverse_events)):
+        if asked is None:
+            continue
+        grading = registry.gradings.require(asked.rules.grading)
+        grade, find = (
+            (grading.grade_labs, grading.lab_findings)
+            if table == "labs"
+            else (grading.grade_events, grading.event_findings)
+        )
+        context = derive_context(tables["subjects"], tables["treatments"], cutoff, asked.window)
+        graded[table] = grade(tables[table], asked.rules.document, asked.options, context).collect()
+        odd.append(find(graded[table].lazy()))
+    return graded.get("labs"), graded.get("adverse_events"), concat_findings(odd).collect()
 
 
 # Analyses ----------------------------------------------------------------------------------------------------------------
