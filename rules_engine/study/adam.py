@@ -230,7 +230,8 @@ def _data_set(name: str, parts: list[pl.LazyFrame], study: Study, ruleset: Rules
 
 
 def _mm(hundredths: pl.Expr) -> pl.Expr:
-    return hundredths.cast(pl.Float64) / UNITS_PER_MM
+    """Millimetres, the binary number nearest to the decimal; division by a constant alone may miss it by a bit."""
+    return (hundredths.cast(pl.Float64) / UNITS_PER_MM).round(2)
 
 
 def _percent(change: pl.Expr, of: pl.Expr) -> pl.Expr:

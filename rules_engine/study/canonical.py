@@ -6,14 +6,14 @@ a run reads only the columns that it needs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from rules_engine.contracts import ROW, SUBJECT, Column, Table, canonical_schema
 from rules_engine.errors import Problem, StudyError, closest
 from rules_engine.findings import ERROR, NOTE, concat_findings, derive_findings, empty_findings
-from rules_engine.study.casting import Cast, Fault, as_text, can_hold, cast_column, is_there
+from rules_engine.study.casting import NULL_ACTION, Cast, Fault, as_text, can_hold, cast_column, is_there
 from rules_engine.study.sources import RawTable, unreadable
 
 #: Required columns whose missing value another room decides on, so that the row stays: grading says NO_VALUE or
@@ -23,6 +23,7 @@ _MAY_BE_MISSING = {("labs", "value"), ("labs", "unit"), ("adverse_events", "term
 #: slips.
 _ENOUGH_TO_JUDGE = 5
 _EXAMPLES = 3
+_LEFT_OUT = "the record is left out"
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,17 @@ def _indispensable(table: Table) -> list[Column]:
 
 
 def _faults_of(raw: RawTable, table: Table, casts: dict[str, Cast]) -> list[tuple[Column, Fault]]:
+    indispensable = _indispensable(table)
     faults = [
-        (column, fault) for column in table.columns if column.name in casts for fault in casts[column.name].faults
+        (column, replace(fault, action=_LEFT_OUT) if fault.action == NULL_ACTION and column in indispensable else fault)
+        for column in table.columns
+        if column.name in casts
+        for fault in casts[column.name].faults
     ]
-    for column in _indispensable(table):
+    for column in indispensable:
         is_missing = ~is_there(pl.col(column.name), raw.schema[column.name])
         rule = "data.subject_missing" if column == SUBJECT else "data.required_missing"
-        faults.append((column, Fault(rule, ERROR, is_missing, f"{column.name} is missing", "the record is left out")))
+        faults.append((column, Fault(rule, ERROR, is_missing, f"{column.name} is missing", _LEFT_OUT)))
     return faults
 
 

@@ -22,7 +22,8 @@ LONGEST_MM = 500
 #: Years outside this span are slips of the pen; the value is kept and reported.
 PLAUSIBLE_YEARS = (1900, 2100)
 
-_NULL_ACTION = "the value is taken as missing"
+#: What is done about a value that cannot be used.
+NULL_ACTION = "the value is taken as missing"
 _FLAGS = {
     "true": True,
     "t": True,
@@ -113,7 +114,7 @@ def is_there(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 def _lost(column: Column, there: pl.Expr, value: pl.Expr, message: str | pl.Expr, rule: str = "") -> Fault:
     """The fault of a cell that is there and cannot be used."""
-    return Fault(f"data.{rule or column.kind}", ERROR, there & value.is_null(), message, _NULL_ACTION)
+    return Fault(f"data.{rule or column.kind}", ERROR, there & value.is_null(), message, NULL_ACTION)
 
 
 # Text, codes, flags ---------------------------------------------------------------------------------------------------
@@ -225,7 +226,7 @@ def _cast_number(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
     if dtype.is_float():
         number = cell.cast(pl.Float64)
         value = pl.when(number.is_finite()).then(number)
-        return Cast(value, (Fault("data.number", ERROR, number.is_infinite(), "not a number", _NULL_ACTION),))
+        return Cast(value, (Fault("data.number", ERROR, number.is_infinite(), "not a number", NULL_ACTION),))
     text = as_text(cell, dtype)
     number = text.cast(pl.Float64, strict=False)
     value = pl.when(number.is_finite()).then(number)
@@ -247,7 +248,8 @@ def _cast_length(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
     elif dtype.is_float():
         number, has_form = cell.cast(pl.Float64), cell.is_finite()
         # A binary number stands for the decimal that is nearest to it, so it has two decimals where it is the nearest.
-        fits = ((number * UNITS_PER_MM).round() / UNITS_PER_MM).cast(dtype) == cell
+        # (Division by a constant would not do: Polars multiplies by its reciprocal, and 35 * 0.01 is not 0.35.)
+        fits = cell.round(2) == cell
     else:
         number, has_form = text.cast(pl.Float64, strict=False), text.str.contains(r"^[+-]?\d+(\.\d+)?$")
         fits = text.str.contains(r"^[+-]?\d+(\.\d{1,2}0*)?$")
