@@ -87,14 +87,12 @@ def _read(file: Path, found: _Found) -> None:
         return
     listed = document.child("cases")
     if listed is None:
-        items, prefix = [document], ()
+        _add(document, (), file, found)
     elif listed.kind == "sequence":
-        items, prefix = listed.value, ("cases",)
+        for number, item in enumerate(listed.value):
+            _add(item, ("cases", number), file, found)
     else:
         found.add_known(Outcome(file.name, "malformed", str(file), ("`cases` is not a list of cases",)))
-        return
-    for number, item in enumerate(items):
-        _add(item, (*prefix, number) if prefix else (), file, found)
 
 
 def _add(item: Node, path: tuple[str | int, ...], file: Path, found: _Found) -> None:

@@ -12,6 +12,7 @@ from rules_engine.loading.grammar import published
 from rules_engine.loading.nodes import Node, from_plain, path_text, problem_at, to_plain
 from rules_engine.loading.options import document_null_rule
 from rules_engine.loading.protocol import grading_rules, resolve_protocol, structure_problems
+from rules_engine.loading.sharing import with_shared_parts
 from rules_engine.loading.sources import OVERRIDES, Source, load_source
 from rules_engine.loading.validation import require_schema, without_repeats
 from rules_engine.loading.yaml_reader import read_file
@@ -29,8 +30,8 @@ def load_ruleset(
 
     `source` is the name of an installed ruleset, the path of a file or of a folder that holds `ruleset.yaml`, or the
     document as a mapping. `overrides` is a mapping laid over the whole. Raises `RulesetError` with every problem
-    found, each with file, line, column, path in the document, what is wrong, what was meant perhaps, and the remedy; `PluginError`
-    where all that is wrong is that a plugin is not installed.
+    found, each with file, line, column, path in the document, what is wrong, what was meant perhaps, and the remedy;
+    `PluginError` where all that is wrong is that a plugin is not installed.
     """
     registry = _checked(registry)
     found = load_source(source, registry, document_null_rule(registry), overrides=overrides)
@@ -201,4 +202,4 @@ def _gather(node: Node, path: tuple[str | int, ...], found: dict[str, Position])
 
 def ruleset_schema(registry: Registry | None = None) -> dict[str, Any]:
     """The JSON Schema of rulesets for editors, with the options of every plugin that the registry holds."""
-    return published(_checked(registry))
+    return with_shared_parts(published(_checked(registry)))

@@ -1,0 +1,91 @@
+"""The published schemas are current, are JSON Schema, and describe every ruleset and case of the engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from rules_engine.casebook.runner import case_files
+from rules_engine.cli.schema import as_text, schemas
+from rules_engine.loading import read_document
+from rules_engine.registry import default_registry
+
+ROOT = Path(__file__).resolve().parents[2]
+RULESETS = sorted((ROOT / "rulesets").glob("*/ruleset.yaml"))
+
+
+@pytest.mark.parametrize("name", ["ruleset.schema.json", "cases.schema.json", "endpoint-case.schema.json"])
+def test_the_schema_in_the_repository_is_what_the_command_writes(name: str) -> None:
+    written = (ROOT / "schemas" / name).read_text(encoding="utf-8")
+    assert written == as_text(schemas()[name]), "run `rules-engine schema` and commit the result"
+
+
+@pytest.mark.parametrize("name", list(schemas()))
+def test_every_schema_is_json_schema(name: str) -> None:
+    Draft202012Validator.check_schema(schemas()[name])
+
+
+@pytest.mark.parametrize("file", RULESETS, ids=lambda file: file.parent.name)
+def test_every_ruleset_is_valid_in_an_editor(file: Path) -> None:
+    errors = list(Draft202012Validator(schemas()["ruleset.schema.json"]).iter_errors(read_document(file)))
+    assert not errors, [(list(error.path), error.message[:200]) for error in errors[:3]]
+
+
+@pytest.mark.parametrize("file", RULESETS, ids=lambda file: file.parent.name)
+def test_every_ruleset_names_the_schema(file: Path) -> None:
+    first = file.read_text(encoding="utf-8").splitlines()[0]
+    assert first == "# yaml-language-server: $schema=../../schemas/ruleset.schema.json"
+
+
+def test_every_case_is_valid_in_an_editor() -> None:
+    validators = {name: Draft202012Validator(schema) for name, schema in schemas().items()}
+    for file in case_files([ROOT / "rulesets"]):
+        if file.suffix == ".csv":
+            continue
+        document = read_document(file)
+        name = "cases.schema.json" if "cases" in document else "endpoint-case.schema.json"
+        errors = list(validators[name].iter_errors(document))
+        assert not errors, (file, [(list(error.path), error.message[:200]) for error in errors[:3]])
+
+
+def _properties(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(schema, dict):
+        for key, about in (schema.get("properties") or {}).items():
+            yield f"{path}.{key}", about
+        for key, below in schema.items():
+            yield from _properties(below, f"{path}/{key}" if key != "properties" else path)
+    elif isinstance(schema, list):
+        for below in schema:
+            yield from _properties(below, path)
+
+
+@pytest.mark.parametrize("name", list(schemas()))
+def test_every_key_is_described_for_the_author(name: str) -> None:
+    discriminators = (".kind", ".criterion", ".estimator", ".values", ".options")
+    schema = json.loads(json.dumps(schemas()[name]))
+    silent = [
+        path
+        for path, about in _properties(schema)
+        if isinstance(about, dict) and not _described(about, schema) and not path.endswith(discriminators)
+    ]
+    assert not silent, silent[:20]
+
+
+def _described(about: dict[str, Any], schema: dict[str, Any]) -> bool:
+    if "$ref" in about:
+        return _described(schema["$defs"][about["$ref"].removeprefix("#/$defs/")], schema)
+    if about.get("description"):
+        return True
+    return any(_described(branch, schema) for key in ("anyOf", "oneOf") for branch in about.get(key, ()))
+
+
+def test_what_drives_the_estimand_has_choices_or_a_description() -> None:
+    for kind in default_registry().endpoint_kinds.values():
+        for path, about in _properties(kind.options_schema):
+            if about.get("x-estimand"):
+                assert "default" not in about, path
+                assert about.get("description"), path
