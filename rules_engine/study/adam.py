@@ -131,17 +131,41 @@ def adtr(timepoints: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame:
 
 
 def adae(adverse_events: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFrame:
-    """ADAE: one row per adverse event record, graded; no rows where the ruleset does not ask for adverse events."""
-    parts = [] if adverse_events is None else [_renamed(adverse_events, "adae")]
-    return _data_set("adae", parts, study, ruleset, ["USUBJID", "ASTDT", "AESTDTC", "AESEQ", "AETERM"])
+    """ADAE: one row per adverse event record, graded; no rows where the ruleset does not ask for adverse events.
+
+    ADURN counts both the first and the last day.
+    """
+    if adverse_events is None:
+        return _data_set("adae", [], study, ruleset, ["USUBJID"])
+    rows = _renamed(adverse_events, "adae")
+    if {"astdt", "aendt"} <= set(adverse_events.columns):
+        days = (pl.col("AENDT") - pl.col("ASTDT")).dt.total_days() + 1
+        rows = rows.with_columns(ADURN=days, ADURU=pl.when(days.is_not_null()).then(pl.lit("DAYS")))
+    return _data_set("adae", [rows], study, ruleset, ["USUBJID", "ASTDT", "AESTDTC", "AESEQ", "AETERM"])
 
 
 def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFrame:
-    """ADLB: one row per laboratory record with its grade in each direction; no rows where the ruleset does not ask for
-    labs.
+    """ADLB: one row per laboratory record with its grade in each direction; no rows where the ruleset asks for none.
+
+    ANRIND compares AVAL with the limits of the record; CHG is given after baseline where the units agree.
     """
-    parts = [] if labs is None else [_renamed(labs, "adlb")]
-    return _data_set("adlb", parts, study, ruleset, ["USUBJID", "PARAMCD", "ADT", "LBSEQ", "AVALC"])
+    if labs is None:
+        return _data_set("adlb", [], study, ruleset, ["USUBJID"])
+    rows = _renamed(labs, "adlb")
+    if "value_number" in labs.columns:
+        value, low, high = pl.col("AVAL"), pl.col("ANRLO"), pl.col("ANRHI")
+        rows = rows.with_columns(
+            ANRIND=pl.when(value < low)
+            .then(pl.lit("LOW"))
+            .when(value > high)
+            .then(pl.lit("HIGH"))
+            .when(low.is_not_null() & high.is_not_null() & value.is_not_null())
+            .then(pl.lit("NORMAL"))
+        )
+    if {"base", "is_post_baseline"} <= set(labs.columns):
+        comparable = (pl.col("APOBLFL") == "Y") & (pl.col("BASEU") == pl.col("AVALU"))
+        rows = rows.with_columns(CHG=pl.when(comparable).then(pl.col("AVAL") - pl.col("BASE")))
+    return _data_set("adlb", [rows], study, ruleset, ["USUBJID", "PARAMCD", "ADT", "LBSEQ", "AVALC"])
 
 
 # Timepoint responses --------------------------------------------------------------------------------------------------
@@ -195,18 +219,18 @@ def _renamed(rows: pl.DataFrame, data_set: str) -> pl.LazyFrame:
     """Columns under their CDISC names; flags as Y and N (population and occurrence flags: Y or missing)."""
     columns = []
     for name, (dtype, _label) in DATA_SETS[data_set].items():
-        source = next((s for s in COLUMN_NAMES[data_set].get(name, (name.lower(),)) if s in rows.columns), None)
-        if source is None:
+        source = COLUMN_NAMES[data_set].get(name, name.lower())
+        if source not in rows.columns:
             continue
         column = pl.col(source)
-        if rows.schema[source] == pl.Boolean and dtype == pl.String:
+        if rows.schema[source] == pl.Boolean:
             column = _yes_no(column) if name in _YES_NO else pl.when(column).then(pl.lit("Y"))
-        columns.append(column.cast(dtype, strict=False).alias(name))
+        columns.append(column.cast(dtype).alias(name))
     return rows.lazy().select(columns)
 
 
 #: Flags of collected facts, whose `N` is information; the others are `Y` or missing.
-_YES_NO = {"AESER", "AESDTH", "LBFAST"}
+_YES_NO = {"AESER", "AESDTH"}
 
 
 # Shared ---------------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Need:
 
 
 def require_tables(study: Study, ruleset: Ruleset) -> None:
-    """Raise `StudyError` where the study lacks a table or column that the ruleset needs, or a reading that it selects."""
+    """Raise `StudyError` where the study lacks a table, column or reading that the ruleset needs."""
     lacking: dict[tuple[str, str], list[str]] = {}
     for who, need in _needs(ruleset):
         is_there = study.has(need.table) and (not need.column or need.column in study.columns[need.table])
