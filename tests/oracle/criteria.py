@@ -40,7 +40,12 @@ _IRECIST = {
     "irecist.ne_between": "keep_pending", "irecist.pending_at_end": "event", "irecist.new_target_max_total": 5,
     "irecist.new_target_max_per_organ": 2,
 }  # fmt: skip
-_HYBRID = {"hybrid.basis": "viable", "hybrid.progression_date": "first_iupd", "hybrid.unconfirmed_last": "event"}
+_HYBRID = {
+    "hybrid.basis": "viable",
+    "hybrid.whole_pd_abs_mm": 5,
+    "hybrid.progression_date": "first_iupd",
+    "hybrid.unconfirmed_last": "event",
+}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "recist_1_1": {**_SHARED},
     "mrecist": {**_SHARED, **_MRECIST},
@@ -197,8 +202,8 @@ def is_confirmed(
         code1 in starts
         and code2 in confirms
         and (day2 - day1).days >= options["bor.confirm_min_days"]
-        and between.count("NE") <= options["bor.confirm_max_ne"]
-        and between.count("SD") <= sd_allowed
+        and (options["bor.confirm_max_ne"] == "any" or between.count("NE") <= options["bor.confirm_max_ne"])
+        and (sd_allowed == "any" or between.count("SD") <= sd_allowed)
         and all(code in (*confirms, "NE", "SD") for code in between)
     )
 
@@ -401,7 +406,7 @@ def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options
         now.seen = False
     elif now.size is None and "ne" in (row.get("state"), row.get("status")):
         now.seen = None
-    elif lesion["node"] and now.size is not None and now.size < smallest_new_node(lesion, options):
+    elif lesion["node"] and now.size is not None and now.size < smallest_new_node(lesion, options, family):
         now.seen = False
     else:
         now.seen = proven or now.counted_on is not None
@@ -419,9 +424,9 @@ def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options
         now.is_measured = lesion.get("nl") != "non-target" and now.size is not None
 
 
-def smallest_new_node(lesion: Row, options: Options) -> Fraction:
-    special = options.get(f"new.node_min_short_mm.{lesion.get('site')}")
-    return hundredths(options["new.node_min_short_mm"] if special is None else special)
+def smallest_new_node(lesion: Row, options: Options, family: str) -> Fraction:
+    at_porta_hepatis = family == "mrecist" and lesion.get("site") == "porta_hepatis"
+    return hundredths(options["new.node_min_short_mm" + (".porta_hepatis" if at_porta_hepatis else "")])
 
 
 def is_liver_nodule(lesion: Row) -> bool:
@@ -844,7 +849,8 @@ def assess_hybrid(history: History, options: Options) -> list[Timepoint]:
     plain = assess_plain(history, options, "mrecist")
     machine = HybridMachine(history, options, "mrecist", viable=options["mrecist.measure"] == "viable")
     if options["hybrid.basis"] == "whole":
-        reading = assess_irecist(history, options, "irecist", viable=False)
+        conventional = {**options, "pd.abs_mm": options["hybrid.whole_pd_abs_mm"]}
+        reading = assess_irecist(history, conventional, "irecist", viable=False)
         machine.whole = {row["visit_date"]: row for row in reading}
     timepoints = machine.run()
     backdated: list[tuple[date, date]] = []

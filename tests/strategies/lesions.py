@@ -33,7 +33,7 @@ ROW: Row = {
 
 def random_history(rng: Random, subject: str) -> list[Row]:
     """One subject's rows: baseline and up to eight visits, with every kind of lesion that a rule speaks of."""
-    targets = [_target(rng, f"T{k + 1}") for k in range(rng.choice([0, 1, 1, 1, 1, 2, 2, 3]))]
+    targets = [_target(rng, f"T{k + 1}") for k in range(rng.choice([0, 0, 1, 1, 1, 1, 1, 2, 2, 3]))]
     nontargets = [_nontarget(rng, f"NT{k + 1}") for k in range(rng.choice([0, 0, 1, 1, 2]))]
     count = rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 8, 8])
     news = [_new(rng, f"N{k + 1}", count) for k in range(rng.choice([0, 0, 0, 1, 1, 2, 3]))] if count else []
@@ -221,7 +221,7 @@ def _new(rng: Random, name: str, visits: int) -> Row:
     node = form in ("node", "porta")
     organ = {
         "lung": "lung", "small": "lung", "nodule": "liver", "node": "lymph_node", "porta": "lymph_node",
-        "effusion": "pleura", "pvt": "portal_vein", "peritoneum": "peritoneum",
+        "effusion": "pleura", "pvt": rng.choice(["portal_vein", "liver"]), "peritoneum": "peritoneum",
     }[form]  # fmt: skip
     size = {
         "lung": [1000, 1200, 1500], "small": [400, 600, 990], "nodule": [1000, 1200, 700, 990, 1400],
@@ -234,7 +234,7 @@ def _new(rng: Random, name: str, visits: int) -> Row:
         "lesion_id": name, "role": "new", "node": node, "organ": organ,
         "kind": form if form in ("effusion", "pvt") else None, "site": "porta_hepatis" if form == "porta" else None,
         "nl": "target" if measured else "non-target", "form": form, "size": first, "history": [first],
-        "appears": rng.randrange(1, visits + 1), "seen": False, "proven": False,
+        "appears": rng.randrange(1, visits + 1), "seen": False,
         "certain_from": 0 if form in ("nodule", "effusion") else certain_from,
     }  # fmt: skip
 
@@ -258,8 +258,7 @@ def _new_rows(rng: Random, lesion: Row, number: int) -> list[Row]:
         status = "unequivocal" if _chance(rng, 0.1) else "present"
         row |= {"status": status, "vs_last": worse}
         if lesion["form"] == "effusion":
-            lesion["proven"] = lesion["proven"] or _chance(rng, 0.5)
-            row["cytology"] = "positive" if lesion["proven"] else rng.choice(["negative", "not_done"])
+            row["cytology"] = rng.choice(["positive", "positive", "negative", "not_done"])
         return [row]
     if not first:
         lesion["size"] = _node_size(rng, lesion["size"]) if lesion["node"] else _near(rng, lesion["history"])
@@ -306,11 +305,12 @@ _SHARED: dict[str, list[Any]] = {
     "equivocal.backdate": ["restate", "date_only", "none"],
     "bor.confirmation": ["none", "required"],
     "bor.confirm_min_days": [28, 28, 42],
-    "bor.confirm_max_ne": [1, 0, 2],
-    "bor.confirm_max_sd": [1, 0, 2],
+    "bor.confirm_max_ne": [1, 0, 2, "any"],
+    "bor.confirm_max_sd": [1, 0, 2, "any"],
     "bor.sd_min_days": [42, 42, 49, 56],
 }
 _MRECIST: dict[str, list[Any]] = {
+    "new.node_min_short_mm.porta_hepatis": [20, 20, 15],
     "mrecist.measure": ["viable", "viable", "whole"],
     "mrecist.new_min_mm": [10, 10, 12],
     "mrecist.growth_mm": [10, 10, 5],
@@ -330,6 +330,7 @@ _IRECIST: dict[str, list[Any]] = {
 }
 _HYBRID: dict[str, list[Any]] = {
     "hybrid.basis": ["viable", "viable", "whole"],
+    "hybrid.whole_pd_abs_mm": [5, 5, 3],
     "hybrid.progression_date": ["first_iupd", "confirmation", "first_mrecist_pd"],
     "hybrid.unconfirmed_last": ["event", "censor"],
 }
