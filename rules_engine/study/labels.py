@@ -46,7 +46,7 @@ ADTTE: Columns = {
     "CNSR": (_WHOLE, "Censor"),
     "EVNTDESC": (_TEXT, "Event or Censoring Description"),
     "CNSDTDSC": (_TEXT, "Censor Date Description"),
-    "EVENT_TYPE": (_WHOLE, "Event Type (1 Event, 2 Competing, 0 None)"),
+    "EVENT_TYPE": (_WHOLE, "Event Type (1 Event, 2 Competing, 0 No)"),
     "REASON": (_TEXT, "Reason for Event or Censoring"),
     "ENTRY": (_WHOLE, "Delayed Entry (Days)"),
     "INT_L": (_DAY, "Interval-Censoring Left Date"),

@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-
 from rules_engine.study import Study, read_study
 
 SUBJECTS = {"subjects": pl.DataFrame({"subject": ["1"]})}
@@ -59,7 +58,8 @@ def test_a_length_is_held_in_whole_hundredths(written: str, hundredths: int) -> 
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("12.345", "more than two decimals"), ("-3", "negative"), ("-0.5", "negative"), ("500.01", "longer than 500 mm"),
+        ("12.345", "more than two decimals"), ("-3", "negative"), ("-0.5", "negative"), ("500.01",
+        "longer than 500 mm"),
         ("1200", "longer than 500 mm"), ("99999999999999999999", "longer than 500 mm"), ("12,3", "not a number"),
         ("12 mm", "not a number"), ("1.2e1", "not a number"), ("NaN", "not a number"), ("inf", "not a number"),
         (".5", "not a number"), ("twelve", "not a number"), ("0x10", "not a number"), ("12.3.4", "not a number"),
@@ -77,7 +77,7 @@ def test_a_length_that_cannot_be_used_is_a_finding_and_missing(written: str, mes
 
 
 def test_every_length_with_two_decimals_is_exact_from_a_binary_number() -> None:
-    hundredths = list(range(0, 50001))
+    hundredths = list(range(50001))
     study = read_column("lesion_assessments", "mm", [n / 100 for n in hundredths], pl.Float64)
     assert held(study, "lesion_assessments", "mm_x100") == hundredths
     assert messages(study) == []
@@ -190,7 +190,8 @@ def test_a_year_out_of_this_world_is_kept_and_reported(written: str) -> None:
 @pytest.mark.parametrize(
     ("written", "code"),
     [
-        ("CR", "CR"), ("pd", "PD"), (" Sd ", "SD"), ("NON_CR_NON_PD", "NON-CR/NON-PD"), ("non-cr/non-pd", "NON-CR/NON-PD"),
+        ("CR", "CR"), ("pd", "PD"), (" Sd ", "SD"), ("NON_CR_NON_PD", "NON-CR/NON-PD"), ("non-cr/non-pd",
+        "NON-CR/NON-PD"),
         ("iupd", "iUPD"), ("ICPD", "iCPD"), ("NON-iCR/NON-iUPD", "NON-iCR/NON-iUPD"), ("IR/SD", "NON-CR/NON-PD"),
     ],
 )  # fmt: skip
