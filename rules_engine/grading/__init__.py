@@ -9,7 +9,20 @@ from rules_engine.grading.events import GRADED_EVENTS_SCHEMA, derive_event_grade
 from rules_engine.grading.findings import event_findings, lab_findings
 from rules_engine.grading.labs import GRADED_LABS_SCHEMA, derive_lab_grades
 from rules_engine.grading.options import OPTIONS_SCHEMA, EventOptions, LabOptions, event_options, lab_options
+from rules_engine.grading.questions import (
+    combine_atoxgr,
+    consistency,
+    date_imputation,
+    eair,
+    grade_validity,
+    occurrence_flags,
+    sort_order,
+    summary,
+    term_match,
+    treatment_emergent,
+)
 from rules_engine.grading.rules import GradingRules, read_rules
+from rules_engine.grading.summaries import summarise_events
 
 __all__ = [
     "CONTEXT_SCHEMA",
@@ -19,14 +32,25 @@ __all__ = [
     "EventOptions",
     "GradingRules",
     "LabOptions",
+    "combine_atoxgr",
+    "consistency",
+    "date_imputation",
     "derive_context",
     "derive_event_grades",
     "derive_lab_grades",
+    "eair",
     "event_findings",
     "event_options",
     "grade_case",
     "grade_cases",
+    "grade_validity",
     "lab_findings",
     "lab_options",
+    "occurrence_flags",
     "read_rules",
+    "sort_order",
+    "summarise_events",
+    "summary",
+    "term_match",
+    "treatment_emergent",
 ]

@@ -9,7 +9,7 @@ import polars as pl
 
 from rules_engine.grading.cutoffs import BASE_LLN, BASE_ULN, BASELINE, LLN, MI_CUTOFF, ULN, Policy
 from rules_engine.grading.documents import HasFolders, rules_of_version
-from rules_engine.grading.labs import _derive_facts, _derive_scales, _grade_direction
+from rules_engine.grading.labs import DIRECTIONS, _derive_facts, _derive_scales, _grade_direction
 from rules_engine.grading.options import LabOptions
 from rules_engine.grading.rules import Direction, GradingRules
 
@@ -23,56 +23,73 @@ def grade_cases(cases: pl.DataFrame, *, registry: HasFolders | None = None) -> l
     """The grade of each row of worked cases, `0` to `4` or `NA`, in their order.
 
     Columns (all text): `version`, `term`, `variant`, `analyte`, `direction` (L, H), `value`, `unit`, `lln`, `uln`,
-    `baseline_value`, `baseline_lln`, `baseline_uln`, `mi_cutoff`, `qualifiers` (`symptomatic=Y;duration_h=30`),
-    `policy`. Value, limits and baseline share the unit; every value is after the baseline. Raises `UsageError` for a
-    version without a ruleset.
+    `baseline_value`, `baseline_lln`, `baseline_uln`, `mi_cutoff`, `qualifiers` (`symptomatic=Y;…`), `policy`.
+    Value, limits and baseline share the unit; every value is after the baseline. Raises `UsageError` for a version
+    without a ruleset.
     """
-    return [grade_case(case, registry=registry) for case in cases.iter_rows(named=True)]
+    grades = [NOT_GRADABLE] * cases.height
+    groups: dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]] = {}
+    for position, case in enumerate(cases.iter_rows(named=True)):
+        version, policy = str(case["version"]).strip(), (case.get("policy") or "worst_case").strip()
+        groups.setdefault((version, policy), []).append((position, case))
+    for (version, policy), members in groups.items():
+        rules = rules_of_version(version, registry)
+        facts = [_case_facts(case, rules) for _position, case in members]
+        for (position, member), by_direction in zip(members, _grades(facts, rules, policy), strict=True):
+            grade = by_direction[_direction(member)]
+            if grade is not None:
+                grades[position] = str(grade)
+    return grades
 
 
 def grade_case(case: Mapping[str, Any], *, registry: HasFolders | None = None) -> str:
     """The grade of one worked case; see `grade_cases`."""
-    rules = rules_of_version(str(case["version"]).strip(), registry)
-    variant = (case.get("variant") or "").strip()
-    direction = _direction(case)
-    key = _analyte(case, rules, direction)
-    scales = rules.scales.get((key, direction), ()) if key is not None else ()
-    # A value that belongs to another term of the same analyte is not graded under this one.
-    if not scales or scales[0].term.casefold() != str(case["term"]).strip().casefold():
-        return NOT_GRADABLE
+    texts = {name: _text(value) for name, value in case.items()}
+    return grade_cases(pl.DataFrame([texts], schema=dict.fromkeys(texts, pl.String)), registry=registry)[0]
+
+
+_SCHEMA: Final[dict[str, Any]] = {
+    **dict.fromkeys(("subject", "analyte", "value", "unit"), pl.String),
+    **dict.fromkeys((LLN, ULN, MI_CUTOFF, "duration_h", BASELINE, BASE_LLN, BASE_ULN), pl.Float64),
+    **dict.fromkeys(_FLAGS, pl.Boolean),
+}
+
+
+def _case_facts(case: Mapping[str, Any], rules: GradingRules) -> dict[str, Any]:
+    """What grading looks at; without an analyte where the case's term is not graded by this analyte and direction."""
     facts = _facts(case.get("qualifiers") or "")
+    variant = (case.get("variant") or "").strip()
     if variant in ("fasting", "non-fasting"):
         facts.setdefault("fasting", "Y" if variant == "fasting" else "N")
-    options = LabOptions(on_unknown=(case.get("policy") or "worst_case").strip())
-    frame = pl.DataFrame(
-        {
-            "subject": "1",
-            "analyte": key,
-            "value": _text(case.get("value")),
-            "unit": _text(case.get("unit")),
-            **{name: _number(case.get(name)) for name in (LLN, ULN, MI_CUTOFF)},
-            "duration_h": _number(facts.get("duration_h")),
-            **{fact: _flag(facts.get(fact)) for fact in _FLAGS},
-        },
-        schema={
-            **dict.fromkeys(("subject", "analyte", "value", "unit"), pl.String),
-            **dict.fromkeys((LLN, ULN, MI_CUTOFF, "duration_h"), pl.Float64),
-            **dict.fromkeys(_FLAGS, pl.Boolean),
-        },
-    ).with_columns(
+    return {
+        "subject": "1",
+        "analyte": _analyte(case, rules, _direction(case)),
+        "value": _text(case.get("value")),
+        "unit": _text(case.get("unit")),
+        **{name: _number(case.get(name)) for name in (LLN, ULN, MI_CUTOFF)},
+        "duration_h": _number(facts.get("duration_h")),
+        BASELINE: _number(case.get("baseline_value")),
+        BASE_LLN: _number(case.get("baseline_lln")),
+        BASE_ULN: _number(case.get("baseline_uln")),
+        **{fact: _flag(facts.get(fact)) for fact in _FLAGS},
+    }
+
+
+def _grades(facts: list[dict[str, Any]], rules: GradingRules, on_unknown: str) -> list[dict[Direction, int | None]]:
+    """The grades of each case in both directions."""
+    options = LabOptions(on_unknown=on_unknown)
+    frame = pl.DataFrame(facts, schema=_SCHEMA).with_columns(
         date=pl.lit(None, pl.Date),
         seq=pl.lit(None, pl.Int64),
         is_baseline=pl.lit(None, pl.Boolean),
         _treatment_start=pl.lit(None, pl.Date),
     )
     work = _derive_scales(_derive_facts(frame, rules, options), rules).with_columns(
-        pl.lit(_number(case.get("baseline_value")), pl.Float64).alias(BASELINE),
-        pl.lit(_number(case.get("baseline_uln")), pl.Float64).alias(BASE_ULN),
-        pl.lit(_number(case.get("baseline_lln")), pl.Float64).alias(BASE_LLN),
+        frame.select(BASELINE, BASE_LLN, BASE_ULN).get_columns()
     )
     policy = Policy(rules.tolerance, options.on_unknown, options.require_current_range)
-    grade = _grade_direction(work, rules, policy, direction)["grade"].item()
-    return NOT_GRADABLE if grade is None else str(grade)
+    columns = {direction: _grade_direction(work, rules, policy, direction)["grade"] for direction in DIRECTIONS}
+    return [{direction: columns[direction][row] for direction in DIRECTIONS} for row in range(work.height)]
 
 
 def _direction(case: Mapping[str, Any]) -> Direction:
@@ -80,11 +97,14 @@ def _direction(case: Mapping[str, Any]) -> Direction:
 
 
 def _analyte(case: Mapping[str, Any], rules: GradingRules, direction: Direction) -> str | None:
-    """The case's analyte, or the one that the term and variant name."""
+    """The analyte that the case's term is graded by: the one that it names, or the one that has this term and variant.
+
+    None where a value of the named analyte belongs to another term, or the term is not graded by values.
+    """
+    term, variant = str(case["term"]).strip().casefold(), (case.get("variant") or "").strip()
     named = rules.analytes.get((case.get("analyte") or "").strip().upper())
     if named is not None and (named, direction) in rules.scales:
-        return named
-    term, variant = str(case["term"]).strip().casefold(), (case.get("variant") or "").strip()
+        return named if rules.scales[named, direction][0].term.casefold() == term else None
     for (analyte, of_direction), scales in sorted(rules.scales.items()):
         if of_direction == direction and scales[0].term.casefold() == term and scales[0].variant in ("", variant):
             return analyte

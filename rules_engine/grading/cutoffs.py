@@ -6,6 +6,7 @@ The grade is the worst one with a cut-off that is met (a semicolon inside a CTCA
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
@@ -33,39 +34,48 @@ class Policy:
     require_current_range: bool = False
 
 
-def grade_expressions(scale: Scale, policy: Policy) -> list[pl.Expr]:
-    """Per record of one scale: `grade` (null = not gradable), `rule` (row id, null for 0), and the flags.
+def derive_grade(facts: pl.DataFrame, scale: Scale, policy: Policy) -> pl.DataFrame:
+    """Per record of one scale: `grade` (null = not gradable), `rule` (row id, null for 0), and the flags; `_row` is
+    kept.
 
-    `baseline` must be null where the record is not after the baseline: the baseline itself is graded by the limits
-    alone.
+    `facts` holds value, limits and baseline in the unit of the scale. `baseline` must be null where the record is not
+    after the baseline: the baseline itself is graded by the limits alone.
     """
-    states = [(cutoff, _is_met(cutoff, scale, policy)) for cutoff in scale.cutoffs]
+    names = [f"_cutoff_{number}" for number in range(len(scale.cutoffs))]
+    tested = facts.with_columns(
+        _is_met(cutoff, scale, policy).alias(name) for name, cutoff in zip(names, scale.cutoffs, strict=True)
+    )
+    return tested.select("_row", *_grade_expressions(scale, names, policy))
+
+
+def _grade_expressions(scale: Scale, names: Sequence[str], policy: Policy) -> list[pl.Expr]:
+    """Grade, rule and flags out of the answers to all cut-offs, which stand in the columns `names`."""
+    answers = [(cutoff, pl.col(name)) for cutoff, name in zip(scale.cutoffs, names, strict=True)]
     by_grade = {
-        grade: reduce(or_, [state for cutoff, state in states if cutoff.grade == grade])
+        grade: reduce(or_, [answer for cutoff, answer in answers if cutoff.grade == grade])
         for grade in sorted({cutoff.grade for cutoff in scale.cutoffs}, reverse=True)
     }
     gradable = pl.col(VALUE).is_not_null()
     if scale.all_need_baseline:
         gradable &= pl.col(BASELINE).is_not_null()
-    unknown = reduce(or_, [state.is_null() for state in by_grade.values()])
-    grade = pl.lit(None, pl.Int8)
-    rule = pl.lit(None, pl.String)
-    higher_unknown = pl.lit(value=False)
-    seen_unknown = pl.lit(value=False)
-    branches: list[tuple[pl.Expr, int, pl.Expr]] = []
-    for number, state in by_grade.items():
-        branches.append((state.fill_null(value=False), number, seen_unknown))
-        seen_unknown = seen_unknown | state.is_null()
-    grade = pl.when(~unknown).then(pl.lit(0, pl.Int8)).otherwise(grade)
-    for met, number, above in reversed(branches):
-        grade = pl.when(met).then(pl.lit(number, pl.Int8)).otherwise(grade)
-        higher_unknown = pl.when(met).then(above).otherwise(higher_unknown)
-    for cutoff, state in sorted(states, key=lambda pair: pair[0].grade):
-        rule = pl.when(state.fill_null(value=False)).then(pl.lit(cutoff.row_id)).otherwise(rule)
+    # From the mildest grade up, so that the worst one that is met stands last.
+    unknown = pl.any_horizontal(answer.is_null() for answer in by_grade.values())
+    grade = pl.when(~unknown).then(pl.lit(0, pl.Int8))
+    result: pl.Expr = grade
+    higher_unknown: pl.Expr = pl.lit(value=False)
+    for number, answer in reversed(by_grade.items()):
+        higher = [other.is_null() for other_number, other in by_grade.items() if other_number > number]
+        result = pl.when(answer).then(pl.lit(number, pl.Int8)).otherwise(result)
+        higher_unknown = (
+            pl.when(answer).then(pl.any_horizontal(higher) if higher else pl.lit(value=False)).otherwise(higher_unknown)
+        )
+    rule: pl.Expr = pl.lit(None, pl.String)
+    for cutoff, answer in sorted(answers, key=lambda pair: pair[0].grade):
+        rule = pl.when(answer).then(pl.lit(cutoff.row_id)).otherwise(rule)
     if scale.refers_to("mi_cutoff"):
-        higher_unknown = higher_unknown | (pl.col(MI_CUTOFF).is_null() & (grade >= 1).fill_null(value=False))
+        higher_unknown = higher_unknown | (pl.col(MI_CUTOFF).is_null() & (result >= 1).fill_null(value=False))
     return [
-        pl.when(gradable).then(grade).alias("grade"),
+        pl.when(gradable).then(result).alias("grade"),
         pl.when(gradable).then(rule).alias("rule"),
         (gradable & higher_unknown).alias("partial_evidence"),
         (gradable & _is_assumed(scale, policy)).alias("qualifier_assumed"),

@@ -26,8 +26,8 @@ from rules_engine.grading.cutoffs import (
     ULN,
     VALUE,
     Policy,
+    derive_grade,
     fill_facts,
-    grade_expressions,
 )
 from rules_engine.grading.options import LabOptions
 from rules_engine.grading.rules import Direction, GradingRules, Scale, unit_key
@@ -255,7 +255,7 @@ def _grade_part(part: pl.DataFrame, scale: Scale, policy: Policy, direction: Dir
         .then(pl.lit(NO_RANGE))
         .otherwise(pl.lit(QUALIFIER_UNKNOWN))
     )
-    graded = facts.select("_row", *grade_expressions(scale, policy), reason.alias("_reason"))
+    graded = derive_grade(facts, scale, policy).with_columns(facts.select(reason).to_series().alias("_reason"))
     return graded.with_columns(reason=pl.when(pl.col("grade").is_null()).then("_reason")).select(list(_EVALUATED))
 
 
