@@ -76,7 +76,11 @@ def derive_confirmed(window: pl.LazyFrame, options: Mapping[str, Any]) -> pl.Laz
     later = window.select("subject", later_date="date", later_code="code").join(
         responses.select("subject").unique(), on="subject", how="semi"
     )
-    pairs = responses.join(later, on="subject").filter(pl.col("later_date") > pl.col("date")).sort("subject", "date", "later_date")
+    pairs = (
+        responses.join(later, on="subject")
+        .filter(pl.col("later_date") > pl.col("date"))
+        .sort("subject", "date", "later_date")
+    )
     pair = {"partition_by": ["subject", "date"], "order_by": "later_date"}
     seen = pl.col("later_code")
 

@@ -34,9 +34,7 @@ def derive_progression_events(progression: pl.LazyFrame, timeline: pl.LazyFrame)
     return dated.join(timeline, on=["subject", "date"]).select(*_imaged())
 
 
-def derive_second_progressions(
-    timeline: pl.LazyFrame, therapies: pl.LazyFrame
-) -> pl.LazyFrame:
+def derive_second_progressions(timeline: pl.LazyFrame, therapies: pl.LazyFrame) -> pl.LazyFrame:
     """The first PD after the first therapy outside the regimen (PFS2); an unconfirmed progression is none."""
     next_line = therapies.filter(pl.col("reason") != "REPEAT_TACE").group_by("subject").agg(_line=pl.col("date").min())
     return (
@@ -88,9 +86,7 @@ def derive_deaths(clock: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def derive_discontinuations(
-    components: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[str, Any]
-) -> pl.LazyFrame:
+def derive_discontinuations(components: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
     """The end of treatment, as a candidate: `all` = latest last dose once every component has ended, `any` = the earliest.
 
     A component that has not ended, or whose last dose lies after the snapshot, goes on; several courses of a component are one.
@@ -101,7 +97,9 @@ def derive_discontinuations(
         chosen.join(clock.select("subject", "last_day"), on="subject")
         .filter(pl.col("start_date").is_null() | (pl.col("start_date") <= pl.col("last_day")))
         .with_columns(
-            _over=(pl.col("ended").fill_null(value=False) & (pl.col("last_date") <= pl.col("last_day"))).fill_null(value=False)
+            _over=(pl.col("ended").fill_null(value=False) & (pl.col("last_date") <= pl.col("last_day"))).fill_null(
+                value=False
+            )
         )
     )
     ended = (

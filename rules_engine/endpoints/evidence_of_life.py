@@ -61,7 +61,9 @@ def derive_last_known_alive(
         & (pl.col("last_day") == cutoff)
         & (pl.col("_after").fill_null(value=False) | (pl.col("death_date") > cutoff).fill_null(value=False))
     )
-    at_cutoff = {name: pl.when(capped).then(value).otherwise(name).alias(f"lka_{name}") for name, value in source(CUTOFF).items()}
+    at_cutoff = {
+        name: pl.when(capped).then(value).otherwise(name).alias(f"lka_{name}") for name, value in source(CUTOFF).items()
+    }
     return (
         clock.select("subject", "last_day", "death_date", "t0")
         .join(latest.drop("last_day", "order"), on="subject", how="left")

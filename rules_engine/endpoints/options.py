@@ -79,7 +79,9 @@ MISSED_VISITS: Final = _group(
             "default": 2,
             "description": "Number of consecutive missed visits from which an event is discarded.",
         },
-        "gap_days": _whole_days("Longest gap in days after which an event still counts; for `fixed_days` only.", None, nullable=True),
+        "gap_days": _whole_days(
+            "Longest gap in days after which an event still counts; for `fixed_days` only.", None, nullable=True
+        ),
         "reference": _choice(
             "Which assessment starts the gap.",
             {
@@ -140,9 +142,13 @@ IRECIST: Final = _group(
 IMPUTATION: Final = _group(
     "Which day a partial date takes, within the days that it can be.",
     {
-        "death_day": _choice("Day of a death known to the month; 1 July where only the year is known.", _DAY_OF_PERIOD, default="mid"),
+        "death_day": _choice(
+            "Day of a death known to the month; 1 July where only the year is known.", _DAY_OF_PERIOD, default="mid"
+        ),
         "assessment_day": _choice("Day of an assessment known to the month.", _DAY_OF_PERIOD, default="last"),
-        "therapy_day": _choice("Day of a therapy start known to the month; 1 January for a year.", _DAY_OF_PERIOD, default="first"),
+        "therapy_day": _choice(
+            "Day of a therapy start known to the month; 1 January for a year.", _DAY_OF_PERIOD, default="first"
+        ),
         "therapy_not_before_pd": {
             "type": "boolean",
             "default": True,
@@ -368,7 +374,10 @@ SHARED: Final[dict[str, Schema]] = {
     "efs_kinds": _names("Recorded events that are failures in EFS.", ["surgery_precluded", "incomplete_resection"]),
     "ttd_scope": _choice(
         "When treatment counts as discontinued.",
-        {"all": "every component has ended: the latest last dose", "any": "one component has ended: the earliest last dose"},
+        {
+            "all": "every component has ended: the latest last dose",
+            "any": "one component has ended: the earliest last dose",
+        },
         default="all",
     ),
     "ttd_components": _names("Drug components looked at for discontinuation; an empty list means all.", []),
@@ -417,8 +426,15 @@ COMPOSITION: Final[dict[str, Schema]] = {
         "x-estimand": True,
         "items": {
             "enum": [
-                "progression", "second_progression", "death", "death_per_ttup_death", "discontinuation", "response",
-                "efs_kinds", "ttup_kinds", "second_primary",
+                "progression",
+                "second_progression",
+                "death",
+                "death_per_ttup_death",
+                "discontinuation",
+                "response",
+                "efs_kinds",
+                "ttup_kinds",
+                "second_primary",
             ]
         },
         "description": "What ends the time; the earliest counts. `progression`: progression by `pd_rule` (and clinical "

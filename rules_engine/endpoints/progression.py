@@ -58,7 +58,11 @@ def derive_scan(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFr
     swaps = swap.cast(pl.Int32).cum_sum().over(**by_subject)
     rows = rows.with_columns(_made=made, _swaps=swaps).with_columns(
         _base=pl.col("_made").forward_fill().over(**by_subject).fill_null(value=False),
-        _swaps_then=pl.when(pl.col("_made").is_not_null()).then("_swaps").forward_fill().over(**by_subject).fill_null(0),
+        _swaps_then=pl.when(pl.col("_made").is_not_null())
+        .then("_swaps")
+        .forward_fill()
+        .over(**by_subject)
+        .fill_null(0),
     )
     swapped = (pl.col("_swaps") - pl.col("_swaps_then")) % 2 == 1
     rows = rows.with_columns(is_pending=pl.col("_base") ^ swapped).with_columns(

@@ -40,19 +40,20 @@ def derive_stream(records: SubjectRecords, endpoint: EndpointDefinition, cutoff:
     # 1-3. Origin, evidence of life, death.
     clock = derive_clock(records, options, cutoff)
     needs_baseline = options["no_baseline"] == "censor_day1" and options.get("baseline_rule", "applied") == "applied"
-    clock = clock.with_columns(no_baseline=~pl.col("baseline_adequate") & pl.lit(needs_baseline))
+    clock = clock.with_columns(no_baseline=~pl.col("baseline_adequate") & pl.lit(needs_baseline)).cache()
     # 3-6. One date for each assessment; snapshot; after the origin; one per day.
-    dated = derive_assessment_dates(records.assessments, clock, options, cutoff)
+    dated = derive_assessment_dates(records.assessments, clock, options, cutoff).cache()
     timeline = derive_timeline(dated, clock, options)
     if needs_baseline:
         # Without an adequate baseline, assessments contribute nothing.
         timeline = timeline.join(clock.filter(~pl.col("no_baseline")).select("subject"), on="subject", how="semi")
+    timeline = timeline.cache()
     # 7. Anticancer therapy.
-    therapies = derive_therapies(records, dated, clock, options, cutoff)
+    therapies = derive_therapies(records, dated, clock, options, cutoff).cache()
     action_of = actions(options, options.get("therapies", "censor_only"))
-    truncation = derive_truncation(therapies, action_of)
+    truncation = derive_truncation(therapies, action_of).cache()
     may_truncate = {"censor", "censor_at_start"} & set(action_of.values())
-    usable = filter_usable(timeline, truncation, options) if may_truncate else timeline
+    usable = filter_usable(timeline, truncation, options).cache() if may_truncate else timeline
     # 8. Progression.
-    progression = derive_progression(usable, clock, truncation, options, cutoff)
+    progression = derive_progression(usable, clock, truncation, options, cutoff).cache()
     return Stream(clock, dated, timeline, usable, therapies, action_of, truncation, progression)

@@ -88,7 +88,9 @@ def actions(options: Mapping[str, Any], rule: str) -> dict[str, str]:
 
 def filter_to_action(therapies: pl.LazyFrame, action_of: Mapping[str, str], *wanted: str) -> pl.LazyFrame:
     """The therapies whose action is one of `wanted`."""
-    return therapies.filter(pl.col("reason").is_in([reason for reason, action in action_of.items() if action in wanted]))
+    return therapies.filter(
+        pl.col("reason").is_in([reason for reason, action in action_of.items() if action in wanted])
+    )
 
 
 def derive_truncation(therapies: pl.LazyFrame, action_of: Mapping[str, str]) -> pl.LazyFrame:

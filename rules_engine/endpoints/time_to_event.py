@@ -32,8 +32,11 @@ def derive_time_to_event(records: SubjectRecords, endpoint: EndpointDefinition, 
     stream = derive_stream(records, endpoint, cutoff)  # steps 1-8
     return (
         derive_starts(records, stream, endpoint)
+        .cache()
         .pipe(derive_events, records, stream, endpoint)  # 9
+        .cache()
         .pipe(derive_last_assessments, stream, endpoint)
+        .cache()
         .pipe(derive_discarded, stream, endpoint)  # 10
         .pipe(derive_event_dates, endpoint, cutoff)  # 11
         .pipe(derive_censoring, records, stream, endpoint, cutoff)  # 12
@@ -64,7 +67,9 @@ def derive_starts(records: SubjectRecords, stream: Stream, endpoint: EndpointDef
             subjects = subjects.with_columns(start_date="response_date")
     evaluated = stream.timeline.filter("evaluable").select("subject", has_evaluable=pl.lit(value=True)).unique()
     anchor = endpoint.schedule.anchor if endpoint.schedule else None
-    anchors = records.origins.filter(pl.col("origin") == (anchor or "")).group_by("subject").agg(anchor=pl.col("date").min())
+    anchors = (
+        records.origins.filter(pl.col("origin") == (anchor or "")).group_by("subject").agg(anchor=pl.col("date").min())
+    )
     return (
         subjects.join(evaluated, on="subject", how="left")
         .join(anchors, on="subject", how="left")
@@ -170,7 +175,9 @@ def _derive_discarded_at_any_gap(
     subjects: pl.LazyFrame, stream: Stream, endpoint: EndpointDefinition, is_subject_to_rule: pl.Expr
 ) -> pl.LazyFrame:
     rules = endpoint.options["missed_visits"]
-    limits = subjects.select("subject", "start_date", "anchor", "e_date", end_date=pl.when(is_subject_to_rule).then("e_date"))
+    limits = subjects.select(
+        "subject", "start_date", "anchor", "e_date", end_date=pl.when(is_subject_to_rule).then("e_date")
+    )
     seen = stream.usable.join(limits.select("subject", "start_date", "e_date"), on="subject")
     references = seen.filter(
         is_reference(rules),
@@ -218,7 +225,9 @@ def derive_censoring(
     options = endpoint.options
     scheme = options["censoring"]
     if scheme == "pfs2_censor":
-        scheme = {"last_known_alive": LAST_KNOWN_ALIVE, "last_evaluable": "last_evaluable_alone"}[options["pfs2_censor"]]
+        scheme = {"last_known_alive": LAST_KNOWN_ALIVE, "last_evaluable": "last_evaluable_alone"}[
+            options["pfs2_censor"]
+        ]
     if scheme == LAST_KNOWN_ALIVE:
         alive = derive_last_known_alive(records, stream.clock, options, cutoff)
         subjects = subjects.join(alive, on="subject", how="left")
@@ -229,7 +238,10 @@ def derive_censoring(
         kind = LAST_ADEQUATE if scheme == "last_adequate" else LAST_EVALUABLE
         table = assessment_table(kind, progression_counts="progression" in options["events"])
     assessed = stream.usable.select(
-        "subject", c_date="date", a_imputation="imputation", **{f"a_{name}": value for name, value in record_source(ASSESSMENT).items()}
+        "subject",
+        c_date="date",
+        a_imputation="imputation",
+        **{f"a_{name}": value for name, value in record_source(ASSESSMENT).items()},
     )
     # Null dates never meet in a join, so that only censored subjects look for their assessment.
     return subjects.with_columns(**censored(table)).join(assessed, on=["subject", "c_date"], how="left")
@@ -246,7 +258,11 @@ def derive_record(subjects: pl.LazyFrame, stream: Stream, endpoint: EndpointDefi
     rows = subjects.with_columns(
         event=is_event,
         event_type=pl.when(competing).then(2).when(is_event).then(1).otherwise(0).cast(pl.Int64),
-        reason=pl.when(relabelled).then(pl.lit("DEATH_NOT_EVENT")).when(is_event).then("e_reason").otherwise("c_reason"),
+        reason=pl.when(relabelled)
+        .then(pl.lit("DEATH_NOT_EVENT"))
+        .when(is_event)
+        .then("e_reason")
+        .otherwise("c_reason"),
         date=pl.max_horizontal(pl.when("has_event").then("moved_date").otherwise("c_date"), "start_date"),
         kind=pl.when(relabelled).then(pl.lit(DEATH_DATE)).when(~is_event).then("c_kind"),
     )
@@ -259,7 +275,9 @@ def derive_record(subjects: pl.LazyFrame, stream: Stream, endpoint: EndpointDefi
     if options["delayed_entry"] == "last_component":
         # Who is not under observation before the end of the time is never at risk.
         rows = rows.filter(pl.col("entry_days") < pl.col("days"))
-    left = pl.when(pl.col("event") & (pl.col("e_reason") != "DEATH")).then(pl.coalesce("evaluable_before_e", "start_date"))
+    left = pl.when(pl.col("event") & (pl.col("e_reason") != "DEATH")).then(
+        pl.coalesce("evaluable_before_e", "start_date")
+    )
     reasons = options["censoring_reasons"]
     return rows.with_columns(
         months=pl.col("days") / options["days_per_month"],
@@ -273,7 +291,11 @@ def derive_record(subjects: pl.LazyFrame, stream: Stream, endpoint: EndpointDefi
         interval_right=pl.when("event").then(pl.max_horizontal("e_date", "start_date")),
         rule_id=pl.format(
             "{}.{}",
-            pl.when(competing).then(pl.lit("competing")).when("event").then(pl.lit("event")).otherwise(pl.lit("censor")),
+            pl.when(competing)
+            .then(pl.lit("competing"))
+            .when("event")
+            .then(pl.lit("event"))
+            .otherwise(pl.lit("censor")),
             pl.col("reason").str.to_lowercase(),
         ),
         **_sources(options, start_variable),
@@ -299,8 +321,10 @@ def _sources(options: Mapping[str, Any], start_variable: str | None) -> dict[str
         THERAPY_START: {name: pl.col(f"n_{name}") for name in SOURCE_COLUMNS},
         DEATH_DATE: source(DEATH),
     }
-    if options["censoring"] in (LAST_KNOWN_ALIVE, "pfs2_censor") and options["pfs2_censor"] == "last_known_alive" or (
-        options["censoring"] == LAST_KNOWN_ALIVE
+    if (
+        options["censoring"] in (LAST_KNOWN_ALIVE, "pfs2_censor")
+        and options["pfs2_censor"] == "last_known_alive"
+        or (options["censoring"] == LAST_KNOWN_ALIVE)
     ):
         by_kind[LAST_KNOWN_ALIVE] = {name: pl.col(f"lka_{name}") for name in SOURCE_COLUMNS}
     found: dict[str, pl.Expr] = {}
