@@ -7,8 +7,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import polars as pl
+
 from rules_engine.casebook.outcomes import Case, Outcome
 from rules_engine.errors import RulesEngineError
+
+
+def collected(plan: pl.LazyFrame) -> pl.DataFrame:
+    """The rows of a plan over a handful of records: planning it well would take longer than running it as it stands."""
+    return plan.collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())
 
 
 class CaseError(ValueError):

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import criteria
-from rules_engine.casebook.batches import CaseError, run_in_batches
+from rules_engine.casebook.batches import CaseError, collected, run_in_batches
 from rules_engine.casebook.outcomes import Case, Outcome, compare
 from rules_engine.contracts import LESION_ASSESSMENTS, UNITS_PER_MM, canonical_schema
 from rules_engine.loading import load_criterion_rules
@@ -43,15 +43,15 @@ def _run_together(batch: Sequence[Case], registry: Registry) -> list[Outcome]:
     subjects = [f"{number:06d}" for number in range(len(cases))]
     rows = [row for subject, case in zip(subjects, cases, strict=True) for row in lesion_rows(subject, case)]
     lesions = pl.LazyFrame(rows, schema=canonical_schema(LESION_ASSESSMENTS))
-    timepoints = criterion.assess(lesions, rules).collect()
+    timepoints = collected(criterion.assess(lesions, rules))
     reference = pl.LazyFrame(
         {"subject": subjects, "reference_date": [_reference_date(case) for case in cases]},
         schema={"subject": pl.String(), "reference_date": pl.Date()},
     )
-    best = _by_subject(criteria.best_overall_response(timepoints.lazy(), reference, rules).collect())
-    progressed = _by_subject(criteria.progression(timepoints.lazy(), rules).collect())
+    best = _by_subject(collected(criteria.best_overall_response(timepoints.lazy(), reference, rules)))
+    progressed = _by_subject(collected(criteria.progression(timepoints.lazy(), rules)))
     deaths = _deaths(subjects, cases)
-    survival = _by_subject(criteria.first_trial_pfs(timepoints.lazy(), reference, deaths, rules).collect())
+    survival = _by_subject(collected(criteria.first_trial_pfs(timepoints.lazy(), reference, deaths, rules)))
     by_visit = {(row["subject"], row["visit_date"]): row for row in timepoints.iter_rows(named=True)}
     outcomes = []
     for subject, case in zip(subjects, batch, strict=True):
@@ -99,23 +99,24 @@ def _mm(hundredths: int | None) -> Decimal | None:
 def lesion_rows(subject: str, case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The canonical `lesion_assessments` rows of a case: one per visit, lesion and fragment."""
     catalogue = case.get("lesions") or {}
-    viable_fragments = str(case.get("criterion")).startswith("mRECIST")
+    viable_fragments = str(case.get("criterion")).lower().startswith("mrecist")
     rows: list[dict[str, Any]] = []
     visits = case.get("visits") or []
     if not visits or not visits[0].get("baseline"):
         raise CaseError("the first visit must be the baseline (`baseline: true`)")
-    at_baseline = [row["lesion"] for row in visits[0].get("rows") or []]
+    at_baseline = [str(row["lesion"]) for row in visits[0].get("rows") or []]
     for visit in visits:
         recorded = visit.get("rows") or [_nothing_assessed(name, catalogue) for name in at_baseline]
         for row in recorded:
-            if row.get("lesion") not in catalogue:
-                raise CaseError(f"visit {visit['date']}: lesion {row.get('lesion')!r} is not in `lesions`")
-            lesion = catalogue[row["lesion"]]
+            name = str(row["lesion"])
+            if name not in catalogue:
+                raise CaseError(f"visit {visit['date']}: lesion {name!r} is not in `lesions`")
+            lesion = catalogue[name]
             base = {
                 "subject": subject,
                 "visit_date": _day(visit["date"]),
                 "is_baseline": bool(visit.get("baseline", False)),
-                "lesion_id": str(row["lesion"]),
+                "lesion_id": name,
                 "role": lesion.get("role"),
                 "organ": lesion.get("organ", "liver"),
                 "node": bool(lesion.get("node", False)),
@@ -131,6 +132,7 @@ def lesion_rows(subject: str, case: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "reader": None,
                 **{key: row.get(key) for key in _ROW_KEYS},
             }
+            base["into"] = None if row.get("into") is None else str(row["into"])
             base["vs_last"] = row.get("vs_last", "same")
             base["certainty"] = row.get("certainty", "unequivocal")
             base["cytology"] = row.get("cytology", "not_done")

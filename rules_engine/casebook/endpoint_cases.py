@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from rules_engine import endpoints
-from rules_engine.casebook.batches import CaseError, run_in_batches
+from rules_engine.casebook.batches import CaseError, collected, run_in_batches
 from rules_engine.casebook.outcomes import Case, Outcome, compare
 from rules_engine.loading import load_ruleset
 from rules_engine.registry import Registry
@@ -32,7 +32,7 @@ def _run_together(batch: Sequence[Case], registry: Registry) -> list[Outcome]:
     kind = registry.endpoint_kinds.require(endpoint.kind)
     subjects = [{**case.stated["subject"], "subject": f"{number:06d}"} for number, case in enumerate(batch)]
     records = endpoints.records_from_mappings(subjects)
-    rows = kind.derive(records, endpoint, _day(first["cut_off"])).collect()
+    rows = collected(kind.derive(records, endpoint, _day(first["cut_off"])))
     by_subject = {row["subject"]: row for row in rows.iter_rows(named=True)}
     outcomes = []
     for subject, case in zip(subjects, batch, strict=True):
