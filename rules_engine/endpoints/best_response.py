@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import terms
+from rules_engine.endpoints.progression import derive_effective_responses
 
 MISSING = terms.MISSING
 
@@ -19,8 +20,8 @@ _CLASS = {**_PLAIN, terms.ND: terms.NE, terms.RECUR: terms.PD, terms.NED: terms.
 
 
 def response_class() -> pl.Expr:
-    """The response without its i prefix: CR, PR, SD, NON-CR/NON-PD, PD, iCPD, iUPD or NE."""
-    return pl.col("response").fill_null(terms.NE).replace(_CLASS)
+    """The effective response without its i prefix: CR, PR, SD, NON-CR/NON-PD, PD, iCPD, iUPD or NE."""
+    return pl.col("effective").fill_null(terms.NE).replace(_CLASS)
 
 
 def response_rank(code: pl.Expr) -> pl.Expr:
@@ -42,22 +43,22 @@ def derive_window(
     Where a suspected progression waits for its answer or was overturned, the assessment shows iUPD; an assessment at which
     progression is certain shows PD (iCPD under iRECIST).
     """
-    final = terms.ICPD if options["pd_rule"] == "irecist" else terms.PD
-    classed = response_class()
-    code = pl.when((pl.col("date") == pl.col("p_date")) & pl.col("certain_date").is_not_null()).then(pl.lit(final))
-    if options["pd_rule"] == "irecist":
-        code = code.when(pl.col("progression")).then(pl.lit(terms.IUPD)).otherwise(classed)
-    else:
-        code = (
-            code.when(pl.col("date") == pl.col("p_date"))
-            .then(pl.lit(terms.PD))
-            .when(pl.col("progression"))
-            .then(pl.lit(terms.IUPD))
-            .otherwise(classed)
-        )
+    irecist = options["pd_rule"] == "irecist"
+    is_progression = pl.col("date") == pl.col("p_date")
+    is_certain = is_progression & pl.col("certain_date").is_not_null()
+    code = (
+        pl.when(is_certain)
+        .then(pl.lit(terms.ICPD if irecist else terms.PD))
+        .when(is_progression & pl.lit(not irecist))
+        .then(pl.lit(terms.PD))
+        .when(pl.col("effective").is_in(list(terms.PROGRESSION_TYPE)))
+        .then(pl.lit(terms.IUPD))
+        .otherwise(response_class())
+    )
     up_to_progression = pl.col("p_date").is_null() | (pl.col("date") <= pl.col("p_date"))
     return (
-        timeline.join(progression, on="subject", how="left")
+        derive_effective_responses(timeline, options)
+        .join(progression, on="subject", how="left")
         .filter(up_to_progression | pl.lit(whole))
         .with_columns(code=code)
     )
@@ -81,25 +82,25 @@ def derive_confirmed(window: pl.LazyFrame, options: Mapping[str, Any]) -> pl.Laz
         .filter(pl.col("later_date") > pl.col("date"))
         .sort("subject", "date", "later_date")
     )
-    pair = {"partition_by": ["subject", "date"], "order_by": "later_date"}
     seen = pl.col("later_code")
+
+    def times(condition: pl.Expr) -> pl.Expr:
+        """How often the condition held after the response, up to and including this assessment."""
+        return condition.cast(pl.Int32).cum_sum().over("subject", "date", order_by="later_date")
 
     def before(condition: pl.Expr) -> pl.Expr:
         """How often the condition held between the response and this assessment."""
-        held = condition.cast(pl.Int32)
-        return held.cum_sum().over(**pair) - held
+        return times(condition) - condition.cast(pl.Int32)
 
     allowed_for_cr = seen.is_in([terms.CR, terms.NE])
     allowed_for_pr = seen.is_in([terms.CR, terms.PR, terms.NE, terms.SD])
-    a_cr = (seen == terms.CR).cast(pl.Int32).cum_sum().over(**pair)
-    pr_after_cr = (seen == terms.PR) & (a_cr > 0)
-    checked = pairs.with_columns(
+    checked = pairs.with_columns(_crs=times(seen == terms.CR)).with_columns(
         _ne=before(seen == terms.NE),
         _sd=before(seen == terms.SD),
         _no_cr=before(~allowed_for_cr),
         _no_pr=before(~allowed_for_pr),
         # A PR after a CR ends the chain, also as the confirming assessment.
-        _fell=pr_after_cr.cast(pl.Int32).cum_sum().over(**pair),
+        _fell=times((seen == terms.PR) & (pl.col("_crs") > 0)),
     )
     far_enough = (pl.col("later_date") - pl.col("date")).dt.total_days() >= rules["confirm_days"]
     few_ne = pl.col("_ne") <= rules["max_ne"]

@@ -9,7 +9,6 @@ import polars as pl
 
 from rules_engine import terms
 from rules_engine.endpoints.sources import ASSESSMENT, COMPONENT_LAST, DEATH, EVENT, record_source, source
-from rules_engine.vocabulary import SubjectRecords
 
 #: Order among events of one day: progression before other events, before therapy, before discontinuation, before death.
 _ORDER = {

@@ -13,7 +13,17 @@ import polars as pl
 
 from rules_engine import dates
 from rules_engine.endpoints.sources import (
-    ASSESSMENT, COMPONENT_LAST, COMPONENT_START, CUTOFF, EVENT, LAST_CONTACT, ORIGIN, TACE, THERAPY, WITHDRAWAL, source,
+    ASSESSMENT,
+    COMPONENT_LAST,
+    COMPONENT_START,
+    CUTOFF,
+    EVENT,
+    LAST_CONTACT,
+    ORIGIN,
+    TACE,
+    THERAPY,
+    WITHDRAWAL,
+    source,
 )  # fmt: skip
 from rules_engine.vocabulary import SubjectRecords
 

@@ -53,7 +53,6 @@ def derive_landmark_response(
     progressed = pl.col("anchor_date").is_not_null() & (pl.col("p_date") <= pl.coalesce(pl.col("date"), window_end))
     progressed = progressed.fill_null(value=False)
     nothing = pl.col("value").is_null() & ~progressed
-    final = terms.ICPD if options["pd_rule"] == "irecist" else terms.PD
     rows = (
         clock.select("subject", "died", "death_date")
         .join(first, on="subject", how="left")
@@ -66,7 +65,7 @@ def derive_landmark_response(
     return rows.select(
         "subject",
         value=pl.when(progressed)
-        .then(pl.lit(final))
+        .then(pl.lit(terms.PD))
         .when(nothing)
         .then(pl.lit(terms.NE))
         .otherwise(as_reported(pl.col("value"), options)),

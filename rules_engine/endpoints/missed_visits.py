@@ -16,8 +16,9 @@ def is_gap_too_long(rules: Mapping[str, Any], schedule: Schedule | None, start: 
     method = rules["method"]
     if method == "disabled":
         return pl.lit(value=False)
+    days = (end - start).dt.total_days()
     if method == "fixed_days":
-        return (end - start).dt.total_days() > rules["gap_days"]
+        return days > pl.lit(rules["gap_days"], pl.Int64)
     if schedule is None:
         raise ValueError(f"missed_visits.method {method} needs a schedule")  # reported by check() before any run
     begin = (start - pl.col("anchor")).dt.total_days()
@@ -25,9 +26,10 @@ def is_gap_too_long(rules: Mapping[str, Any], schedule: Schedule | None, start: 
     seen = visits_up_to(schedule, begin + schedule.early)
     if method == "windows":
         # Visits whose whole window lies strictly between the two days.
-        return visits_up_to(schedule, finish - schedule.late - 1) - seen >= rules["n"]
+        missed = visits_up_to(schedule, finish - schedule.late - 1) - seen
+        return missed >= pl.lit(rules["n"], pl.Int64)
     allowed = visit_offset(schedule, seen + rules["n"]) - visit_offset(schedule, seen) + schedule.early + schedule.late
-    return finish - begin > allowed
+    return days > allowed
 
 
 def is_reference(rules: Mapping[str, Any]) -> pl.Expr:

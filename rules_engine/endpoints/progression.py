@@ -54,22 +54,21 @@ def derive_scan(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFr
     rows = derive_transitions(timeline, options["pd_rule"]).sort("subject", "date")
     swap = pl.col("begins") & pl.col("clears")
     made = pl.when(swap).then(None).when("begins").then(pl.lit(value=True)).when("clears").then(pl.lit(value=False))
-    by_subject = {"partition_by": "subject", "order_by": "date"}
-    swaps = swap.cast(pl.Int32).cum_sum().over(**by_subject)
-    rows = rows.with_columns(_made=made, _swaps=swaps).with_columns(
-        _base=pl.col("_made").forward_fill().over(**by_subject).fill_null(value=False),
-        _swaps_then=pl.when(pl.col("_made").is_not_null())
-        .then("_swaps")
-        .forward_fill()
-        .over(**by_subject)
-        .fill_null(0),
+
+    def in_order(expression: pl.Expr) -> pl.Expr:
+        return expression.over("subject", order_by="date")
+
+    rows = rows.with_columns(_made=made, _swaps=in_order(swap.cast(pl.Int32).cum_sum()))
+    swaps_then = pl.when(pl.col("_made").is_not_null()).then("_swaps").forward_fill()
+    rows = rows.with_columns(
+        _base=in_order(pl.col("_made").forward_fill()).fill_null(value=False),
+        _swaps_then=in_order(swaps_then).fill_null(0),
     )
     swapped = (pl.col("_swaps") - pl.col("_swaps_then")) % 2 == 1
-    rows = rows.with_columns(is_pending=pl.col("_base") ^ swapped).with_columns(
-        was_pending=pl.col("is_pending").shift(1).over(**by_subject).fill_null(value=False)
-    )
+    rows = rows.with_columns(is_pending=pl.col("_base") ^ swapped)
+    rows = rows.with_columns(was_pending=in_order(pl.col("is_pending").shift(1)).fill_null(value=False))
     starts = pl.when(~pl.col("was_pending") & pl.col("begins")).then("date")
-    rows = rows.with_columns(pending_since=starts.forward_fill().over(**by_subject))
+    rows = rows.with_columns(pending_since=in_order(starts.forward_fill()))
     waited = (pl.col("date") - pl.col("pending_since")).dt.total_days() >= options["irecist"]["confirm_min_days"]
     ends = pl.when("was_pending").then(pl.col("confirms") & waited).otherwise("final")
     return rows.with_columns(ends=ends).drop("_made", "_swaps", "_base", "_swaps_then")
@@ -128,6 +127,23 @@ def derive_progression(
         u_date=pl.when(~counts).then("u_date"),
     )
     return pl.concat([certain.with_columns(u_date=pl.lit(None, pl.Date)), unconfirmed])
+
+
+def derive_effective_responses(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
+    """Each assessment with `effective`, the code that it has under the pd_rule: while a suspected progression waits for its answer, an
+    iRECIST re-assessment stands for the plain response; an assessment of progression that is not final is iUPD.
+    """
+    if options["pd_rule"] == "first_pd":
+        return timeline.with_columns(effective="response")
+    if options["pd_rule"] == "irecist":
+        return timeline.with_columns(effective=pl.coalesce("iresponse", "response"))
+    scanned = derive_scan(_of_subjects_with_progression(timeline), options).select("subject", "date", "was_pending")
+    answered = pl.col("was_pending").fill_null(value=False) & pl.col("iresponse").is_not_null()
+    return (
+        timeline.join(scanned, on=["subject", "date"], how="left")
+        .with_columns(effective=pl.when(answered).then("iresponse").otherwise("response"))
+        .drop("was_pending")
+    )
 
 
 def _of_subjects_with_progression(timeline: pl.LazyFrame) -> pl.LazyFrame:

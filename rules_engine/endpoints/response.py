@@ -37,8 +37,7 @@ def derive_response(records: SubjectRecords, endpoint: EndpointDefinition, cutof
     rows = values.with_columns(responder=pl.col("value").is_in(accepted))
     if benefit:
         rows = _with_long_control(rows, window, stream, endpoint)
-    described = {name: value for name, value in record_source(ASSESSMENT).items()}
-    sources = stream.usable.select("subject", "date", **described)
+    sources = stream.usable.select("subject", "date", **record_source(ASSESSMENT))
     return (
         rows.join(sources, on=["subject", "date"], how="left")
         .with_columns(pl.when(pl.col("date").is_not_null()).then(name).alias(name) for name in SOURCE_COLUMNS)

@@ -14,7 +14,15 @@ import polars as pl
 from rules_engine.endpoints import candidates as events
 from rules_engine.endpoints.best_response import derive_first_response, derive_window
 from rules_engine.endpoints.censoring import (
-    DEATH_DATE, LAST_ADEQUATE, LAST_EVALUABLE, LAST_KNOWN_ALIVE, START, THERAPY_START, assessment_table, censored, censoring_code,
+    DEATH_DATE,
+    LAST_ADEQUATE,
+    LAST_EVALUABLE,
+    LAST_KNOWN_ALIVE,
+    START,
+    THERAPY_START,
+    assessment_table,
+    censored,
+    censoring_code,
     dispositions,
 )  # fmt: skip
 from rules_engine.endpoints.event_dates import midpoint, next_scheduled_visit
@@ -40,7 +48,7 @@ def derive_time_to_event(records: SubjectRecords, endpoint: EndpointDefinition, 
         .pipe(derive_discarded, stream, endpoint)  # 10
         .pipe(derive_event_dates, endpoint, cutoff)  # 11
         .pipe(derive_censoring, records, stream, endpoint, cutoff)  # 12
-        .pipe(derive_record, stream, endpoint)
+        .pipe(derive_record, endpoint)
     )
 
 
@@ -218,16 +226,19 @@ def derive_event_dates(subjects: pl.LazyFrame, endpoint: EndpointDefinition, cut
     )
 
 
+def censoring_scheme(options: Mapping[str, Any]) -> str:
+    """How the endpoint is censored: last_adequate, last_evaluable, last_known_alive or last_evaluable_alone (no table)."""
+    if options["censoring"] != "pfs2_censor":
+        return str(options["censoring"])
+    return "last_evaluable_alone" if options["pfs2_censor"] == "last_evaluable" else LAST_KNOWN_ALIVE
+
+
 def derive_censoring(
     subjects: pl.LazyFrame, records: SubjectRecords, stream: Stream, endpoint: EndpointDefinition, cutoff: date
 ) -> pl.LazyFrame:
     """Step 12: c_reason, c_date, c_kind and the source of that date (`c_source_…`, c_imputation)."""
     options = endpoint.options
-    scheme = options["censoring"]
-    if scheme == "pfs2_censor":
-        scheme = {"last_known_alive": LAST_KNOWN_ALIVE, "last_evaluable": "last_evaluable_alone"}[
-            options["pfs2_censor"]
-        ]
+    scheme = censoring_scheme(options)
     if scheme == LAST_KNOWN_ALIVE:
         alive = derive_last_known_alive(records, stream.clock, options, cutoff)
         subjects = subjects.join(alive, on="subject", how="left")
@@ -247,7 +258,7 @@ def derive_censoring(
     return subjects.with_columns(**censored(table)).join(assessed, on=["subject", "c_date"], how="left")
 
 
-def derive_record(subjects: pl.LazyFrame, stream: Stream, endpoint: EndpointDefinition) -> pl.LazyFrame:
+def derive_record(subjects: pl.LazyFrame, endpoint: EndpointDefinition) -> pl.LazyFrame:
     """The record as published: event or censoring, its date, duration, reason, texts and source."""
     options = endpoint.options
     relabelled = pl.col("has_event") & (pl.col("e_reason") == "DEATH") & pl.lit(death_is_relabelled(options))
@@ -304,10 +315,13 @@ def derive_record(subjects: pl.LazyFrame, stream: Stream, endpoint: EndpointDefi
 
 def _event_text(options: Mapping[str, Any]) -> pl.Expr:
     """What happened, in the ruleset's words."""
-    to_text = {"default": None, "return_dtype": pl.String}
-    happened = pl.col("reason").replace_strict(dict(options["event_reasons"]), **to_text)
+    happened = pl.col("reason").replace_strict(dict(options["event_reasons"]), default=None, return_dtype=pl.String)
     ended = {name: words["text"] for name, words in options["censoring_reasons"].items()}
-    return pl.when("event").then(happened).otherwise(pl.col("reason").replace_strict(ended, **to_text))
+    return (
+        pl.when("event")
+        .then(happened)
+        .otherwise(pl.col("reason").replace_strict(ended, default=None, return_dtype=pl.String))
+    )
 
 
 def _sources(options: Mapping[str, Any], start_variable: str | None) -> dict[str, pl.Expr]:
@@ -321,11 +335,7 @@ def _sources(options: Mapping[str, Any], start_variable: str | None) -> dict[str
         THERAPY_START: {name: pl.col(f"n_{name}") for name in SOURCE_COLUMNS},
         DEATH_DATE: source(DEATH),
     }
-    if (
-        options["censoring"] in (LAST_KNOWN_ALIVE, "pfs2_censor")
-        and options["pfs2_censor"] == "last_known_alive"
-        or (options["censoring"] == LAST_KNOWN_ALIVE)
-    ):
+    if censoring_scheme(options) == LAST_KNOWN_ALIVE:
         by_kind[LAST_KNOWN_ALIVE] = {name: pl.col(f"lka_{name}") for name in SOURCE_COLUMNS}
     found: dict[str, pl.Expr] = {}
     for name in SOURCE_COLUMNS:
