@@ -1,1 +1,51 @@
-"""Placeholder of the plugin mrecist."""
+"""mRECIST for hepatocellular carcinoma (Lencioni & Llovet, Semin Liver Dis 2010;30:52-60).
+
+RECIST 1.1 on the viable, arterially enhancing part of intrahepatic targets, with rules of its own for new nodules, nodes at the
+porta hepatis and effusions. The ruleset's `mrecist.*` values tell the toolbox so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from rules_engine.criteria import RuleNames, derive_timepoints, options, validation
+from rules_engine.hookspecs import hookimpl
+from rules_engine.model import CriterionRules
+from rules_engine.vocabulary import Criterion
+
+NAMES = RuleNames(
+    target="mrecist.target",
+    nontarget="mrecist.nontarget",
+    new_lesion="mrecist.new_lesion",
+    overall="recist_1_1.overall",
+)
+
+
+def assess(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """One timepoint response per subject and visit after baseline, from viable diameters."""
+    return derive_timepoints(lesions, rules, NAMES)
+
+
+def validate(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """What is odd in the lesions of one reading, and in what follows from them."""
+    return validation.derive_lesion_findings(lesions, rules, assess(lesions, rules))
+
+
+MRECIST = Criterion(
+    id="mrecist",
+    version="1.0",
+    title="mRECIST for hepatocellular carcinoma",
+    reference="Lencioni R, Llovet JM. Semin Liver Dis 2010;30:52-60",
+    options_schema=options.options_schema(options.RECIST, options.MRECIST),
+    responses=("CR", "PR", "SD", "NON-CR/NON-PD", "NED", "PD", "NE"),
+    assess=assess,
+    validate=validate,
+    columns=("subject", "visit_date", "is_baseline", "lesion_id", "role", "viable_mm_x100"),
+)
+
+
+@hookimpl
+def rules_engine_criteria() -> Sequence[Criterion]:
+    """Offer mRECIST."""
+    return [MRECIST]

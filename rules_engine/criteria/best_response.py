@@ -1,0 +1,153 @@
+"""Best overall response of a subject (Eisenhauer 2009 §4.4.2, §4.4.3, Table 3; Seymour 2017 Table 3)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from rules_engine import terms
+from rules_engine.criteria.confirmation import derive_confirmed_pairs
+from rules_engine.model import CriterionRules
+
+#: Columns of the answer: one row per subject of `reference_dates`.
+SCHEMA: dict[str, pl.DataType] = {
+    "subject": pl.String(),
+    "bor": pl.String(),
+    "bor_date": pl.Date(),
+    "response_date": pl.Date(),
+    "rule_id": pl.String(),
+}
+
+#: An iRECIST code for each plain one, for the answer of a criterion that speaks iRECIST.
+_IRECIST_FORM = {terms.PLAIN_FORM[code]: code for code in (terms.ICR, terms.IPR, terms.ISD, terms.NON_ICR_NON_IUPD)}
+
+
+def best_overall_response(
+    timepoints: pl.LazyFrame, reference_dates: pl.LazyFrame, rules: CriterionRules
+) -> pl.LazyFrame:
+    """The best overall response of each subject.
+
+    In: `timepoints` of one criterion; `reference_dates` with `subject`, `reference_date` (day 0 of the least duration of SD) and,
+    where responses after it are not to count, `new_therapy_date`. Out: one row per subject of `reference_dates` with `bor`,
+    `bor_date` (the first assessment that gave it; for a confirmed response the first of its pair; null without assessments),
+    `response_date` (first counting CR or PR) and `rule_id`.
+    """
+    assessed = _assessments_that_count(timepoints, reference_dates, rules)
+    required = rules["bor.confirmation"] == "required"
+    candidates = _confirmed_candidates(assessed, rules) if required else _unconfirmed_candidates(assessed, rules)
+    best = (
+        candidates.group_by("subject", "rank", "bor")
+        .agg(bor_date=pl.col("date").min())
+        .group_by("subject")
+        .agg(pl.col("bor", "bor_date").sort_by("rank").first())
+    )
+    responses = (
+        candidates.filter(pl.col("bor").is_in(["CR", "PR"])).group_by("subject").agg(response_date=pl.col("date").min())
+    )
+    spoken = pl.col("bor").replace(_IRECIST_FORM) if rules.criterion == "irecist" else pl.col("bor")
+    word = pl.col("bor").str.to_lowercase().str.replace_all("[/-]", "_")
+    return (
+        reference_dates.select("subject")
+        .unique()
+        .join(best, on="subject", how="left")
+        .join(responses, on="subject", how="left")
+        .with_columns(bor=spoken.fill_null("NE"))
+        .with_columns(rule_id=pl.format("{}.bor.{}", pl.lit(_family(rules)), word))
+        .select(*(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()))
+    )
+
+
+def _family(rules: CriterionRules) -> str:
+    return "irecist" if rules.criterion == "irecist" else "recist_1_1"
+
+
+def _assessments_that_count(
+    timepoints: pl.LazyFrame, reference_dates: pl.LazyFrame, rules: CriterionRules
+) -> pl.LazyFrame:
+    """Accepted assessments up to and with the progression that ends the search, with plain `code` and `days` since reference.
+
+    Under iRECIST the search ends with the first iCPD and an iUPD before it does not. In the hybrid it ends with the first
+    progression that is not void: a suspected progression that was reset counts as nothing said.
+    """
+    rows = timepoints.filter(pl.col("accepted")).select(
+        "subject", "visit_date", "overall", "state", "anchor_date", "target",
+        number=pl.col("visit_date").rank("ordinal").over("subject").cast(pl.Int64),
+    )  # fmt: skip
+    if rules.criterion == "irecist":
+        code = pl.col("overall").replace({k: v for k, v in terms.PLAIN_FORM.items() if v != "PD"})
+        ends = code == "iCPD"
+    else:
+        if rules.criterion == "mrecist_irecist":
+            rows = _without_void_progression(rows)
+        code = pl.col("overall").replace(terms.PLAIN_FORM)
+        ends = code == "PD"
+    ended = (ends.cum_sum().over("subject", order_by="number") - ends.cast(pl.UInt32)) > 0
+    counted = rows.with_columns(code=code).filter(~ended).join(reference_dates, on="subject", how="inner")
+    if "new_therapy_date" in reference_dates.collect_schema().names():
+        counted = counted.filter((pl.col("visit_date") < pl.col("new_therapy_date")).fill_null(value=True))
+    return counted.with_columns(
+        code=pl.col("code").replace({"ND": "NE"}),
+        long_enough=(pl.col("visit_date") - pl.col("reference_date")).dt.total_days() >= rules["bor.sd_min_days"],
+        has_target=pl.col("target") != "NA",
+    )
+
+
+def _without_void_progression(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The same rows, with NE for an iUPD whose block was reset: the suspicion came to nothing."""
+    closed = (pl.col("state") == "OPEN") & pl.col("anchor_date").is_not_null()
+    reset = rows.filter(closed).select("subject", "anchor_date", void=pl.lit(value=True)).unique()
+    return rows.join(reset, on=["subject", "anchor_date"], how="left").with_columns(
+        overall=pl.when(pl.col("void") & (pl.col("overall") == "iUPD")).then(pl.lit("NE")).otherwise("overall")
+    )
+
+
+def _ranked(rows: pl.LazyFrame, rank: int, bor: str, condition: pl.Expr, date: str = "visit_date") -> pl.LazyFrame:
+    """One candidate per row that meets the condition."""
+    return rows.filter(condition).select("subject", rank=pl.lit(rank), bor=pl.lit(bor), date=pl.col(date))
+
+
+def _lesser_candidates(rows: pl.LazyFrame, stable: pl.Expr, without_target: pl.Expr) -> list[pl.LazyFrame]:
+    """Everything below PR: SD and its like after the least duration, progression, not evaluable."""
+    code, long_enough = pl.col("code"), pl.col("long_enough").fill_null(value=False)
+    return [
+        _ranked(rows, 3, "SD", stable & long_enough),
+        _ranked(rows, 4, "NON-CR/NON-PD", without_target & long_enough),
+        _ranked(rows, 5, "NED", code == "NED"),
+        _ranked(rows, 6, "iCPD", code == "iCPD"),
+        _ranked(rows, 7, "iUPD", code == "iUPD"),
+        _ranked(rows, 8, "PD", code == "PD"),
+        _ranked(rows, 9, "NE", pl.lit(value=True)),
+    ]
+
+
+def _unconfirmed_candidates(rows: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:  # noqa: ARG001
+    code = pl.col("code")
+    return pl.concat(
+        [
+            _ranked(rows, 1, "CR", code == "CR"),
+            _ranked(rows, 2, "PR", code == "PR"),
+            *_lesser_candidates(rows, code == "SD", code == "NON-CR/NON-PD"),
+        ]
+    )
+
+
+def _confirmed_candidates(rows: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """CR and PR where another assessment confirms them; an unconfirmed one is as good as SD (Eisenhauer 2009 Table 3).
+
+    A subject without target lesions never has SD: an unconfirmed CR is non-CR/non-PD there (Table 2).
+    """
+    complete = derive_confirmed_pairs(rows, rules, first=["CR"], second=["CR"], max_sd=0)
+    partial = derive_confirmed_pairs(rows, rules, first=["PR"], second=["PR", "CR"], max_sd=rules["bor.confirm_max_sd"])
+    code = pl.col("code")
+    controlled = code.is_in(["CR", "PR", "SD"])
+    always = pl.lit(value=True)
+    return pl.concat(
+        [
+            _ranked(complete, 1, "CR", always, "first_date"),
+            _ranked(partial, 2, "PR", always, "first_date"),
+            *_lesser_candidates(
+                rows,
+                controlled & pl.col("has_target"),
+                (code == "NON-CR/NON-PD") | (controlled & ~pl.col("has_target")),
+            ),
+        ]
+    )

@@ -1,0 +1,206 @@
+"""What one lesion says at one visit: what it contributes to a sum, and in what state a non-target lesion is.
+
+Lesions are known by their first record: the role, the organ, whether it is a node. A lesion without a row at a visit at which
+others have rows was not evaluated; it is never taken as absent (Eisenhauer 2009 §4.4.1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from rules_engine.criteria.numbers import hundredths
+from rules_engine.model import CriterionRules
+
+#: What is taken from the first record of a lesion.
+TRAITS = ("role", "organ", "node", "kind", "site", "nl")
+
+LIVER = "liver"
+PORTA_HEPATIS = "porta_hepatis"
+
+
+def option(rules: CriterionRules, key: str) -> Any:
+    """The value of an option, or None for a criterion that does not have it."""
+    return rules.options.get(key)
+
+
+def first_baseline_dates(lesions: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per subject with a baseline: `subject`, `baseline_date` (the earliest, where there are two by mistake)."""
+    return lesions.filter(pl.col("is_baseline")).group_by("subject").agg(baseline_date=pl.col("visit_date").min())
+
+
+def baseline_rows(lesions: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of the baseline visit: one per lesion and fragment."""
+    return lesions.filter(pl.col("is_baseline")).join(
+        first_baseline_dates(lesions),
+        left_on=["subject", "visit_date"],
+        right_on=["subject", "baseline_date"],
+        how="semi",
+    )
+
+
+def baseline_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per lesion of the baseline: its traits, and `enhanced` (its viable diameter was not 0).
+
+    Where rows of one lesion contradict each other the alphabetically last trait stands; validation tells.
+    """
+    return (
+        baseline_rows(lesions)
+        .group_by("subject", "lesion_id")
+        .agg(
+            *(pl.col(trait).max() for trait in TRAITS),
+            enhanced=pl.col("viable_mm_x100").max().ne_missing(0),
+        )
+    )
+
+
+def postbaseline_rows(lesions: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows after the baseline visit; without a baseline every row is one."""
+    return (
+        lesions.filter(~pl.col("is_baseline").fill_null(value=False))
+        .join(first_baseline_dates(lesions), on="subject", how="left")
+        .filter(pl.col("baseline_date").is_null() | (pl.col("visit_date") > pl.col("baseline_date")))
+    )
+
+
+def with_baseline_traits(rows: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows with the traits that their lesion had at baseline; `role` is null for a lesion that the baseline does not have."""
+    return rows.drop(*TRAITS).join(known, on=["subject", "lesion_id"], how="left")
+
+
+def is_intrahepatic() -> pl.Expr:
+    """The lesion is in the liver and no node."""
+    return (pl.col("organ").str.strip_chars().str.to_lowercase() == LIVER).fill_null(value=False) & ~is_node()
+
+
+def is_node() -> pl.Expr:
+    """The lesion is a lymph node: its diameter is the short axis."""
+    return pl.col("node").fill_null(value=False)
+
+
+def is_at_porta_hepatis() -> pl.Expr:
+    """The lesion's site is the porta hepatis, however it is spelled."""
+    site = pl.col("site").str.strip_chars().str.to_lowercase().str.replace_all("[ -]+", "_")
+    return (site == PORTA_HEPATIS).fill_null(value=False)
+
+
+def by_node_site(rules: CriterionRules, key: str) -> pl.Expr:
+    """A node's threshold in hundredths of a millimetre: the option `key`, or the one for the porta hepatis."""
+    usual = pl.lit(hundredths(rules[key]), pl.Int64)
+    special = option(rules, f"{key}.{PORTA_HEPATIS}")
+    if special is None:
+        return usual
+    return pl.when(is_at_porta_hepatis()).then(pl.lit(hundredths(special), pl.Int64)).otherwise(usual)
+
+
+def target_diameter(rules: CriterionRules) -> pl.Expr:
+    """The diameter that counts for a target lesion.
+
+    mRECIST: the viable part of an intrahepatic lesion that enhanced at baseline (Lencioni & Llovet 2010); extrahepatic lesions
+    and lesions that did not enhance at baseline go by RECIST. A missing viable diameter is never replaced by the whole one.
+    """
+    if option(rules, "mrecist.measure") != "viable":
+        return pl.col("mm_x100")
+    has_gone = pl.col("mm_x100") == 0
+    viable = pl.when(has_gone & pl.col("viable_mm_x100").is_null()).then(0).otherwise("viable_mm_x100")
+    return pl.when(is_intrahepatic() & pl.col("enhanced")).then(viable).otherwise("mm_x100")
+
+
+def contribution(diameter: pl.Expr, rules: CriterionRules) -> pl.Expr:
+    """What a row contributes to a sum, in hundredths of a millimetre; null where the lesion was not evaluated.
+
+    Absent: 0. Merged: 0, the lesion named in `into` carries the mass. Not evaluable: null. A number: the number, however small.
+    Too small to measure: the ruleset's default (Eisenhauer 2009 §4.3.2). Fragments of a split lesion contribute one by one.
+    """
+    state = pl.col("state")
+    return (
+        pl.when(state == "absent")
+        .then(0)
+        .when(state == "merged")
+        .then(0)
+        .when(state == "ne")
+        .then(None)
+        .when(diameter.is_not_null())
+        .then(diameter)
+        .when(state == "tstm")
+        .then(hundredths(rules["tstm.default_mm"]))
+        .otherwise(None)
+        .cast(pl.Int64)
+    )
+
+
+def nontarget_status(rules: CriterionRules) -> pl.Expr:
+    """State of a non-target row: `absent`, `present`, `unequivocal`; null where it was not evaluated.
+
+    A node is absent when its recorded short axis is normal. Where no status is recorded, state and diameter tell. Under mRECIST an
+    effusion has progressed only with positive cytology (Llovet 2008, Lencioni & Llovet 2010).
+    """
+    size = pl.col("mm_x100")
+    is_normal_node = is_node() & (size < hundredths(rules["node.normal_below_mm"]))
+    recorded = (
+        pl.when(pl.col("status").is_not_null())
+        .then("status")
+        .when((pl.col("state") == "absent") | (size == 0))
+        .then(pl.lit("absent"))
+        .when(pl.col("state") == "ne")
+        .then(None)
+        .when((size > 0) | pl.col("state").is_in(["tstm", "merged", "measured"]))
+        .then(pl.lit("present"))
+    )
+    unproven = (recorded == "unequivocal") & ~has_proof_of_malignancy(rules)
+    return (
+        pl.when((recorded == "ne").fill_null(value=True))
+        .then(None)
+        .when(unproven)
+        .then(pl.lit("present"))
+        .when((recorded == "present") & is_normal_node)
+        .then(pl.lit("absent"))
+        .otherwise(recorded)
+    )
+
+
+def has_proof_of_malignancy(rules: CriterionRules) -> pl.Expr:
+    """True for everything but an effusion without positive cytology, where the ruleset asks for cytology."""
+    if not option(rules, "mrecist.effusion_needs_cytology"):
+        return pl.lit(value=True)
+    return (pl.col("kind") != "effusion").fill_null(value=True) | (pl.col("cytology") == "positive").fill_null(
+        value=False
+    )
+
+
+def without_orphaned_merges(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows in which a target merged into a lesion that carries no measurement of the mass is not evaluable.
+
+    The carrier must be another target of the baseline that is not itself merged at this visit; otherwise the mass is measured
+    nowhere and a contribution of 0 would feign shrinkage.
+    """
+    merged = rows.filter((pl.col("role") == "target") & (pl.col("state") == "merged"))
+    carriers = rows.filter((pl.col("role") == "target") & (pl.col("state") != "merged").fill_null(value=True)).select(
+        "subject", "visit_date", into="lesion_id"
+    )
+    orphans = (
+        merged.join(carriers, on=["subject", "visit_date", "into"], how="anti")
+        .select("subject", "visit_date", "lesion_id")
+        .unique()
+        .with_columns(orphaned=True)
+    )
+    return rows.join(orphans, on=["subject", "visit_date", "lesion_id"], how="left").with_columns(
+        state=pl.when(pl.col("orphaned").is_null()).then("state").otherwise(pl.lit("ne"))
+    )
+
+
+def local_therapy_rule(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame | None:
+    """First visit from which a locally treated target is not evaluable: subject, lesion_id, `treated_on`; None if not recorded.
+
+    Ablation, resection or radiotherapy outside the protocol (`local_therapy` = `outside`) ends the evaluation of a target; the
+    study's own treatment (`study`) does so only where the ruleset says `exclude`.
+    """
+    if "local_therapy" not in lesions.collect_schema().names():
+        return None
+    ending = ["outside", "study"] if option(rules, "mrecist.on_study_local") == "exclude" else ["outside"]
+    return (
+        lesions.filter(pl.col("local_therapy").cast(pl.String).str.to_lowercase().is_in(ending))
+        .group_by("subject", "lesion_id")
+        .agg(treated_on=pl.col("visit_date").min())
+    )

@@ -1,0 +1,142 @@
+"""New lesions: which row shows one, when it counts, and to which visit progression is dated back.
+
+A lesion is *shown* by a row that says neither absent nor not evaluated, unless it is a node of normal size, a simple cyst, or an
+effusion without the cytology that the ruleset asks for. It *counts* from the first visit at which a reader is certain of it
+(Eisenhauer 2009 §4.3.5); under mRECIST an intrahepatic nodule counts from the visit at which it is large and typical, or has
+grown (Llovet 2008, Lencioni & Llovet 2010).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from rules_engine.criteria.lesions import (
+    TRAITS,
+    baseline_lesions,
+    by_node_site,
+    contribution,
+    has_proof_of_malignancy,
+    is_intrahepatic,
+    is_node,
+    option,
+    postbaseline_rows,
+)
+from rules_engine.criteria.numbers import hundredths
+from rules_engine.model import CriterionRules
+
+#: Kinds of intrahepatic disease that are no nodules: they count as RECIST has it.
+_NOT_NODULAR = ("effusion", "pvt", "infiltrative")
+_NO_DISEASE = "cyst"
+
+
+def derive_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """One row per new lesion and visit at which it is recorded.
+
+    Columns: subject, visit_date, lesion_id, organ, `measured` (followed by its diameter, iRECIST), `nodule`, `c` (diameter as it
+    counts in a sum, null where not evaluated), `shown`, `certain`, `typical`, `resolved`, `unread`, `increased`, `unequivocal`.
+    """
+    rows = _rows_of_new_lesions(lesions)
+    size = contribution(pl.col("mm_x100"), rules)
+    absent = (pl.col("state") == "absent") | (pl.col("status") == "absent") | (pl.col("mm_x100") == 0)
+    unread = (pl.col("state") == "ne") | (pl.col("status") == "ne")
+    rows = rows.with_columns(
+        c=pl.when(
+            (pl.col("status") == "absent").fill_null(value=False)
+            & pl.col("state").is_null()
+            & pl.col("mm_x100").is_null()
+        )
+        .then(0)
+        .otherwise(size),
+        absent=absent.fill_null(value=False),
+        unread=unread.fill_null(value=False),
+    )
+    per_visit = rows.group_by("subject", "visit_date", "lesion_id").agg(
+        *(pl.col(trait).first() for trait in (*TRAITS, "measured")),
+        c=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()),
+        absent=pl.col("absent").all(),
+        unread=pl.col("unread").any(),
+        certain=(pl.col("certainty") != "equivocal").fill_null(value=True).any(),
+        typical=(pl.col("pattern") == "typical").any(),
+        proven=has_proof_of_malignancy(rules).any(),
+        increased=(pl.col("vs_last") == "increased").any(),
+        unequivocal=(pl.col("status") == "unequivocal").any(),
+    )
+    normal_node = is_node() & (pl.col("c") < hundredths(rules["node.normal_below_mm"]))
+    small_node = is_node() & (pl.col("c") < by_node_site(rules, "new.node_min_short_mm"))
+    return per_visit.with_columns(
+        nodule=_is_nodule(rules),
+        resolved=pl.col("absent") | normal_node.fill_null(value=False),
+        shown=~pl.col("absent")
+        & ~pl.col("unread")
+        & ~small_node.fill_null(value=False)
+        & (pl.col("kind") != _NO_DISEASE).fill_null(value=True)
+        & pl.col("proven"),
+    ).select(
+        "subject", "visit_date", "lesion_id", "organ", "measured", "nodule", "c", "shown", "certain", "typical", "resolved",
+        "unread", "increased", "unequivocal",
+    )  # fmt: skip
+
+
+def _rows_of_new_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of lesions that the baseline does not have and whose first record calls them new; traits are those of that record."""
+    unknown = postbaseline_rows(lesions).join(
+        baseline_lesions(lesions).select("subject", "lesion_id"), on=["subject", "lesion_id"], how="anti"
+    )
+    first = pl.col("visit_date") == pl.col("visit_date").min()
+    of_lesion = ["subject", "lesion_id"]
+    is_measured = (pl.col("nl").max().over(of_lesion) == "target") | (
+        pl.col("nl").max().over(of_lesion).is_null()
+        & (pl.col("mm_x100").is_not_null() | pl.col("state").is_not_null()).any().over(of_lesion)
+    )
+    return unknown.with_columns(
+        *(pl.col(trait).filter(first).max().over(of_lesion) for trait in TRAITS), measured=is_measured
+    ).filter(pl.col("role") == "new")
+
+
+def _is_nodule(rules: CriterionRules) -> pl.Expr:
+    """A lesion to which the rules for intrahepatic nodules apply; none where the criterion has no such rules."""
+    if option(rules, "mrecist.new_min_mm") is None:
+        return pl.lit(value=False)
+    return is_intrahepatic() & ~pl.col("kind").is_in(_NOT_NODULAR).fill_null(value=False)
+
+
+def counts(rules: CriterionRules, first_c: pl.Expr) -> pl.Expr:
+    """True for a row at which a new lesion counts; `first_c` is its diameter when it was first recorded.
+
+    Certain, and, for an intrahepatic nodule under mRECIST, large and typical, or grown whatever its pattern.
+    """
+    certain = pl.col("shown") & pl.col("certain")
+    if option(rules, "mrecist.new_min_mm") is None:
+        return certain
+    large_and_typical = (pl.col("c") >= hundredths(rules["mrecist.new_min_mm"])) & pl.col("typical")
+    has_grown = pl.col("c") - first_c >= hundredths(rules["mrecist.growth_mm"])
+    qualifies = large_and_typical.fill_null(value=False) | has_grown.fill_null(value=False)
+    return certain & (~pl.col("nodule") | qualifies)
+
+
+def derive_new_lesion_visits(new_lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """One row per subject and visit with rows of new lesions: `new_lesion` and `backdated_to`.
+
+    `new_lesion`: a lesion that counts, now or since an earlier visit, is there. `backdated_to`: where a lesion counts for the first
+    time, the earlier visit that first showed it.
+    """
+    of_lesion = ["subject", "lesion_id"]
+    shown_on = pl.col("visit_date").filter("shown").min().over(of_lesion)
+    dated = (
+        new_lesions.with_columns(
+            shown_on=shown_on,
+            first_c=pl.col("c")
+            .filter(pl.col("shown") & pl.col("c").is_not_null())
+            .sort_by(pl.col("visit_date").filter(pl.col("shown") & pl.col("c").is_not_null()))
+            .first()
+            .over(of_lesion),
+        )
+        .with_columns(counts=counts(rules, pl.col("first_c")))
+        .with_columns(counted_on=pl.col("visit_date").filter("counts").min().over(of_lesion))
+    )
+    is_there = ~pl.col("resolved") & ~pl.col("unread")
+    begins = pl.col("visit_date") == pl.col("counted_on")
+    return dated.group_by("subject", "visit_date").agg(
+        new_lesion=((pl.col("visit_date") >= pl.col("counted_on")) & is_there).any(),
+        backdated_to=pl.col("shown_on").filter(begins & (pl.col("shown_on") < pl.col("visit_date"))).min(),
+    )
