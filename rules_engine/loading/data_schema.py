@@ -155,7 +155,6 @@ def _part(table: Table) -> Schema:
                 "description": "Further columns to keep, for strata and selection.",
             },
         },
-        ("from", "columns"),
     )  # fmt: skip
     return {**schema, "type": ["object", "null"]}
 

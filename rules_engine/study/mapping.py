@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from rules_engine.errors import Problem, closest
+from rules_engine.errors import Problem, RulesetError, closest
 from rules_engine.model import Ruleset
 from rules_engine.study.casting import as_text
 from rules_engine.study.sources import RawTable
@@ -60,7 +60,29 @@ def mapping_of(ruleset: Ruleset | None) -> StudyMapping | None:
         for table, parts in complete["tables"].items()
         if parts
     }
+    _require_complete(tables, ruleset)
     return StudyMapping(domains, {table: parts for table, parts in tables.items() if parts})
+
+
+def _require_complete(tables: Mapping[str, Mapping[str, Any]], ruleset: Ruleset | None) -> None:
+    """Raise `RulesetError` for parts that, over their layout, still do not say where their rows or columns come from."""
+    problems = []
+    for table, parts in tables.items():
+        for name, part in parts.items():
+            path = f"data.tables.{table}.{name}"
+            position = (ruleset.positions if ruleset else {}).get(path)
+            problems += [
+                Problem(
+                    str(position or "ruleset"),
+                    f"the part does not state {key!r}, and no layout does",
+                    f"state {key!r}, or name the part as the layout does to change it",
+                    path=path,
+                )
+                for key in ("from", "columns")
+                if not part.get(key)
+            ]
+    if problems:
+        raise RulesetError(problems)
 
 
 @lru_cache
@@ -86,7 +108,7 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_value(mapping: Mapping[str, Any]) -> bool:
-    """True for a column's value, which is replaced as a whole: half of one and half of another would mean nothing."""
+    """True for a column's value, which is replaced as a whole: half of one and half of another mean nothing."""
     return bool({"column", "value", "cases"} & set(mapping)) or set(mapping) == {"where"}
 
 

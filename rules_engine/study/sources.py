@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine.errors import Problem, StudyError, closest
-from rules_engine.registry import Registry
+from rules_engine.registry import Registry, default_registry
 from rules_engine.vocabulary import Reader
 
 #: Bytes read at once while a file is hashed, and the most that a header line may take.
@@ -68,12 +68,12 @@ class Found:
     unread: tuple[str, ...] = ()
 
 
-def find_tables(source: Any, registry: Registry, wanted: frozenset[str]) -> Found:
+def find_tables(source: Any, registry: Registry | None, wanted: frozenset[str]) -> Found:
     """The tables of a folder or mapping, opened where `wanted`; raises `StudyError` where there is no folder."""
     if isinstance(source, Mapping):
         return _from_mapping(source, wanted)
     if isinstance(source, str | Path):
-        return _from_folder(Path(source), registry, wanted)
+        return _from_folder(Path(source), registry or default_registry(), wanted)
     raise StudyError.at(
         "study",
         f"{type(source).__name__} is neither a folder nor a mapping of table names to frames",

@@ -14,7 +14,7 @@ from rules_engine.contracts import ROW, TABLES
 from rules_engine.errors import Problem, StudyError, closest
 from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings, sort_findings
 from rules_engine.model import Ruleset
-from rules_engine.registry import Registry, default_registry
+from rules_engine.registry import Registry
 from rules_engine.study import checks
 from rules_engine.study.canonical import CanonicalTable, derive_canonical, empty_canonical
 from rules_engine.study.mapping import mapped_tables, mapping_of
@@ -56,10 +56,9 @@ def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registr
     names (SDTM, ADaM). Raises `StudyError` with every fault that blocks a correct result; what is merely odd is in
     `Study.findings`.
     """
-    plugins = registry or default_registry()
     mapping = mapping_of(ruleset)
     wanted = frozenset(TABLES) | (mapping.names if mapping else frozenset())
-    found = find_tables(source, plugins, wanted)
+    found = find_tables(source, registry, wanted)
     problems = list(found.problems)
     raw = {name: found.tables[name] for name in TABLES if name in found.tables}
     if mapping:

@@ -10,11 +10,21 @@ import polars as pl
 import pytest
 from rules_engine.contracts import TABLES, canonical_schema
 from rules_engine.errors import StudyError
-from rules_engine.study import read_study
+from rules_engine.registry import build_registry
+from rules_engine.study import Study, read_study
 from rules_engine.study.sources import hash_file
+
+from rules_engine_plugins import readers
 
 SUBJECTS = "subject,arm,randomisation_date\n1,A,2024-01-01\n2,B,2024-02-01\n"
 LESIONS = "subject,visit_date,is_baseline,lesion_id,role,mm\n1,2024-01-01,Y,T1,target,20.5\n"
+
+
+READERS = build_registry([("readers", readers)])
+
+
+def read(source: object) -> Study:
+    return read_study(source, registry=READERS)
 
 
 def folder(path: Path, files: Mapping[str, str | bytes]) -> Path:
@@ -26,20 +36,20 @@ def folder(path: Path, files: Mapping[str, str | bytes]) -> Path:
 
 def refused(source: object) -> str:
     with pytest.raises(StudyError) as raised:
-        read_study(source)
+        read(source)
     assert raised.value.exit_code == 3
     return str(raised.value)
 
 
 def rules_found(source: object) -> list[str]:
-    return read_study(source).findings.collect()["rule_id"].to_list()
+    return read(source).findings.collect()["rule_id"].to_list()
 
 
 # What is read
 
 
 def test_a_folder_of_csv_files(tmp_path: Path) -> None:
-    study = read_study(folder(tmp_path / "s", {"subjects.csv": SUBJECTS, "lesion_assessments.csv": LESIONS}))
+    study = read(folder(tmp_path / "s", {"subjects.csv": SUBJECTS, "lesion_assessments.csv": LESIONS}))
     for name, table in TABLES.items():
         schema = study.tables[name].collect_schema()
         assert {column: schema[column] for column in canonical_schema(table)} == canonical_schema(table)
@@ -55,7 +65,7 @@ def test_names_are_matched_without_regard_to_case_and_other_files_are_left_alone
     path = folder(
         tmp_path / "s", {"Subjects.CSV": SUBJECTS.replace("subject,arm", " Subject ,ARM"), "notes.csv": "x\n1\n"}
     )
-    study = read_study(path)
+    study = read(path)
     assert study.tables["subjects"].collect()["arm"].to_list() == ["A", "B"]
     assert study.findings.collect().is_empty()
 
@@ -63,14 +73,14 @@ def test_names_are_matched_without_regard_to_case_and_other_files_are_left_alone
 def test_bom_crlf_quotes_unicode_and_final_newline_change_nothing(tmp_path: Path) -> None:
     plain = 'subject,arm\n1,"Größe ""A"", µ"\n2,"two\nlines"\n'
     spreadsheet = b"\xef\xbb\xbf" + plain.replace("\n", "\r\n").replace("two\r\nlines", "two\nlines").encode().rstrip()
-    one = read_study(folder(tmp_path / "one", {"subjects.csv": plain}))
-    two = read_study(folder(tmp_path / "two", {"subjects.csv": spreadsheet}))
+    one = read(folder(tmp_path / "one", {"subjects.csv": plain}))
+    two = read(folder(tmp_path / "two", {"subjects.csv": spreadsheet}))
     assert one.tables["subjects"].collect().equals(two.tables["subjects"].collect())
     assert one.tables["subjects"].collect()["arm"].to_list() == ['Größe "A", µ', "two\nlines"]
 
 
 def test_identifiers_keep_their_leading_zeros_and_na_is_a_value(tmp_path: Path) -> None:
-    study = read_study(folder(tmp_path / "s", {"subjects.csv": "subject,arm\n001,NA\n01-014,\n"}))
+    study = read(folder(tmp_path / "s", {"subjects.csv": "subject,arm\n001,NA\n01-014,\n"}))
     assert study.tables["subjects"].select("subject", "arm").collect().rows() == [("001", "NA"), ("01-014", None)]
 
 
@@ -85,34 +95,32 @@ def test_csv_and_parquet_give_the_same_tables(tmp_path: Path) -> None:
     csv = folder(tmp_path / "csv", {"subjects.csv": "subject\n1\n", "lesion_assessments.csv": rows.write_csv()})
     parquet = folder(tmp_path / "parquet", {"subjects.csv": "subject\n1\n"})
     native.write_parquet(parquet / "lesion_assessments.parquet")
-    one, two = (read_study(path).tables["lesion_assessments"].collect() for path in (csv, parquet))
+    one, two = (read(path).tables["lesion_assessments"].collect() for path in (csv, parquet))
     assert one.equals(two)
     assert one["mm_x100"].to_list() == [1230, 999]
 
 
 def test_the_studys_own_columns_are_kept(tmp_path: Path) -> None:
-    study = read_study(folder(tmp_path / "s", {"subjects.csv": "subject,BCLC,Row\n1, B ,x\n"}))
+    study = read(folder(tmp_path / "s", {"subjects.csv": "subject,BCLC,Row\n1, B ,x\n"}))
     assert study.tables["subjects"].select("subject", "bclc", "row").collect().rows() == [("1", "B", 1)]
     assert study.findings.collect()["rule_id"].to_list() == ["data.column_unread"]
 
 
 def test_sources_are_named_counted_and_hashed(tmp_path: Path) -> None:
     path = folder(tmp_path / "s", {"subjects.csv": SUBJECTS})
-    (source,) = read_study(path).sources
+    (source,) = read(path).sources
     assert source.as_dict() == {
         "name": "subjects",
         "file": "subjects.csv",
         "sha256": hash_file(path / "subjects.csv"),
         "rows": 2,
     }
-    (in_memory,) = read_study({"subjects": pl.DataFrame({"subject": ["1"]})}).sources
+    (in_memory,) = read({"subjects": pl.DataFrame({"subject": ["1"]})}).sources
     assert in_memory.as_dict() == {"name": "subjects", "file": None, "sha256": None, "rows": 1}
 
 
 def test_a_study_of_one_subject_and_no_event(tmp_path: Path) -> None:
-    study = read_study(
-        folder(tmp_path / "s", {"subjects.csv": "subject\n1\n", "clinical_events.csv": "subject,date,kind\n"})
-    )
+    study = read(folder(tmp_path / "s", {"subjects.csv": "subject\n1\n", "clinical_events.csv": "subject,date,kind\n"}))
     assert study.tables["subjects"].collect().height == 1
     assert study.tables["clinical_events"].collect().is_empty()
     assert study.has("clinical_events")
@@ -154,7 +162,7 @@ def test_a_folder_without_tables_says_what_it_found_and_what_is_asked_for(tmp_pa
 
 def test_a_misspelt_table_is_pointed_out(tmp_path: Path) -> None:
     path = folder(tmp_path / "s", {"subjects.csv": SUBJECTS, "lesion_assesments.csv": LESIONS})
-    (finding,) = read_study(path).findings.collect().to_dicts()
+    (finding,) = read(path).findings.collect().to_dicts()
     assert (finding["rule_id"], finding["severity"], finding["value"]) == (
         "data.file_unread",
         "warning",
@@ -187,7 +195,7 @@ def test_all_faults_of_a_study_are_told_at_once(tmp_path: Path) -> None:
         "clinical_events.csv": "",
     }
     with pytest.raises(StudyError) as raised:
-        read_study(folder(tmp_path / "s", files))
+        read(folder(tmp_path / "s", files))
     said = [str(problem) for problem in raised.value.problems]
     assert len(said) == 4
     for word in ("'subject'", "none of its 2 values is a date", "the file cannot be read", "the file is empty"):
@@ -266,7 +274,7 @@ def test_what_is_no_frame_is_refused() -> None:
 
 
 def test_equal_rows_of_one_subject_become_one_and_differing_rows_are_refused() -> None:
-    study = read_study({"subjects": pl.DataFrame({"subject": ["1", "2", "1"], "arm": ["A", "B", "A"]})})
+    study = read({"subjects": pl.DataFrame({"subject": ["1", "2", "1"], "arm": ["A", "B", "A"]})})
     assert study.tables["subjects"].select("subject", "row").sort("row").collect().rows() == [("1", 1), ("2", 2)]
     (finding,) = study.findings.collect().to_dicts()
     assert (finding["rule_id"], finding["subject"], finding["record"]) == ("data.subject_duplicate", "1", "row 3")
@@ -275,7 +283,7 @@ def test_equal_rows_of_one_subject_become_one_and_differing_rows_are_refused() -
 
 
 def test_a_row_without_subject_is_left_out_and_said() -> None:
-    study = read_study({"subjects": pl.DataFrame({"subject": ["1", None, "  "]})})
+    study = read({"subjects": pl.DataFrame({"subject": ["1", None, "  "]})})
     assert study.tables["subjects"].collect()["subject"].to_list() == ["1"]
     findings = study.findings.collect()
     assert findings.select("rule_id", "record", "severity").rows() == [
@@ -285,7 +293,7 @@ def test_a_row_without_subject_is_left_out_and_said() -> None:
 
 def test_records_of_unknown_subjects_are_kept_out_and_said() -> None:
     events = pl.DataFrame({"subject": ["1", "9", "9"], "date": ["2024-01-01"] * 3, "kind": ["x", "y", "z"]})
-    study = read_study({"subjects": pl.DataFrame({"subject": ["1"]}), "clinical_events": events})
+    study = read({"subjects": pl.DataFrame({"subject": ["1"]}), "clinical_events": events})
     assert study.tables["clinical_events"].collect()["kind"].to_list() == ["x"]
     (finding,) = study.findings.collect().to_dicts()
     assert (finding["rule_id"], finding["table"], finding["subject"]) == ("data.orphan", "clinical_events", "9")
@@ -294,7 +302,7 @@ def test_records_of_unknown_subjects_are_kept_out_and_said() -> None:
 
 def test_a_record_without_its_date_is_left_out_and_said() -> None:
     events = pl.DataFrame({"subject": ["1", "1"], "date": ["2024-01-01", None], "kind": ["x", "y"]})
-    study = read_study({"subjects": pl.DataFrame({"subject": ["1"]}), "clinical_events": events})
+    study = read({"subjects": pl.DataFrame({"subject": ["1"]}), "clinical_events": events})
     assert study.tables["clinical_events"].collect()["kind"].to_list() == ["x"]
     (finding,) = study.findings.collect().to_dicts()
     assert (finding["rule_id"], finding["field"], finding["action"]) == (
@@ -306,11 +314,11 @@ def test_a_record_without_its_date_is_left_out_and_said() -> None:
 
 def test_an_equal_lesion_row_counts_once() -> None:
     rows = pl.read_csv(LESIONS.encode(), infer_schema=False)
-    study = read_study({"subjects": pl.DataFrame({"subject": ["1"]}), "lesion_assessments": pl.concat([rows, rows])})
+    study = read({"subjects": pl.DataFrame({"subject": ["1"]}), "lesion_assessments": pl.concat([rows, rows])})
     assert study.tables["lesion_assessments"].collect()["row"].to_list() == [1]
     assert study.findings.collect()["rule_id"].to_list() == ["data.lesion_duplicate"]
     differing = pl.concat([rows, rows.with_columns(mm=pl.lit("30"))])
-    study = read_study({"subjects": pl.DataFrame({"subject": ["1"]}), "lesion_assessments": differing})
+    study = read({"subjects": pl.DataFrame({"subject": ["1"]}), "lesion_assessments": differing})
     assert study.tables["lesion_assessments"].collect().height == 2
 
 
@@ -349,7 +357,7 @@ def test_a_death_before_the_first_treatment(start: str, odd: bool) -> None:
 
 def test_records_after_the_death_are_said_once_per_table_and_kept() -> None:
     events = pl.DataFrame({"subject": ["1"] * 3, "date": ["2024-06-12", "2024-06-10", "2024-06-11"], "kind": ["x"] * 3})
-    study = read_study({"subjects": pl.DataFrame(SUBJECT), "clinical_events": events})
+    study = read({"subjects": pl.DataFrame(SUBJECT), "clinical_events": events})
     assert study.tables["clinical_events"].collect().height == 3
     (finding,) = study.findings.collect().to_dicts()
     assert (finding["rule_id"], finding["severity"], finding["record"]) == ("data.after_death", "warning", "row 3")
@@ -361,7 +369,7 @@ def test_an_end_before_its_start() -> None:
         {"subject": ["1"] * 3, "term": ["Nausea"] * 3, "start_date": ["2024-03-10", "2024-03-10", "2024-03"],
          "end_date": ["2024-03-09", "2024-03", "2024-03-01"]}
     )  # fmt: skip
-    study = read_study({"subjects": pl.DataFrame({"subject": ["1"]}), "adverse_events": events})
+    study = read({"subjects": pl.DataFrame({"subject": ["1"]}), "adverse_events": events})
     assert study.findings.collect().select("rule_id", "record").rows() == [("data.end_before_start", "row 1")]
 
 
@@ -369,6 +377,6 @@ def test_findings_come_in_a_fixed_order_whatever_the_order_of_rows() -> None:
     rows = pl.DataFrame(
         {"subject": ["1", "2", "3"], "death_date": ["x", "2024-13", "1"], "last_contact_date": ["a", "b", "2024-01-01"]}
     )
-    one = read_study({"subjects": rows}).findings.drop("record").collect()
-    two = read_study({"subjects": rows.reverse()}).findings.drop("record").collect()
+    one = read({"subjects": rows}).findings.drop("record").collect()
+    two = read({"subjects": rows.reverse()}).findings.drop("record").collect()
     assert one.sort(pl.all()).equals(two.sort(pl.all()))
