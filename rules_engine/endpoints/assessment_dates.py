@@ -36,13 +36,15 @@ def is_progression_type() -> pl.Expr:
 def derive_assessment_dates(
     assessments: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[str, Any], cutoff: date
 ) -> pl.LazyFrame:
-    """One row per assessment of a subject on the clock, with its assigned date (base rule; rows without a date are dropped).
+    """One row per assessment of a subject on the clock, with its assigned date (rows without one are dropped).
 
-    Out: subject, date, response, iresponse, suspected, source_id, seq, imputation, and `parts_from`, `parts_to` (its extent).
+    Out: subject, date, response, iresponse, suspected, source_id, seq, imputation, and `parts_from`, `parts_to` (its
+    extent).
     """
     joined = assessments.join(clock.select("subject", "t0", "death_date"), on="subject")
     assessed = joined.with_columns(
         assessed=assessment_day(options, cutoff),
+        undatable=is_undatable(),
         imputation=dates.imputed_unit(pl.col("date")),
         suspected=pl.col("suspected_pseudoprogression").fill_null(value=False),
     )
@@ -53,7 +55,7 @@ def derive_assessment_dates(
     )
     return (
         assessed.with_columns(date=assigned)
-        .filter(pl.col("date").is_not_null())
+        .filter(pl.col("date").is_not_null(), ~pl.col("undatable"))
         .select(
             "subject", "date", "response", "iresponse", "suspected", "source_id", "seq",
             imputation=pl.when(pl.col("date") == pl.col("assessed")).then("imputation"),
@@ -61,6 +63,14 @@ def derive_assessment_dates(
             parts_to=pl.max_horizontal("date", "latest_part_date"),
         )
     )  # fmt: skip
+
+
+def is_undatable() -> pl.Expr:
+    """Only the year is known, and no scan has a date of its own: the assessment is not used."""
+    without_parts = pl.all_horizontal(
+        pl.col("earliest_part_date", "latest_part_date", "earliest_pd_part_date").is_null()
+    )
+    return (pl.col("date").str.len_chars() == 4).fill_null(value=False) & without_parts
 
 
 def _progression_day(rule: str) -> pl.Expr:

@@ -1,4 +1,7 @@
-"""Response of each assessment, its confirmation, and the best overall response (Eisenhauer 2009, section 4.6; Seymour 2017, Table 3)."""
+"""What each assessment shows, its confirmation, and the best overall response.
+
+Sources: Eisenhauer 2009, section 4.6; Seymour 2017, Table 3.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,8 @@ def derive_window(
 ) -> pl.LazyFrame:
     """Usable assessments up to and including progression (`whole`: all), with `code`, what each one shows.
 
-    Where a suspected progression waits for its answer or was overturned, the assessment shows iUPD; an assessment at which
-    progression is certain shows PD (iCPD under iRECIST).
+    Where a suspected progression waits for its answer or was overturned, the assessment shows iUPD; an assessment at
+    which progression is certain shows PD (iCPD under iRECIST).
     """
     irecist = options["pd_rule"] == "irecist"
     is_progression = pl.col("date") == pl.col("p_date")
@@ -67,8 +70,9 @@ def derive_window(
 def derive_confirmed(window: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
     """CR and PR of the window that count as responses: subject, date, code.
 
-    With confirmation required, CR needs a later CR and PR a later CR or PR, `confirm_days` or more after it. Between them CR allows
-    only CR and NE, PR only CR, PR, NE and up to `accept_sd` SD, with no PR after a CR; NE at most `max_ne` times.
+    With confirmation required, CR needs a later CR and PR a later CR or PR, `confirm_days` or more after it. Between
+    them CR allows only CR and NE, PR only CR, PR, NE and up to `accept_sd` SD, with no PR after a CR; NE at most
+    `max_ne` times.
     """
     rules = options["response"]
     responses = window.filter(pl.col("code").is_in([terms.CR, terms.PR])).select("subject", "date", "code")
@@ -124,7 +128,8 @@ def derive_first_response(window: pl.LazyFrame, options: Mapping[str, Any]) -> p
 def derive_best_response(window: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
     """The best response of each subject: subject, value, date; MISSING without a date where there is no assessment.
 
-    CR and PR that do not count, and SD, are SD from `sd_min_days` on and NE before; so is NON-CR/NON-PD. Ties go to the earliest date.
+    CR and PR that do not count, and SD, are SD from `sd_min_days` on and NE before; so is NON-CR/NON-PD. Ties go to
+    the earliest date.
     """
     counted = derive_confirmed(window, options).select("subject", "date", counts=pl.lit(value=True))
     late = (pl.col("date") - pl.col("t0")).dt.total_days() >= options["response"]["sd_min_days"]

@@ -86,9 +86,10 @@ def derive_deaths(clock: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def derive_discontinuations(components: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
-    """The end of treatment, as a candidate: `all` = latest last dose once every component has ended, `any` = the earliest.
+    """The end of treatment, as a candidate: the latest last dose once all components ended (`all`), or the earliest.
 
-    A component that has not ended, or whose last dose lies after the snapshot, goes on; several courses of a component are one.
+    A component that has not ended, or whose last dose lies after the snapshot, goes on; several courses of a
+    component are one.
     """
     listed = options["ttd_components"]
     chosen = components.filter(pl.col("component").is_in(listed)) if listed else components

@@ -50,8 +50,8 @@ def dispositions(date: pl.Expr, kind: str) -> list[Row]:
 def assessment_table(kind: str, *, progression_counts: bool) -> list[Row]:
     """The table of endpoints that are censored at an assessment.
 
-    Reads: no_baseline, has_evaluable, discarded, missed_from (date), n_date, n_reason, n_at_start, u_date, died, adequate_last,
-    adequate_before_u. `kind` names the assessment that counts.
+    Reads: no_baseline, has_evaluable, discarded, missed_from (date), n_date, n_reason, n_at_start, u_date, died,
+    adequate_last, adequate_before_u. `kind` names the assessment that counts.
     """
     start = pl.lit(None, pl.Date)
     last = pl.col("adequate_last")
@@ -72,7 +72,7 @@ def assessment_table(kind: str, *, progression_counts: bool) -> list[Row]:
 
 
 def censored(table: Sequence[Row]) -> dict[str, pl.Expr]:
-    """The first row that holds, as expressions: c_reason, c_date (never null, the start where there is no other) and c_kind."""
+    """The first row that holds, as expressions: c_reason, c_date (the start where there is no other) and c_kind."""
     reason, day, kind = pl.lit(None, pl.String), pl.lit(None, pl.Date), pl.lit(None, pl.String)
     for row in reversed(table):
         reason = pl.when(row.holds).then(row.reason).otherwise(reason)

@@ -18,8 +18,9 @@ from rules_engine.vocabulary import SubjectRecords
 def derive_clock(records: SubjectRecords, options: Mapping[str, Any], cutoff: date) -> pl.LazyFrame:
     """One row per subject whose origin lies on or before the cut-off.
 
-    Out: subject, t0, last_day (last day of the snapshot), death_date (imputed, also after the cut-off), death_imputation, died (in
-    the snapshot), baseline_adequate, the dates of withdrawal, loss and end of study, complete_date (combination complete).
+    Out: subject, t0, last_day (last day of the snapshot), death_date (imputed, also after the cut-off),
+    death_imputation, died (in the snapshot), baseline_adequate, the dates of withdrawal, loss and end of study,
+    complete_date (combination complete).
     """
     subjects = records.subjects.unique("subject", keep="any").select(
         "subject",

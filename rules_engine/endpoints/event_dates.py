@@ -16,7 +16,7 @@ def midpoint(left: pl.Expr, right: pl.Expr) -> pl.Expr:
 
 
 def next_scheduled_visit(schedule: Schedule, day: pl.Expr, cutoff: date) -> pl.Expr:
-    """The planned visit on or after the day, unless the day lies in the window of a visit; at most the cut-off and the day of death.
+    """The planned visit on or after a day outside all windows; never later than the cut-off or death.
 
     Reads `anchor` and `death_date`.
     """

@@ -34,7 +34,8 @@ def day_of_period(partial: pl.Expr, day: str, *, year_only: tuple[int, int]) -> 
 def death_day(options: Mapping[str, Any], cutoff: date) -> pl.Expr:
     """Day of death from `death` (partial), `t0` and `last_evidence` (latest fact of life in the whole database).
 
-    A death that cannot have happened up to the cut-off is given its earliest possible day, which lies after the cut-off.
+    A death that cannot have happened up to the cut-off is given its earliest possible day, which lies after the
+    cut-off.
     """
     death = pl.col("death")
     lo, hi = dates.first_possible_day(death), dates.last_possible_day(death)

@@ -40,8 +40,9 @@ def derive_landmark_response(
 ) -> pl.LazyFrame:
     """The response in the window: subject, value, date, rule_id.
 
-    `assessed` are usable evaluable assessments with `code`. A progression on or before the picked assessment, or before the end of the
-    window where nothing was picked, is carried: PD at its own date. Subjects without TACE have no window: NE.
+    `assessed` are usable evaluable assessments with `code`. A progression on or before the picked assessment, or
+    before the end of the window where nothing was picked, is carried: PD at its own date. Subjects without TACE have
+    no window: NE.
     """
     rules = options["response"]["landmark"]
     first = derive_first_anchor(tace, origins, clock, rules["anchor"])
@@ -61,7 +62,7 @@ def derive_landmark_response(
     )
     if rules["missing"] == "exclude_not_assessed":
         dead_in_time = (pl.col("died") & (pl.col("death_date") <= window_end)).fill_null(value=False)
-        rows = rows.filter(~nothing | dead_in_time)
+        rows = rows.filter(~nothing | dead_in_time | pl.col("anchor_date").is_null())
     return rows.select(
         "subject",
         value=pl.when(progressed)

@@ -16,15 +16,15 @@ Mappings = Mapping[str, Any]
 _SOURCE: dict[str, pl.DataType] = {"subject": pl.String(), "source_id": pl.String(), "seq": pl.Int64()}
 _SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "subjects": {
-        "subject": pl.String(), "baseline_date": pl.Date(), "baseline_adequate": pl.Boolean(), "death_date": pl.String(),
-        "last_contact_date": pl.Date(), "withdrawal_date": pl.Date(), "lost_to_followup_date": pl.Date(),
-        "end_of_study_date": pl.Date(),
+        "subject": pl.String(), "baseline_date": pl.Date(), "baseline_adequate": pl.Boolean(),
+        "death_date": pl.String(), "last_contact_date": pl.Date(), "withdrawal_date": pl.Date(),
+        "lost_to_followup_date": pl.Date(), "end_of_study_date": pl.Date(),
     },
     "origins": {"subject": pl.String(), "origin": pl.String(), "date": pl.Date()},
     "assessments": {
         **_SOURCE, "date": pl.String(), "visit_date": pl.Date(), "earliest_part_date": pl.Date(),
-        "latest_part_date": pl.Date(), "earliest_pd_part_date": pl.Date(), "response": pl.String(), "iresponse": pl.String(),
-        "suspected_pseudoprogression": pl.Boolean(),
+        "latest_part_date": pl.Date(), "earliest_pd_part_date": pl.Date(), "response": pl.String(),
+        "iresponse": pl.String(), "suspected_pseudoprogression": pl.Boolean(),
     },
     "therapies": {**_SOURCE, "start_date": pl.String(), "kind": pl.String()},
     "tace": {**_SOURCE, "date": pl.Date()},
@@ -40,7 +40,7 @@ _CODES = {code.casefold(): code for code in terms.RESPONSES} | {
 
 
 def records_from_mappings(subjects: Sequence[Mappings]) -> SubjectRecords:
-    """The records of subjects given as mappings (`subject` names each one; the other keys as in a worked endpoint case).
+    """The records of subjects given as mappings: `subject` names each one, the other keys are those of worked cases.
 
     Raises `ValueError` where a date is no calendar date or a response is unknown.
     """

@@ -1,4 +1,4 @@
-"""Step 10: an event after missed tumour assessments does not count (two or more consecutive visits: FDA 2007, Table A)."""
+"""Step 10: an event after two or more missed tumour assessments does not count (FDA 2007, Table A)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rules_engine.model import Schedule
 
 
 def is_gap_too_long(rules: Mapping[str, Any], schedule: Schedule | None, start: pl.Expr, end: pl.Expr) -> pl.Expr:
-    """True where too many visits were missed between the days `start` and `end`; reads `anchor`, visit 0 of the schedule."""
+    """True where too many visits were missed between two days; reads `anchor`, visit 0 of the schedule."""
     method = rules["method"]
     if method == "disabled":
         return pl.lit(value=False)
@@ -42,8 +42,9 @@ def derive_first_long_gap(
 ) -> pl.LazyFrame:
     """The first gap that is too long anywhere since the start: subject, gap_from.
 
-    `facts` has subject, start_date, anchor and end_date (the event that the rule may discard, else null); `references` has subject and
-    date, those between start and event. Without such an event the last reference ends the inspection, not the cut-off.
+    `facts` has subject, start_date, anchor and end_date (the event that the rule may discard, else null);
+    `references` has subject and date, those between start and event. Without such an event the last reference ends
+    the inspection, not the cut-off.
     """
     starts = facts.select("subject", date="start_date")
     ends = facts.filter(pl.col("end_date").is_not_null()).select("subject", date="end_date")

@@ -1,7 +1,8 @@
 """The options of the endpoint kinds, as JSON Schema written for the author of a ruleset.
 
-Keys marked `x-estimand` change what is estimated: they have no default and a ruleset must state them. What an endpoint is made of
-(`events`, `start`, `censoring` …) is stated by its definition; how rules apply to it is stated by the shared options.
+Keys marked `x-estimand` change what is estimated: they have no default and a ruleset must state them. What an
+endpoint is made of (`events`, `start`, `censoring` …) is stated by its definition; how rules apply to it is stated by
+the shared options.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ MISSED_VISITS: Final = _group(
             "censored at the last adequate assessment before it.",
             {
                 "disabled": "every event counts, however long the gap",
-                "windows": "at least `n` planned visits have their whole window between the last assessment and the event",
+                "windows": "at least `n` planned visits have their whole window between last assessment and event",
                 "interval_sum": "the gap exceeds `n` planned intervals plus one early and one late window",
                 "fixed_days": "the gap exceeds `gap_days` days",
             },
@@ -122,8 +123,8 @@ IRECIST: Final = _group(
             default="event",
         ),
         "pending_grace_days": _whole_days(
-            "With `unconfirmed: event`: an unconfirmed progression this many days or fewer before the cut-off, in a living "
-            "subject without a later assessment, is still waiting and is no event. Null: no grace.",
+            "With `unconfirmed: event`: an unconfirmed progression this many days or fewer before the cut-off, in a "
+            "living subject without a later assessment, is still waiting and is no event. Null: no grace.",
             None,
             nullable=True,
         ),
@@ -152,8 +153,8 @@ IMPUTATION: Final = _group(
         "therapy_not_before_pd": {
             "type": "boolean",
             "default": True,
-            "description": "A therapy start known to the month in which progression was first seen is not put before that "
-            "progression.",
+            "description": "A therapy start known to the month in which progression was first seen is not put before "
+            "that progression.",
         },
     },
 )
@@ -170,8 +171,8 @@ LANDMARK: Final[Schema] = {
             "properties": {
                 "anchor": {
                     "enum": ["first_tace", "most_recent_tace", "origin"],
-                    "description": "Day 0 of the window. `first_tace`: the first session. `most_recent_tace`: the latest "
-                    "session before the assessment, so that each session opens a window. `origin`: the time origin.",
+                    "description": "Day 0 of the window. `first_tace`: the first session. `most_recent_tace`: the "
+                    "latest session before the assessment, each opening a window. `origin`: the time origin.",
                 },
                 "from_days": {"type": "integer", "description": "First day of the window."},
                 "to_days": {"type": "integer", "description": "Last day of the window."},
@@ -258,8 +259,8 @@ SHARED: Final[dict[str, Schema]] = {
         {
             "first_pd": "the first assessment that reports progression, confirmed or not",
             "irecist": "confirmed progression per iRECIST",
-            "first_pd_pseudo_confirm": "the first PD, except that one flagged as suspected pseudoprogression waits for its "
-            "re-assessment",
+            "first_pd_pseudo_confirm": "the first PD, except that one flagged as suspected pseudoprogression waits for "
+            "its re-assessment",
         },
     ),
     "pd_date": _choice(
@@ -437,10 +438,10 @@ COMPOSITION: Final[dict[str, Schema]] = {
                 "second_primary",
             ]
         },
-        "description": "What ends the time; the earliest counts. `progression`: progression by `pd_rule` (and clinical "
-        "progression, by `clinical_progression`). `second_progression`: the first PD after the first therapy outside the "
-        "regimen. `death`: any cause. `death_per_ttup_death`: death where `ttup_death` says so. `discontinuation`: end of "
-        "treatment by `ttd_scope`. `response`: the first CR or PR. `efs_kinds`, `ttup_kinds`: recorded events of these "
+        "description": "What ends the time; the earliest counts. `progression`: progression by `pd_rule` (and "
+        "clinical progression, by `clinical_progression`). `second_progression`: the first PD after the first therapy "
+        "outside the regimen. `death`: any cause. `death_per_ttup_death`: death where `ttup_death` says so. `discontinuation`: "
+        "end of treatment by `ttd_scope`. `response`: the first CR or PR. `efs_kinds`, `ttup_kinds`: recorded events of these "
         "lists. `second_primary`: a second primary cancer.",
     },
     "start": _choice(

@@ -11,7 +11,8 @@ import polars as pl
 def derive_time_origin(origins: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
     """One row per subject with a time origin: subject, t0.
 
-    In: one row per subject and named origin. `first_component` needs one of the named components, `last_component` all of them.
+    In: one row per subject and named origin. `first_component` needs one of the named components, `last_component`
+    all of them.
     """
     name = options["origin"]
     if name == "first_component":

@@ -1,7 +1,8 @@
 """Step 8: the progression of each subject, and an unconfirmed one that still waits for its answer.
 
-Every pd_rule is one machine over a subject's assessments in order of date. A subject is open or pending. While open, an assessment may
-be final (progression) or begin an unconfirmed progression; while pending, it may clear it (bar reset, Seymour 2017) or confirm it.
+Every pd_rule is one machine over a subject's assessments in order of date. A subject is open or pending. While open,
+an assessment may be final (progression) or begin an unconfirmed progression; while pending, it may clear it (bar
+reset, Seymour 2017) or confirm it.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ def derive_transitions(timeline: pl.LazyFrame, pd_rule: str) -> pl.LazyFrame:
 
 
 def derive_scan(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
-    """Each usable assessment with the state of its subject: was_pending, is_pending, pending_since, ends (progression is certain here).
+    """Each usable assessment with the state of its subject: was_pending, is_pending, pending_since, ends (certain).
 
-    What an assessment does to the state is one of four maps: nothing, make pending, make open, or swap the two. The state after any
-    row is what the last "make" left, swapped once for each "swap" since.
+    What an assessment does to the state is one of four maps: nothing, make pending, make open, or swap the two. The
+    state after any row is what the last "make" left, swapped once for each "swap" since.
     """
     rows = derive_transitions(timeline, options["pd_rule"]).sort("subject", "date")
     swap = pl.col("begins") & pl.col("clears")
@@ -79,8 +80,8 @@ def derive_progression(
 ) -> pl.LazyFrame:
     """One row per subject with progression or a pending one: subject, p_date, certain_date, u_date.
 
-    In: usable assessments, one per subject and day. `certain_date` is the assessment at which progression became certain (null for an
-    unconfirmed one that counts), `u_date` an unconfirmed progression that still waits.
+    In: usable assessments, one per subject and day. `certain_date` is the assessment at which progression became
+    certain (null for an unconfirmed one that counts), `u_date` an unconfirmed progression that still waits.
     """
     if options["pd_rule"] == "first_pd":
         first = timeline.filter("progression").group_by("subject").agg(p_date=pl.col("date").min())
@@ -130,9 +131,9 @@ def derive_progression(
 
 
 def derive_effective_responses(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
-    """Each assessment with `effective`, the code that it has under the pd_rule: while a suspected progression waits for its answer, an
-    iRECIST re-assessment stands for the plain response; an assessment of progression that is not final is iUPD.
-    """
+    """Each assessment with `effective`, the code that it has under the pd_rule.
+
+    While a suspected progression waits for its answer, an iRECIST re-assessment stands for the plain response."""
     if options["pd_rule"] == "first_pd":
         return timeline.with_columns(effective="response")
     if options["pd_rule"] == "irecist":

@@ -1,4 +1,4 @@
-"""Response endpoints: best overall response and rates built on it, or response at a landmark. At most one row per subject."""
+"""Response endpoints: best overall response, rates built on it, and response at a landmark."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _I_FORMS = {plain: code for code, plain in terms.PLAIN_FORM.items() if plain != 
 
 
 def derive_response(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
-    """One row of `RESPONSE_SCHEMA` per subject with an origin up to the cut-off: the response, and whether it makes a responder.
+    """One row of `RESPONSE_SCHEMA` per subject with an origin up to the cut-off.
 
-    With `response.landmark` the response is that of the window, else the best one; clinical benefit always uses the best one.
+    With `response.landmark` the response is that of the window, else the best one; clinical benefit always uses the
+    best one.
     """
     options = endpoint.options
     stream = derive_stream(records, endpoint, cutoff)

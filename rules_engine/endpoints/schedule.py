@@ -1,7 +1,7 @@
 """Planned visits of a schedule, in closed form: how many lie before a day, and the day of the k-th.
 
-Visit 0 is the anchor. Within a segment a visit follows each `every` days while its offset is at most `until`; the last segment has no
-end.
+Visit 0 is the anchor. Within a segment a visit follows each `every` days while its offset is at most `until`; the
+last segment has no end.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ from rules_engine.vocabulary import SubjectRecords
 class Stream:
     """What an endpoint is decided from.
 
-    `clock`: one row per subject with an origin. `timeline`: assessments that count, one per day. `usable`: those not after a therapy that
-    ends the observation. `therapies`, `truncation`: therapies in the snapshot, and the one that ends the observation.
-    `progression`: subject, p_date, certain_date, u_date.
+    `clock`: one row per subject with an origin. `timeline`: assessments that count, one per day. `usable`: those not
+    after a therapy that ends the observation. `therapies`, `truncation`: therapies in the snapshot, and the one that
+    ends the observation. `progression`: subject, p_date, certain_date, u_date.
     """
 
     clock: pl.LazyFrame

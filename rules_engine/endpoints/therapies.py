@@ -1,4 +1,4 @@
-"""Steps 3, 5 and 7 for anticancer therapy outside the regimen: its date, what it does, and until when records are usable."""
+"""Steps 3, 5 and 7 for anticancer therapy: its date, what it does, and until when records are usable."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def filter_to_action(therapies: pl.LazyFrame, action_of: Mapping[str, str], *wan
 
 
 def derive_truncation(therapies: pl.LazyFrame, action_of: Mapping[str, str]) -> pl.LazyFrame:
-    """The therapy that ends the observation: subject, n_date, n_reason, n_at_start, n_imputation and its source (`n_…`)."""
+    """The therapy that ends the observation: subject, n_date, n_reason, n_at_start, n_imputation, its source."""
     at_start = [reason for reason, action in action_of.items() if action == "censor_at_start"]
     first = (
         filter_to_action(therapies, action_of, "censor", "censor_at_start")

@@ -1,6 +1,7 @@
 """A time-to-event endpoint from a subject's records: the twelve steps in order. At most one row per subject.
 
-Sources: FDA 2007 (clinical trial endpoints, Appendices 2 and 3), EMA/CHMP/27994/2008 Rev. 1, Seymour 2017 for unconfirmed progression.
+Sources: FDA 2007 (clinical trial endpoints, Appendices 2 and 3), EMA/CHMP/27994/2008 Rev. 1, Seymour 2017 for
+unconfirmed progression.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def death_is_relabelled(options: Mapping[str, Any]) -> bool:
 
 
 def derive_starts(records: SubjectRecords, stream: Stream, endpoint: EndpointDefinition) -> pl.LazyFrame:
-    """The subjects of the endpoint: the clock with start_date, anchor of the schedule, n_… (therapy), u_date and has_evaluable."""
+    """The subjects of the endpoint: the clock with start_date, anchor, the therapy `n_…`, u_date, has_evaluable."""
     options = endpoint.options
     subjects = stream.clock.with_columns(start_date=pl.col("t0"))
     if options["population"] == "responders" or options["start"] == "response":
@@ -123,7 +124,7 @@ def _recorded(
 
 
 def is_adequate(options: Mapping[str, Any]) -> pl.Expr:
-    """The assessment shows that the event had not happened: evaluable, and without progression where progression is an event."""
+    """The assessment is evaluable and, where progression is an event, shows none."""
     if options["censoring"] == "last_adequate":
         return pl.col("evaluable") & ~pl.col("progression")
     return pl.col("evaluable")
@@ -132,8 +133,8 @@ def is_adequate(options: Mapping[str, Any]) -> pl.Expr:
 def derive_last_assessments(subjects: pl.LazyFrame, stream: Stream, endpoint: EndpointDefinition) -> pl.LazyFrame:
     """The assessments that the later steps look back to, each as the last date of its kind (null where there is none).
 
-    reference: start of the gap before the event; evaluable_before_e: before the event; adequate_last, adequate_before_e,
-    adequate_before_u: adequate ones in all, before the event, before an unconfirmed progression.
+    reference: start of the gap before the event; evaluable_before_e: before the event; adequate_last,
+    adequate_before_e, adequate_before_u: adequate ones in all, before the event, before an unconfirmed progression.
     """
     options = endpoint.options
     day, event = pl.col("date"), pl.col("e_date")
@@ -161,7 +162,7 @@ def derive_last_assessments(subjects: pl.LazyFrame, stream: Stream, endpoint: En
 
 
 def derive_discarded(subjects: pl.LazyFrame, stream: Stream, endpoint: EndpointDefinition) -> pl.LazyFrame:
-    """Step 10: discarded (the event, or the time from a gap on, does not count) and missed_from, the adequate assessment before it."""
+    """Step 10: discarded (too many visits were missed), and missed_from, the adequate assessment before it."""
     options = endpoint.options
     rules = options["missed_visits"]
     reason = pl.col("e_reason")
@@ -227,7 +228,7 @@ def derive_event_dates(subjects: pl.LazyFrame, endpoint: EndpointDefinition, cut
 
 
 def censoring_scheme(options: Mapping[str, Any]) -> str:
-    """How the endpoint is censored: last_adequate, last_evaluable, last_known_alive or last_evaluable_alone (no table)."""
+    """How the endpoint is censored: as `censoring` says, or for PFS2 last_known_alive or last_evaluable_alone."""
     if options["censoring"] != "pfs2_censor":
         return str(options["censoring"])
     return "last_evaluable_alone" if options["pfs2_censor"] == "last_evaluable" else LAST_KNOWN_ALIVE

@@ -118,7 +118,7 @@ def _confirmation_of_nothing(stream: Stream, endpoint: EndpointDefinition) -> pl
 
 
 def _immortal_time(records: SubjectRecords, stream: Stream, endpoint: EndpointDefinition) -> list[pl.LazyFrame]:
-    """Between the first and the last component a subject cannot die: survival looks longer than it is (CEBP 2022;31:2079)."""
+    """Between first and last component nobody can die, which lengthens survival (CEBP 2022;31:2079)."""
     options = endpoint.options
     if options["origin"] != "first_component" or len(options["origin_components"]) < 2:
         return []
