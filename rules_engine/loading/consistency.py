@@ -62,6 +62,17 @@ AGREEMENTS = (
 )
 
 
+#: Events that only responses can show.
+_SHOWN_BY_RESPONSES = frozenset({"progression", "second_progression", "response"})
+
+
+def needs_responses(shape: str, options: Mapping[str, Any]) -> bool:
+    """True where an endpoint without a stream of responses would silently find nothing."""
+    if shape == "response" or options.get("start") == "response" or options.get("population") == "responders":
+        return True
+    return bool(_SHOWN_BY_RESPONSES & set(_listed(options.get("events"))))
+
+
 def contradictions(
     endpoints: Mapping[str, EndpointDefinition],
     endpoint_options: Mapping[str, Node],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rules_engine.errors import PluginError, Problem, closest
+from rules_engine.loading.consistency import needs_responses
 from rules_engine.loading.criterion import unknown_plugin
 from rules_engine.loading.grammar import partial
 from rules_engine.loading.merging import merge
@@ -123,6 +124,10 @@ class _Resolver:
             schedule=schedule,
             position=own.position,
         )
+        if response is None and node.child("response") is None and needs_responses(kind.shape, definition.options):
+            streams = ", ".join(self.responses) or "none is defined yet; define one under `responses`"
+            what = f"{name} does not say which responses it reads"
+            self.problem(own, what, f"state `response`, one of: {streams}", (*path, "response"))
         self.found.definitions[name] = definition
         self.found.options[name] = completed
         if not wrong and not unstated and not schedule_problems:
@@ -240,7 +245,9 @@ class _Resolver:
     # Problems
 
     def problem(self, node: Node, what: str, remedy: str, path: Path, meant: str = "") -> None:
-        self.found.problems.append(problem_at(node, what, remedy, path=path, meant=meant))
+        """Note a problem: at the key where the node is a whole entry, else at its value."""
+        on_key = node.kind == "mapping"
+        self.found.problems.append(problem_at(node, what, remedy, path=path, meant=meant, on_key=on_key))
 
     def unstated_problem(self, unstated: Unstated, names: list[str]) -> Problem:
         place = self.root.child("options") or self.root.child("endpoints") or self.root

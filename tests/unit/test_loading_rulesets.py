@@ -159,7 +159,7 @@ def test_a_schedule_is_typed_and_an_endpoint_may_change_it(file: Path, registry:
 def test_a_mapping_is_a_ruleset_too(registry: Registry) -> None:
     document = {
         "rules_engine": 1, "id": "given", "kind": "protocol", "title": "Given", "extends": "base",
-        "endpoints": {"PFS": {"like": "PFS"}},
+        "endpoints": {"PFS": {"like": "PFS", "response": None}},
     }  # fmt: skip
     assert load_ruleset(document, registry=registry).endpoints["PFS"].options["new_therapy"] == "ignore"
 
@@ -279,6 +279,19 @@ def test_a_plugin_that_is_not_installed_is_a_fault_of_its_own(file: Path, regist
     with pytest.raises(PluginError, match="no installed plugin offers the endpoint kind `multistate`") as caught:
         load(file, registry, PROTOCOL.replace("{like: OS}", "{kind: multistate}"))
     assert caught.value.problems[0].line == 14
+
+
+def test_an_endpoint_that_only_responses_can_show_says_which_it_reads(file: Path, registry: Registry) -> None:
+    found = problems(
+        file,
+        registry,
+        PROTOCOL.replace("response: read, ", "").replace("{like: PFS, response: overall}", "{like: PFS}"),
+    )
+    assert [problem.path for problem in found] == [
+        f"endpoints.{name}.response" for name in ("PFS", "PFSNAT", "ORR", "BEST")
+    ]
+    assert found[0].what == "PFS does not say which responses it reads"
+    assert "overall, read" in found[0].remedy
 
 
 def test_all_mistakes_are_told_at_once(file: Path, registry: Registry) -> None:
