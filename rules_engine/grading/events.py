@@ -69,7 +69,10 @@ def derive_event_grades(
     """
     present = events.collect_schema()
     joined = events.join(
-        context.select("subject", *[pl.col(name).alias(f"_{name}") for name in _CONTEXT]), on="subject", how="left"
+        context.select("subject", *[pl.col(name).alias(f"_{name}") for name in _CONTEXT]),
+        on="subject",
+        how="left",
+        maintain_order="left",
     )
     schema = {**present, **GRADED_EVENTS_SCHEMA}
 

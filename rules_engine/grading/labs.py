@@ -30,7 +30,7 @@ from rules_engine.grading.cutoffs import (
     fill_facts,
 )
 from rules_engine.grading.options import LabOptions
-from rules_engine.grading.rules import Direction, GradingRules, Scale, unit_key
+from rules_engine.grading.rules import Direction, GradingRules, Scale
 
 #: Columns that grading adds to the laboratory results.
 #:
@@ -103,7 +103,7 @@ def derive_lab_grades(
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in OPTIONAL.items() if name not in present]
     given = [pl.col(name).cast(dtype, strict=False) for name, dtype in OPTIONAL.items() if name in present]
     prepared = labs.with_columns(*missing, *given).join(
-        context.select("subject", _treatment_start="treatment_start"), on="subject", how="left"
+        context.select("subject", _treatment_start="treatment_start"), on="subject", how="left", maintain_order="left"
     )
     drop = [name for name in OPTIONAL if name not in present]
     schema = {**present, **GRADED_LABS_SCHEMA}
@@ -128,12 +128,13 @@ def grade_results(labs: pl.DataFrame, rules: GradingRules, options: LabOptions) 
 def _derive_facts(labs: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
     """Only what grading looks at: numbers, facts, and the analyte's key."""
     pairs = labs.select("analyte", "unit").unique()
+    named = [rules.analytes.get((name or "").strip().upper()) for name in pairs["analyte"]]
     keys = pl.DataFrame(
         {
             "analyte": pairs["analyte"],
             "unit": pairs["unit"],
-            "key": [rules.analytes.get((name or "").strip().upper()) for name in pairs["analyte"]],
-            "scale_unit": [rules.units.get(unit_key(unit)) if unit else None for unit in pairs["unit"]],
+            "key": named,
+            "scale_unit": [rules.unit_of(key, unit) for key, unit in zip(named, pairs["unit"], strict=True)],
         },
         schema={"analyte": pl.String, "unit": pl.String, "key": pl.String, "scale_unit": pl.String},
     )

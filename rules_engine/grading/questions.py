@@ -83,8 +83,8 @@ def term_match(record: Record) -> Answer:
 def combine_atoxgr(record: Record) -> Answer:
     """`ATOXDSCL`, `ATOXDSCH`, `ATOXGRL`, `ATOXGRH` → `ATOXGR`: `-n` for low, `n` for high, `0`, or null."""
     low, high = (pl.lit(_text(record.get(name)), pl.String).cast(pl.Int8) for name in ("ATOXGRL", "ATOXGRH"))
-    terms = [pl.lit(_text(record.get(name)), pl.String) for name in ("ATOXDSCL", "ATOXDSCH")]
-    grade = _ask(combined_grade(*terms, low, high))
+    term_low, term_high = (pl.lit(_text(record.get(name)), pl.String) for name in ("ATOXDSCL", "ATOXDSCH"))
+    grade = _ask(combined_grade(term_low, term_high, low, high))
     return {"ATOXGR": None if grade is None else str(grade)}
 
 

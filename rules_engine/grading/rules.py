@@ -131,7 +131,7 @@ class GradingRules:
     prolonged_hours: float
     scales: Mapping[tuple[str, Direction], Sequence[Scale]]
     clinical_only: Mapping[tuple[str, Direction], str]
-    units: Mapping[str, str]
+    units: Mapping[str, tuple[str, ...]]
     conversions: Mapping[str, Mapping[str, float]]
     analytes: Mapping[str, str]
     value_words: Mapping[str, Mapping[str, float]]
@@ -151,6 +151,23 @@ class GradingRules:
             return None
         return amounts[target] / amounts[unit]
 
+    def unit_of(self, analyte: str | None, text: str | None) -> str | None:
+        """The unit that a text means for an analyte; None where it is missing or unknown.
+
+        Without regard to case one text may mean two units: `G/L` is giga per litre of a blood count, gram per litre
+        of albumin.
+        """
+        candidates = self.units.get(unit_key(text), ()) if text else ()
+        if analyte is None or len(candidates) < 2:
+            return candidates[0] if candidates else None
+        spoken = set(self.conversions.get(analyte, {}))
+        spoken |= {scale.unit for scales in self.scales_of(analyte) for scale in scales if scale.unit is not None}
+        return next((unit for unit in candidates if unit in spoken), candidates[0])
+
+    def scales_of(self, analyte: str) -> list[Sequence[Scale]]:
+        """The scales of both directions of an analyte."""
+        return [scales for (key, _direction), scales in self.scales.items() if key == analyte]
+
     def term_of(self, analyte: str, direction: Direction) -> str | None:
         """The term that a value of this analyte may be graded under, in this direction."""
         scales = self.scales.get((analyte, direction))
@@ -164,7 +181,10 @@ def read_rules(document: Mapping[str, Any]) -> GradingRules:
     for entry in document.get("thresholds") or ():
         key: tuple[str, Direction] = (entry["analyte"], entry["direction"])
         _add_scales(scales.setdefault(key, []), entry, version)
-    known = {unit_key(word): unit for unit, words in document.get("units", {}).items() for word in (unit, *words)}
+    known: dict[str, dict[str, None]] = {}
+    for unit, words in document.get("units", {}).items():
+        for word in (unit, *words):
+            known.setdefault(unit_key(word), {})[unit] = None
     return GradingRules(
         version=version,
         tolerance=float(document["numerics"]["tolerance"]),
@@ -173,7 +193,7 @@ def read_rules(document: Mapping[str, Any]) -> GradingRules:
         clinical_only={
             (entry["analyte"], entry["direction"]): entry["term"] for entry in document.get("not_lab_gradable") or ()
         },
-        units=known,
+        units={key: tuple(units) for key, units in known.items()},
         conversions={
             analyte: {unit: float(amount) for unit, amount in entry["units"].items()}
             for entry in document.get("conversions") or ()

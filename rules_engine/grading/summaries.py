@@ -76,7 +76,7 @@ def _safety_population(people: pl.DataFrame, by: str | None) -> pl.DataFrame:
 
 
 def kinds(components: list[str]) -> dict[str, pl.Expr]:
-    """The lines of the overview: kind of event and the records that are of it. A missing causality counts as related."""
+    """Lines of the overview: kind of event and the records that are of it. Missing causality counts as related."""
     grade, serious = pl.col("_grade"), pl.col("_serious")
     is_severe = (grade >= SEVERE).fill_null(value=False)
     action = pl.col("action_taken").str.strip_chars().str.to_uppercase()
@@ -110,7 +110,7 @@ def is_related_to(component: str) -> pl.Expr:
 def _overview(events: pl.DataFrame, size: int) -> pl.DataFrame:
     named = events["related_to"].drop_nulls().str.to_lowercase().str.split(";").explode().str.strip_chars()
     components = sorted({name for name in named.to_list() if name})
-    rows = []
+    rows: list[_Row] = []
     for kind, condition in kinds(components).items():
         of_kind = events.filter(condition.fill_null(value=False))
         rows += [
@@ -139,7 +139,7 @@ def _by_level(events: pl.DataFrame, variable: str, level: str, size: int) -> pl.
     )
     # The most frequent first, ties by name.
     ordered = counted.join(labels, on=level).sort("subjects", level, descending=[True, False])
-    rows = []
+    rows: list[_Row] = []
     for line in ordered.iter_rows(named=True):
         name, label = line[level], line["label"]
         rows.append((variable, name, "events", label, float(line["events"]), "d"))
