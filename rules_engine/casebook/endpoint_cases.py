@@ -108,4 +108,4 @@ def _day(value: Any) -> date:
     try:
         return date.fromisoformat(str(value))
     except ValueError:
-        raise CaseError(f"cut_off {value!r} is no calendar day") from None
+        raise CaseError(f"cut_off: {value} is no calendar day") from None

@@ -141,12 +141,12 @@ class _Resolver:
         found = problems_of(without_unset(completed), kind.options_schema, prefix)
         paths = {(*prefix, *item.path) for item in unstated}
         texts = {".".join(map(str, item)) for item in paths}
+        kept = [problem for problem in found if problem.path not in texts]
         return [
-            problem
-            if problem.line
-            else problem_at(own, problem.what, problem.remedy, path=(problem.path,), on_key=True)
-            for problem in found
-            if problem.path not in texts
+            problem_at(own, item.what, item.remedy, path=(item.path,), meant=item.meant, on_key=True)
+            if own.line and not item.line
+            else item
+            for item in kept
         ]
 
     def kind_problems(
