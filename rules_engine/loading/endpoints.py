@@ -141,12 +141,12 @@ class _Resolver:
         found = problems_of(without_unset(completed), kind.options_schema, prefix)
         paths = {(*prefix, *item.path) for item in unstated}
         texts = {".".join(map(str, item)) for item in paths}
-        kept = [problem for problem in found if problem.path not in texts]
         return [
-            problem_at(own, item.what, item.remedy, path=(item.path,), meant=item.meant, on_key=True)
-            if own.line and not item.line
-            else item
-            for item in kept
+            item
+            if item.line
+            else problem_at(own, item.what, item.remedy, path=(item.path,), meant=item.meant, on_key=True)
+            for item in found
+            if item.path not in texts
         ]
 
     def kind_problems(
