@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -149,19 +150,34 @@ def measured_column(history: History, name: str, *, viable: bool) -> str:
 
 
 def contributions(history: History, visit: Visit, options: Options, *, viable: bool) -> dict[str, Fraction | None]:
-    return {
-        name: contribution(visit.rows.get(name), measured_column(history, name, viable=viable), options)
-        for name in history.targets()
-    }
+    targets = history.targets()
+    carriers = [name for name in targets if name in visit.rows and not is_merged(visit.rows[name])]
+    found = {}
+    for name in targets:
+        rows = visit.rows.get(name)
+        found[name] = contribution(rows, measured_column(history, name, viable=viable), options)
+        if rows and is_merged(rows) and rows[0].get("into") not in carriers:
+            found[name] = None  # the mass is measured nowhere
+    return found
+
+
+def at_least(history: History, visit: Visit, options: Options, *, viable: bool) -> dict[str, Fraction]:
+    """What each target adds for certain: of a lesion that is known in part, the part."""
+    floor = {}
+    for name, part in contributions(history, visit, options, viable=viable).items():
+        column = measured_column(history, name, viable=viable)
+        known = [_part(row, column, options) for row in visit.rows.get(name, []) if row.get("state") != "merged"]
+        floor[name] = part if part is not None else sum((size for size in known if size is not None), Fraction(0))
+    return floor
+
+
+def is_merged(rows: list[Row]) -> bool:
+    return rows[0].get("state") == "merged"
 
 
 def complete_sum(parts: Mapping[str, Fraction | None]) -> Fraction | None:
     known = [part for part in parts.values() if part is not None]
     return sum(known, Fraction(0)) if parts and len(known) == len(parts) else None
-
-
-def partial_sum(parts: Mapping[str, Fraction | None]) -> Fraction:
-    return sum((part for part in parts.values() if part is not None), Fraction(0))
 
 
 # ------------------------------------------------------------------------------------------------- what came before
@@ -216,6 +232,7 @@ class Categories:
     """The three readings of one visit."""
 
     parts: dict[str, Fraction | None]
+    floor: dict[str, Fraction]
     sum: Fraction | None
     baseline: Fraction | None
     nadir: Fraction | None
@@ -236,15 +253,17 @@ def categorise(
     if options["nadir.includes_baseline"] and baseline is not None:
         candidates.append(baseline)
     nadir = min(candidates) if candidates else None
-    target = target_response(history, visit, parts, baseline, nadir, memory, options)
+    floor = at_least(history, visit, options, viable=viable)
+    target = target_response(history, visit, parts, floor, baseline, nadir, memory, options)
     nontarget, progressed = nontarget_response(history, visit, memory, options, family)
-    return Categories(parts, complete_sum(parts), baseline, nadir, target, nontarget, progressed)
+    return Categories(parts, floor, complete_sum(parts), baseline, nadir, target, nontarget, progressed)
 
 
 def target_response(
     history: History,
     visit: Visit,
     parts: Mapping[str, Fraction | None],
+    floor: Mapping[str, Fraction],
     baseline: Fraction | None,
     nadir: Fraction | None,
     memory: Memory,
@@ -256,9 +275,8 @@ def target_response(
         return "NE"  # nothing to compare with
     came_back = [
         name
-        for name, part in parts.items()
-        if part is not None
-        and (not is_normal_node(part, visit.rows[name], options) if history.lesions[name]["node"] else part > 0)
+        for name, size in floor.items()
+        if (not is_normal_node(size, visit.rows.get(name, []), options) if history.lesions[name]["node"] else size > 0)
     ]
     if memory.had_overall_cr:
         if came_back and options["cr.reappearance"] == "pd":
@@ -267,7 +285,7 @@ def target_response(
         return "PD"
     total = complete_sum(parts)
     if total is None:
-        return "PD" if has_grown(partial_sum(parts), nadir, options) else "NE"
+        return "PD" if has_grown(sum(floor.values(), Fraction(0)), nadir, options) else "NE"
     gone = not came_back
     if gone and options["cr.before_pd"]:
         return "CR"
@@ -406,7 +424,7 @@ def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options
         now.seen = False
     elif now.size is None and "ne" in (row.get("state"), row.get("status")):
         now.seen = None
-    elif lesion["node"] and now.size is not None and now.size < smallest_new_node(lesion, options, family):
+    elif lesion["node"] and now.size is not None and now.size < smallest_new_node(now, lesion, options, family):
         now.seen = False
     else:
         now.seen = proven or now.counted_on is not None
@@ -424,7 +442,10 @@ def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options
         now.is_measured = lesion.get("nl") != "non-target" and now.size is not None
 
 
-def smallest_new_node(lesion: Row, options: Options, family: str) -> Fraction:
+def smallest_new_node(now: NewLesion, lesion: Row, options: Options, family: str) -> Fraction:
+    """Short axis from which a new node is disease; one that has counted is disease until it is normal."""
+    if now.counted_on is not None:
+        return hundredths(options["node.normal_below_mm"])
     at_porta_hepatis = family == "mrecist" and lesion.get("site") == "porta_hepatis"
     return hundredths(options["new.node_min_short_mm" + (".porta_hepatis" if at_porta_hepatis else "")])
 
@@ -564,6 +585,7 @@ class Machine:
         self.memory = Memory()
         self.new: dict[str, NewLesion] = {}
         self.new_sums: list[tuple[frozenset[str], Fraction]] = []  # earlier complete sums of measured new lesions
+        self.first_sizes: dict[str, Fraction] = {}
         self.state = OPEN
         self.anchor: Anchor | None = None
         self.previous: tuple[dict[str, Fraction | None], dict[str, NewLesion]] | None = None
@@ -594,6 +616,10 @@ class Machine:
             overall = self.open(visit, categories, new, added)
         self.put(visit, categories, new, overall, reasons, accepted=True)
         self.new = new
+        for name in self.measured_new(new):
+            size = new[name].size
+            if size is not None:
+                self.first_sizes.setdefault(name, size)
         self.previous = (categories.parts, new)
         together = self.sum_of_new(new)
         if together is not None:
@@ -684,9 +710,11 @@ class Machine:
             if not lesion.is_measured and lesion.seen and lesion.status == "unequivocal"
         ]
         now = self.sum_of_new(left)
-        if now is not None:
-            earlier = [total for names, total in self.new_sums if names == now[0]]
-            if earlier and has_grown(now[1], min(earlier), self.options):
+        if now is not None and self.new_sums:
+            # A lesion that joined later counts, at the visits before, with its first size.
+            earlier = [total + sum(self.first_sizes[n] for n in now[0] - names) for names, total in self.new_sums]
+            own_minimum = {**self.options, "pd.abs_mm": self.options["irecist.further_mm"]}
+            if has_grown(now[1], min(earlier), own_minimum):
                 grown += sorted(now[0])
         return grown
 
@@ -736,14 +764,16 @@ class Machine:
         further = hundredths(self.options["irecist.further_mm"])
         found = []
         if anchor.by_target:
-            gain = increase(before_parts, categories.parts)
+            gain = increase(before_parts, categories.parts, categories.floor)
             if gain is not None and gain >= further:
                 found.append("C1")
         if anchor.by_nontarget and any(self.is_increased(visit, name) for name in anchor.progressed_nontargets):
             found.append("C2")
         if anchor.by_new:
             names = [name for name in self.measured_new(anchor.new) if anchor.new[name].seen is not False]
-            gain = increase({n: before_new[n].size for n in names}, {n: new[n].size for n in names})
+            sizes = {n: new[n].size for n in names}
+            known = {n: size or Fraction(0) for n, size in sizes.items()}
+            gain = increase({n: before_new[n].size for n in names}, sizes, known)
             if names and gain is not None and gain >= further:
                 found.append("C3")
             if any(
@@ -789,14 +819,17 @@ class Machine:
         return QUALITY[categories.without_new()] > QUALITY[anchor.without_new]
 
 
-def increase(before: Mapping[str, Fraction | None], now: Mapping[str, Fraction | None]) -> Fraction | None:
-    """Growth since `before`; where that sum is incomplete, over the lesions measured at both visits."""
-    names = [name for name in before if before[name] is not None]
-    if len(names) < len(before):
-        names = [name for name in names if now[name] is not None]
-    if not names or any(now[name] is None for name in names):
-        return None
-    return sum((now[n] - before[n] for n in names), Fraction(0))  # type: ignore[operator]
+def increase(
+    before: Mapping[str, Fraction | None], now: Mapping[str, Fraction | None], floor: Mapping[str, Fraction]
+) -> Fraction | None:
+    """Growth since `before`, or what is certain of it.
+
+    Where that sum is incomplete, over the lesions measured at both visits; where today's is, `floor` is a lower bound.
+    """
+    if any(size is None for size in before.values()):
+        both = [name for name in before if before[name] is not None and now[name] is not None]
+        return sum((now[n] - before[n] for n in both), Fraction(0)) if both else None  # type: ignore[operator]
+    return sum(floor.values(), Fraction(0)) - sum((size for size in before.values() if size is not None), Fraction(0))
 
 
 def all_gone(new: Mapping[str, NewLesion]) -> bool:
@@ -881,12 +914,13 @@ def best_overall_response(
     chosen = all_options(criterion, options)
     rows = [row for row in timepoints if row["accepted"]]
     responses = [(row["visit_date"], row["overall"]) for row in rows]
+    nontargets_only = any(row["target"] == "NA" for row in rows)
     if criterion == "irecist":
-        found, day = _best(_truncated(responses, "iCPD"), chosen, reference_date, PLAIN_CODE)
+        found, day = _best(_truncated(responses, "iCPD"), chosen, reference_date, PLAIN_CODE, nontargets_only)
         return {"bor": found, "bor_date": day}
     if criterion == "mrecist_irecist":
         responses = [(day, PLAIN_CODE.get(code, code)) for day, code in _without_void(rows)]
-    found, day = _best(_truncated(responses, "PD"), chosen, reference_date, {})
+    found, day = _best(_truncated(responses, "PD"), chosen, reference_date, {}, nontargets_only)
     return {"bor": found, "bor_date": day}
 
 
@@ -900,23 +934,24 @@ def _truncated(responses: Sequence[tuple[date, str]], last: str) -> list[tuple[d
 
 
 def _without_void(rows: Sequence[Timepoint]) -> list[tuple[date, str]]:
-    """Responses without the suspected progressions that later scans refuted."""
-    kept, block = [], []
-    for row in rows:
-        if row["overall"] == "iUPD":
-            block.append((row["visit_date"], "iUPD"))
-            continue
-        if row["state"] == OPEN:
-            block = []
-        if row["overall"] == "iCPD":
-            kept += block
-            block = []
-        kept.append((row["visit_date"], row["overall"]))
-    return sorted(kept + block)
+    """Responses in which a suspected progression that a later scan refuted says nothing."""
+    refuted = {
+        earlier["anchor_date"]
+        for earlier, later in pairwise(rows)
+        if earlier["state"] == PENDING and later["state"] == OPEN
+    }
+    return [
+        (row["visit_date"], "NE" if row["overall"] == "iUPD" and row["anchor_date"] in refuted else row["overall"])
+        for row in rows
+    ]
 
 
 def _best(
-    responses: Sequence[tuple[date, str]], options: Options, reference_date: date, plain: Mapping[str, str]
+    responses: Sequence[tuple[date, str]],
+    options: Options,
+    reference_date: date,
+    plain: Mapping[str, str],
+    nontargets_only: bool,
 ) -> tuple[str, date | None]:
     as_plain = [(day, plain.get(code, code) if code not in ("iUPD", "iCPD") else code) for day, code in responses]
     i_code = I_CODE if plain else {}
@@ -934,7 +969,10 @@ def _best(
             confirmed = [as_plain[a][0] for a, b in pairs if is_confirmed(as_plain, a, b, starts, confirms, options)]
             if confirmed:
                 return i_code.get(best, best), min(confirmed)
-        steps = [("SD", ("CR", "PR", "SD"), long_enough), ("NON-CR/NON-PD", ("NON-CR/NON-PD",), long_enough)]
+        if nontargets_only:
+            steps = [("NON-CR/NON-PD", ("CR", "NON-CR/NON-PD"), long_enough)]
+        else:
+            steps = [("SD", ("CR", "PR", "SD"), long_enough)]
     steps += [(code, (code,), as_plain) for code in ("iCPD", "iUPD", "PD", "NED")]
     for best, codes, among in steps:
         day = first(codes, among)
@@ -990,5 +1028,5 @@ def pfs(
         return {"event": True, "date": progressed, "cause": "progression"}
     if death is not None:
         return {"event": True, "date": death, "cause": "death"}
-    evaluable = [row["visit_date"] for row in timepoints if row["accepted"] and row["overall"] != "NE"]
-    return {"event": False, "date": max(evaluable, default=reference_date), "cause": "censored"}
+    evaluable = [row["visit_date"] for row in timepoints if row["overall"] != "NE"]
+    return {"event": False, "date": max([reference_date, *evaluable]), "cause": "censored"}
