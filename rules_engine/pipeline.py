@@ -6,18 +6,19 @@ contract stops the run with the plugin's name.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from rules_engine import records
 from rules_engine.analysis.options import with_defaults
 from rules_engine.errors import PluginError
-from rules_engine.findings import concat_findings, sort_findings
+from rules_engine.findings import concat_findings, empty_findings, sort_findings
 from rules_engine.grading import derive_context
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
@@ -26,6 +27,8 @@ from rules_engine.vocabulary import ARD_SCHEMA, RESPONSE_SCHEMA, TIMEPOINT_SCHEM
 #: Called with the name of each stage as it begins.
 Progress = Callable[[str], None]
 Tables = Mapping[str, pl.LazyFrame]
+#: Endpoints work on a subject's few records, gathered before; their plans have many small steps, which stream badly.
+_ENGINE: Literal["in-memory"] = "in-memory"
 
 DISCREPANCY_SCHEMA: dict[str, pl.DataType] = {
     "response_name": pl.String(),
@@ -221,26 +224,25 @@ def derive_endpoints(
     ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame], registry: Registry, cutoff: date
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:
     """Rows of every endpoint by PARAMCD: time to event, response; and what the endpoint kinds found odd."""
-    none = pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA)
-    gathered = {name: records.subject_records(tables, stream) for name, stream in streams.items()}
-    without_response = records.subject_records(tables, none)
-    rows: list[pl.LazyFrame] = []
-    odd: list[pl.LazyFrame] = []
-    definitions = list(ruleset.endpoints.values())
-    for endpoint in definitions:
-        kind = registry.endpoint_kinds.require(endpoint.kind)
-        subject_records = without_response if endpoint.response is None else gathered[endpoint.response]
-        rows.append(kind.derive(subject_records, endpoint, cutoff))
-        odd.append(kind.validate(subject_records, endpoint, cutoff))
-    collected = pl.collect_all([*rows, concat_findings(odd)])
+    shared = records.subject_records(tables, pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA))
+    without_response = records.collected(shared)
+    gathered = {
+        name: dataclasses.replace(without_response, assessments=stream.collect().lazy())
+        for name, stream in streams.items()
+    }
     time_to_event: dict[str, pl.DataFrame] = {}
     responses: dict[str, pl.DataFrame] = {}
-    for endpoint, frame in zip(definitions, collected[:-1], strict=True):
-        kind = registry.endpoint_kinds[endpoint.kind]
+    odd: list[pl.DataFrame] = []
+    for endpoint in ruleset.endpoints.values():
+        kind = registry.endpoint_kinds.require(endpoint.kind)
+        subject_records = without_response if endpoint.response is None else gathered[endpoint.response]
         is_time = kind.shape == "time_to_event"
-        require_endpoint(frame, endpoint, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)
-        (time_to_event if is_time else responses)[endpoint.paramcd] = frame.sort("subject")
-    return time_to_event, responses, collected[-1]
+        rows = kind.derive(subject_records, endpoint, cutoff).collect(engine=_ENGINE)
+        require_endpoint(rows, endpoint, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)
+        (time_to_event if is_time else responses)[endpoint.paramcd] = rows.sort("subject")
+        odd.append(kind.validate(subject_records, endpoint, cutoff).collect(engine=_ENGINE))
+    findings = pl.concat(odd).unique() if odd else empty_findings().collect()
+    return time_to_event, responses, findings
 
 
 def require_endpoint(

@@ -6,6 +6,7 @@ component of the regimen must have a complete start, because it may be the time 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import polars as pl
@@ -60,6 +61,13 @@ def subject_records(tables: Mapping[str, pl.LazyFrame], assessments: pl.LazyFram
             "subject", "date", "kind", source_id=_record_name("X"), seq=_sequence()
         ),
     )
+
+
+def collected(records: SubjectRecords) -> SubjectRecords:
+    """The same records held in memory, so that several endpoints read the study once."""
+    names = [field.name for field in dataclasses.fields(SubjectRecords)]
+    frames = pl.collect_all([getattr(records, name) for name in names])
+    return SubjectRecords(**{name: frame.lazy() for name, frame in zip(names, frames, strict=True)})
 
 
 def derive_origins(subjects: pl.LazyFrame, treatments: pl.LazyFrame) -> pl.LazyFrame:
