@@ -37,7 +37,7 @@ def _protocol(ruleset: Ruleset) -> dict[str, Any]:
     if ruleset.responses:
         document["responses"] = {name: _response(item) for name, item in ruleset.responses.items()}
     if ruleset.endpoints:
-        document["endpoints"] = {name: _endpoint(item) for name, item in ruleset.endpoints.items()}
+        document["endpoints"] = {name: _endpoint(item, ruleset) for name, item in ruleset.endpoints.items()}
     for section, graded in (("adverse_events", ruleset.adverse_events), ("labs", ruleset.labs)):
         if graded is not None:
             document[section] = _graded(graded, document[section])
@@ -58,16 +58,24 @@ def _response(response: ResponseDefinition) -> dict[str, Any]:
     return stated
 
 
-def _endpoint(endpoint: EndpointDefinition) -> dict[str, Any]:
+def _endpoint(endpoint: EndpointDefinition, ruleset: Ruleset) -> dict[str, Any]:
     stated: dict[str, Any] = {"kind": endpoint.kind, "label": endpoint.label, "response": endpoint.response}
     if endpoint.schedule is not None:
         stated["schedule"] = _schedule(endpoint.schedule)
-    stated["options"] = _stated(endpoint.options)
+    stated["options"] = _stated(endpoint.options, ("endpoints", endpoint.paramcd, "options"), ruleset)
     return stated
 
 
-def _stated(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _stated(value) if isinstance(value, Mapping) else value for key, value in options.items()}
+def _stated(options: Mapping[str, Any], path: Path, ruleset: Ruleset) -> dict[str, Any]:
+    """The options without those that are neither stated nor have a default."""
+    kept: dict[str, Any] = {}
+    for key, value in options.items():
+        below = (*path, key)
+        if isinstance(value, Mapping):
+            kept[key] = _stated(value, below, ruleset)
+        elif value is not None or path_text(below) in ruleset.positions:
+            kept[key] = value
+    return kept
 
 
 def _schedule(schedule: Schedule) -> dict[str, Any]:

@@ -23,6 +23,10 @@ KINDS = {
     "grading": "terms, grades and thresholds of a toxicity grading",
     "protocol": "everything about one study: responses, endpoints, analyses",
 }
+#: Rulesets that one may build on, its bases' bases counted each time that they are named.
+MAX_BASES = 100
+#: Rulesets that may extend one another in a row.
+MAX_CHAIN = 20
 #: What messages call a ruleset that was given as a mapping, and values given beside a ruleset.
 GIVEN = "the ruleset as given"
 OVERRIDES = "overrides"
@@ -149,6 +153,7 @@ class _Reader:
         self.registry = registry
         self.allows_null = allows_null
         self.files: list[str] = []
+        self.bases = 0
 
     def with_bases(self, root: Node, folder: Path | None, chain: Sequence[Path]) -> Node:
         """The document with its bases merged in, later bases over earlier ones, the document over all."""
@@ -183,6 +188,12 @@ class _Reader:
             problems.append(
                 problem_at(item, "a base is named by a text", "name a ruleset, or give its path", path=path)
             )
+            return None
+        self.bases += 1
+        if self.bases > MAX_BASES or len(chain) > MAX_CHAIN:
+            if self.bases <= MAX_BASES + 1:
+                what = f"the ruleset builds on more than {MAX_BASES} others, or on a chain of more than {MAX_CHAIN}"
+                problems.append(problem_at(item, what, "extend fewer rulesets", path=path))
             return None
         try:
             file = locate(item.value, self.registry, folder)
