@@ -118,18 +118,21 @@ def derive_new_lesion_visits(new_lesions: pl.LazyFrame, rules: CriterionRules) -
     """One row per subject and visit with rows of new lesions: `new_lesion` and `backdated_to`.
 
     `new_lesion`: a lesion that counts, now or since an earlier visit, is there. `backdated_to`: where a lesion counts for the first
-    time, the earlier visit that first showed it.
+    time, the earlier visit that first showed it. A lesion that was doubtful and then gone was nothing: where it is seen again, it is
+    first shown there (Eisenhauer 2009 §4.3.5). A visit at which it was not evaluated does not part one sight from the next.
     """
     of_lesion = ["subject", "lesion_id"]
-    shown_on = pl.col("visit_date").filter("shown").min().over(of_lesion)
+    of_sight = [*of_lesion, "sight"]
+    has_vanished = ~pl.col("shown") & ~pl.col("unread")
     dated = (
-        new_lesions.with_columns(
-            shown_on=shown_on,
+        new_lesions.with_columns(sight=has_vanished.cum_sum().over("subject", "lesion_id", order_by="visit_date"))
+        .with_columns(
+            shown_on=pl.col("visit_date").filter("shown").min().over(of_sight),
             first_c=pl.col("c")
             .filter(pl.col("shown") & pl.col("c").is_not_null())
             .sort_by(pl.col("visit_date").filter(pl.col("shown") & pl.col("c").is_not_null()))
             .first()
-            .over(of_lesion),
+            .over(of_sight),
         )
         .with_columns(counts=counts(rules, pl.col("first_c")))
         .with_columns(counted_on=pl.col("visit_date").filter("counts").min().over(of_lesion))

@@ -16,7 +16,7 @@ nodes_back, others_back  number of known targets that are disease: nodes not nor
 tstm_count             number of targets that were too small to measure
 has_nontargets         the baseline has non-target lesions
 nontarget_progressed, nontarget_unknown, nontarget_gone, nontarget_seen   any unequivocal; any not evaluated; all absent; any
-                       non-nodal one present
+                       non-nodal one present (an effusion only with the cytology that the ruleset asks for)
 =====================  ==================================================================================================
 
 With `per_lesion`, for the criteria that re-assess progression: `targets` (lesion and contribution, only for subjects with an
@@ -31,6 +31,7 @@ from rules_engine.criteria.lesions import (
     baseline_lesions,
     baseline_rows,
     contribution,
+    has_proof_of_malignancy,
     is_node,
     local_therapy_rule,
     nontarget_status,
@@ -56,7 +57,7 @@ def derive_visits(lesions: pl.LazyFrame, rules: CriterionRules, *, per_lesion: b
             pl.col("reason").max(),
             pl.col("suspected_pseudoprogression").any(),
             *_target_facts(rules),
-            *_nontarget_facts(),
+            *_nontarget_facts(rules),
         )
         .join(_baseline_facts(lesions, known, rules), on="subject", how="left")
         .with_columns(
@@ -118,14 +119,15 @@ def _is_repeated() -> pl.Expr:
     return whole.sum() > pl.col("lesion_id").filter(whole).n_unique()
 
 
-def _nontarget_facts() -> list[pl.Expr]:
+def _nontarget_facts(rules: CriterionRules) -> list[pl.Expr]:
     status = pl.col("status")
+    is_seen = (status == "present") & ~is_node() & has_proof_of_malignancy(rules)
     return [
         (status == "unequivocal").any().alias("nontarget_progressed"),
         (_IS_NONTARGET & status.is_null()).any().alias("nontarget_missing"),
         pl.col("lesion_id").filter(_IS_NONTARGET).n_unique().cast(pl.Int64).alias("nontargets_read"),
         (_IS_NONTARGET & (status != "absent")).any().not_().alias("nontarget_gone"),
-        ((status == "present") & ~is_node()).any().alias("nontarget_seen"),
+        is_seen.any().alias("nontarget_seen"),
     ]
 
 
