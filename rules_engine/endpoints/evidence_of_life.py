@@ -54,26 +54,31 @@ def derive_last_known_alive(
 
     Facts after the cut-off, and a death after it, prove the subject alive at the cut-off (`post_cutoff_alive`).
     """
-    contact_only = options["os_censor"] == "last_contact"
-    evidence = derive_contact_evidence(records) if contact_only else derive_evidence(records)
-    known = evidence.join(clock.select("subject", "last_day"), on="subject")
+    last_days = clock.select("subject", "last_day")
+    if options["os_censor"] == "last_contact":
+        parts = [derive_contact_evidence(records).join(last_days, on="subject")]
+    else:
+        parts = [
+            _without_assessments(records).join(last_days, on="subject"),
+            _latest_assessment_facts(records.assessments.join(last_days, on="subject")),
+        ]
+    known = pl.concat(parts)
     within = known.filter(pl.col("date") <= pl.col("last_day"))
     latest = (
         within.join(within.group_by("subject").agg(date=pl.col("date").max()), on=["subject", "date"], how="semi")
         .sort("subject", "order", "source_id", "source_variable", "source_seq", nulls_last=True)
         .unique("subject", keep="first", maintain_order=True)
     )
+    beyond = known.group_by("subject").agg(_after=pl.col("date").max() > cutoff)
     # A truncated record (withdrawal up to the cut-off) says nothing of the time after it.
-    after = pl.col("date").max() > cutoff
-    beyond = known.group_by("subject").agg(_after=after)
     capped = (
         pl.lit(options["post_cutoff_alive"] == "cap_at_cutoff")
         & (pl.col("last_day") == cutoff)
         & (pl.col("_after").fill_null(value=False) | (pl.col("death_date") > cutoff).fill_null(value=False))
     )
-    at_cutoff = {
-        name: pl.when(capped).then(value).otherwise(name).alias(f"lka_{name}") for name, value in source(CUTOFF).items()
-    }
+    at_cutoff = [
+        pl.when(capped).then(value).otherwise(name).alias(f"lka_{name}") for name, value in source(CUTOFF).items()
+    ]
     return (
         clock.select("subject", "last_day", "death_date", "t0")
         .join(latest.drop("last_day", "order"), on="subject", how="left")
@@ -81,8 +86,30 @@ def derive_last_known_alive(
         .select(
             "subject",
             pl.when(capped).then(pl.lit(cutoff)).otherwise(pl.max_horizontal("date", "t0")).alias("lka"),
-            *at_cutoff.values(),
+            *at_cutoff,
         )
+    )
+
+
+def _latest_assessment_facts(assessments: pl.LazyFrame) -> pl.LazyFrame:
+    """Of each subject's assessments the facts that can be the latest: within the snapshot, and after it.
+
+    As `_fact`, with last_day; the latest day within comes with every assessment that has it.
+    """
+    complete = pl.when(dates.is_complete(pl.col("date"))).then(pl.col("date").str.to_date("%Y-%m-%d", strict=False))
+    last_day = pl.col("last_day")
+    days = assessments.with_columns(date=complete)
+    facts = [pl.col(column) for column in ("date", *ASSESSMENT_DATES)]
+    days = days.with_columns(
+        within=pl.max_horizontal([pl.when(fact <= last_day).then(fact) for fact in facts]),
+        after=pl.max_horizontal([pl.when(fact > last_day).then(fact) for fact in facts]),
+    )
+    latest = days.group_by("subject").agg(within=pl.col("within").max())
+    return pl.concat(
+        [
+            _fact(days.join(latest, on=["subject", "within"], how="semi"), "within", ASSESSMENT, 1, "last_day"),
+            _fact(days, "after", ASSESSMENT, 1, "last_day"),
+        ]
     )
 
 
@@ -111,7 +138,7 @@ def _assessment_facts(assessments: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([_fact(complete, column, ASSESSMENT, 1) for column in ("date", *ASSESSMENT_DATES)])
 
 
-def _fact(records: pl.LazyFrame, column: str, kind: str, order: int) -> pl.LazyFrame:
+def _fact(records: pl.LazyFrame, column: str, kind: str, order: int, *more: str) -> pl.LazyFrame:
     """The dated facts of one column; records without an id of their own are named by their kind."""
     named = source(kind)
     own = kind not in (LAST_CONTACT, WITHDRAWAL, ORIGIN)
@@ -122,5 +149,6 @@ def _fact(records: pl.LazyFrame, column: str, kind: str, order: int) -> pl.LazyF
         named["source_variable"].alias("source_variable"),
         (pl.col("seq").cast(pl.Int64) if own else named["source_seq"]).alias("source_seq"),
         (pl.col("source_id") if own else named["source_id"]).alias("source_id"),
-        order=pl.lit(order, pl.Int8),
+        pl.lit(order, pl.Int8).alias("order"),
+        *more,
     )

@@ -440,9 +440,9 @@ COMPOSITION: Final[dict[str, Schema]] = {
         },
         "description": "What ends the time; the earliest counts. `progression`: progression by `pd_rule` (and "
         "clinical progression, by `clinical_progression`). `second_progression`: the first PD after the first therapy "
-        "outside the regimen. `death`: any cause. `death_per_ttup_death`: death where `ttup_death` says so. `discontinuation`: "
-        "end of treatment by `ttd_scope`. `response`: the first CR or PR. `efs_kinds`, `ttup_kinds`: recorded events of these "
-        "lists. `second_primary`: a second primary cancer.",
+        "outside the regimen. `death`: any cause. `death_per_ttup_death`: death where `ttup_death` says so. "
+        "`discontinuation`: end of treatment by `ttd_scope`. `response`: the first CR or PR. `efs_kinds`, "
+        "`ttup_kinds`: recorded events of these lists. `second_primary`: a second primary cancer.",
     },
     "start": _choice(
         "Where the clock starts.",

@@ -57,7 +57,7 @@ def derive_scan(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFr
     made = pl.when(swap).then(None).when("begins").then(pl.lit(value=True)).when("clears").then(pl.lit(value=False))
 
     def in_order(expression: pl.Expr) -> pl.Expr:
-        return expression.over("subject", order_by="date")
+        return expression.over("subject")  # the rows are sorted
 
     rows = rows.with_columns(_made=made, _swaps=in_order(swap.cast(pl.Int32).cum_sum()))
     swaps_then = pl.when(pl.col("_made").is_not_null()).then("_swaps").forward_fill()

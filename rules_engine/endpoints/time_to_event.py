@@ -141,7 +141,7 @@ def derive_last_assessments(subjects: pl.LazyFrame, stream: Stream, endpoint: En
     counts = pl.col("start_date") <= day
     is_event_itself = pl.col("e_reason").is_in(list(events.IMAGED_REASONS)) & (day == event)
     before = counts & (day <= event) & ~is_event_itself & is_reference(options["missed_visits"])
-    adequate = is_adequate(options)
+    adequate = counts & is_adequate(options)
 
     def last(condition: pl.Expr) -> pl.Expr:
         return pl.when(condition).then(day).max()
@@ -196,7 +196,8 @@ def _derive_discarded_at_any_gap(
     gaps = derive_first_long_gap(limits, references, rules, endpoint.schedule)
     before = (
         stream.usable.join(gaps, on="subject")
-        .filter(is_adequate(endpoint.options), pl.col("date") <= pl.col("gap_from"))
+        .join(limits.select("subject", "start_date"), on="subject")
+        .filter(is_adequate(endpoint.options), pl.col("date").is_between("start_date", "gap_from"))
         .group_by("subject")
         .agg(missed_from=pl.col("date").max())
     )
