@@ -379,7 +379,7 @@ def _differences(name: str, timepoints: pl.LazyFrame, readings: pl.LazyFrame) ->
         .join(reported, on=["subject", "date", "component"], how="full", coalesce=True)
         .filter(pl.col("derived").ne_missing(pl.col("collected")))
         .with_columns(response_name=pl.lit(name))
-        .select(DISCREPANCY_SCHEMA)
+        .select(list(DISCREPANCY_SCHEMA))
     )
 
 
