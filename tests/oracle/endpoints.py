@@ -14,7 +14,19 @@ from typing import Any
 EVALUABLE_NOT = {"NE", "ND"}
 PROGRESSION = {"PD", "iUPD", "iCPD", "RECUR"}
 PLAIN = {"iCR": "CR", "iPR": "PR", "iSD": "SD", "NON_iCR_NON_iUPD": "NON_CR_NON_PD"}
-DAY_RANK = {"NE": 0, "ND": 0, "CR": 1, "NED": 1, "PR": 2, "SD": 3, "NON_CR_NON_PD": 4, "iUPD": 5, "PD": 6, "iCPD": 6, "RECUR": 6}
+DAY_RANK = {
+    "NE": 0,
+    "ND": 0,
+    "CR": 1,
+    "NED": 1,
+    "PR": 2,
+    "SD": 3,
+    "NON_CR_NON_PD": 4,
+    "iUPD": 5,
+    "PD": 6,
+    "iCPD": 6,
+    "RECUR": 6,
+}
 CURATIVE = {"transplant", "resection"}
 EVENT_RANK = {
     "PD": 0, "RECURRENCE": 0, "OTHER": 1, "CLINICAL_PROGRESSION": 1, "NEW_THERAPY": 2, "CURATIVE_CONVERSION": 2,
@@ -82,13 +94,17 @@ def clamp(day: date, low: date, high: date) -> date:
     return min(max(day, low), high)
 
 
-def derive(subject: dict[str, Any], endpoint: str, o: dict[str, Any], cut: date, schedule: dict[str, Any] | None) -> dict[str, Any]:
+def derive(
+    subject: dict[str, Any], endpoint: str, o: dict[str, Any], cut: date, schedule: dict[str, Any] | None
+) -> dict[str, Any]:
     """The record of one subject, or `{"record": False}`."""
     return _Subject(subject, endpoint, o, cut, schedule).record()
 
 
 class _Subject:
-    def __init__(self, s: dict[str, Any], endpoint: str, o: dict[str, Any], cut: date, schedule: dict[str, Any] | None) -> None:
+    def __init__(
+        self, s: dict[str, Any], endpoint: str, o: dict[str, Any], cut: date, schedule: dict[str, Any] | None
+    ) -> None:
         self.s, self.endpoint, self.o, self.cut, self.schedule = s, endpoint, o, cut, schedule
         self.rule = o["pd_rule"]
 
@@ -172,12 +188,23 @@ class _Subject:
                 high = min(hi, self.cut)
                 if self.death and self.death >= lo:
                     high = min(high, self.death)
-                day = clamp(pick_day(lo, hi, self.o["imputation"]["assessment_day"]), max(lo, self.t0 + timedelta(1)), high)
+                day = clamp(
+                    pick_day(lo, hi, self.o["imputation"]["assessment_day"]), max(lo, self.t0 + timedelta(1)), high
+                )
                 imputed = flag(raw)
             assigned = self.base_date(a, day)
             if assigned is None:
                 continue
-            scans.append(Scan(a["id"], assigned, a["response"], a.get("iresponse"), bool(a.get("suspected_pseudo")), imputed))
+            scans.append(
+                Scan(
+                    a["id"],
+                    assigned,
+                    a["response"],
+                    a.get("iresponse"),
+                    bool(a.get("suspected_pseudo")),
+                    imputed if assigned == day else None,
+                )
+            )
         return scans
 
     def therapies(self, scans: list[Scan]) -> list[tuple[date, str, str]]:
@@ -339,10 +366,14 @@ class _Subject:
         # 7
         self.actions = self.therapy_actions(therapies)
         order = {"CURATIVE_CONVERSION": 0, "NEW_THERAPY": 1, "REPEAT_TACE": 2}
-        cutting = sorted((r for r in self.actions if r[3] in ("censor", "censor_at_start")), key=lambda r: (r[0], order[r[2]], r[1]))
+        cutting = sorted(
+            (r for r in self.actions if r[3] in ("censor", "censor_at_start")), key=lambda r: (r[0], order[r[2]], r[1])
+        )
         self.n = cutting[0] if cutting else None
         self.all_scans = scans
-        self.no_baseline = self.o["no_baseline"] == "censor_day1" and not (self.s.get("baseline") or {}).get("adequate", False)
+        self.no_baseline = self.o["no_baseline"] == "censor_day1" and not (self.s.get("baseline") or {}).get(
+            "adequate", False
+        )
         visible = [] if self.no_baseline else scans
         self.scans = [x for x in visible if self.usable(x.date)]
         self.therapies_in = [t for t in therapies if self.t0 < t[0]]
@@ -361,7 +392,9 @@ class _Subject:
         window = [x for x in self.scans if self.p_date is None or x.date <= self.p_date]
         for x in before:
             code = PLAIN.get(self.codes[x.id], self.codes[x.id])
-            if code in ("CR", "PR") and (self.o["response"]["confirmation"] == "none" or self.confirmed(x, code, window)):
+            if code in ("CR", "PR") and (
+                self.o["response"]["confirmation"] == "none" or self.confirmed(x, code, window)
+            ):
                 return x
         return None
 
@@ -405,7 +438,7 @@ class _Subject:
 
     def candidates(self, *, deaths: bool) -> list[tuple[date, int, str, str, str | None]]:
         """Date, rank, id, reason, imputation flag of each event candidate."""
-        e = self.endpoint
+        e, o = self.endpoint, self.o
         found: list[tuple[date, str, str, str | None]] = []
         if e in {"PFS", "TTP", "DOR", "EFS", "DFS", "RFS", "TTF"} and self.p and self.p_date:
             found.append((self.p_date, self.p.id, "RECURRENCE" if self.p.code == "RECUR" else "PD", self.p.imputed))
@@ -415,7 +448,7 @@ class _Subject:
         for x in self.events_in:
             day = to_date(x["date"])
             assert day is not None
-            if day <= self.t0:
+            if day < self.t0 or (day == self.t0 and o["post_baseline"] == "after_origin"):
                 continue
             if x["kind"] in kinds:
                 found.append((day, x["id"], "OTHER", None))
@@ -423,7 +456,9 @@ class _Subject:
                 "PFS", "TTP", "DOR", "EFS", "DFS", "RFS", "TTF",
             }:  # fmt: skip
                 found.append((day, x["id"], "CLINICAL_PROGRESSION", None))
-        found += [(day, who, reason, None) for day, who, reason, action in self.actions if action == "event"]
+        found += [
+            (day, who, reason, self.therapy_flag(who)) for day, who, reason, action in self.actions if action == "event"
+        ]
         if e in {"TTF", "TTD"} and (stop := self.discontinuation()):
             found.append((*stop, "DISCONTINUATION", None))
         if e == "PFS2" and (starts := [t[0] for t in self.therapies_in]):
@@ -432,7 +467,9 @@ class _Subject:
                 if x.code in {"PD", "iCPD", "RECUR"} and x.date > line:
                     found.append((x.date, x.id, "PD", x.imputed))
                     break
-        return sorted((day, EVENT_RANK[reason], who, reason, imp) for day, who, reason, imp in found if self.usable(day))
+        return sorted(
+            (day, EVENT_RANK[reason], who, reason, imp) for day, who, reason, imp in found if self.usable(day)
+        )
 
     def time_to_event(self) -> dict[str, Any]:
         e, o = self.endpoint, self.o
@@ -444,7 +481,11 @@ class _Subject:
             if e == "TTR":
                 return self.row(True, start_scan.date, "RESPONSE", start_scan.id, start=self.t0, imp=start_scan.imputed)
             start = start_scan.date
-        relabel = e in {"TTP", "TTUP"} and o["death_handling"] in ("competing", "censor_at_death") and not (e == "TTUP" and o["ttup_death"] == "event")
+        relabel = (
+            e in {"TTP", "TTUP"}
+            and o["death_handling"] in ("competing", "censor_at_death")
+            and not (e == "TTUP" and o["ttup_death"] == "event")
+        )
         deaths = e not in {"TTP", "TTUP"} or relabel or (e == "TTUP" and o["ttup_death"] == "event")
         found = self.candidates(deaths=deaths)
         event = found[0] if found else None
@@ -502,13 +543,21 @@ class _Subject:
             return min(min(x for x in v if x >= day), *caps) if any(x >= day for x in v) else day
         return day
 
-    def last_adequate(self, start: date, *, until: date | None = None) -> tuple[date, str]:
-        """Date and id of the last adequate usable scan (not after `until`), else the start."""
+    def last_adequate(self, start: date, *, until: date | None = None) -> tuple[date, str, str | None]:
+        """Date, id and imputation flag of the last adequate usable scan (not after `until`), else the start."""
         fit = [x for x in self.scans if self.adequate(x) and x.date >= start and (until is None or x.date <= until)]
-        return (fit[-1].date, fit[-1].id) if fit else (start, "ORIGIN")
+        return (fit[-1].date, fit[-1].id, fit[-1].imputed) if fit else (start, "ORIGIN", None)
+
+    def therapy_flag(self, who: str) -> str | None:
+        """How the start of a therapy was imputed."""
+        return next((flag(t["start"]) for t in self.s.get("therapies") or [] if t["id"] == who), None)
 
     def disposition(self) -> str:
-        for key, reason in (("withdrawal", "WITHDRAWAL"), ("lost_to_followup", "LOST_TO_FOLLOWUP"), ("end_of_study", "END_OF_STUDY")):
+        for key, reason in (
+            ("withdrawal", "WITHDRAWAL"),
+            ("lost_to_followup", "LOST_TO_FOLLOWUP"),
+            ("end_of_study", "END_OF_STUDY"),
+        ):
             day = to_date(self.s.get(key))
             if day and day <= self.cut and not self.truncated(day):
                 return reason
@@ -531,30 +580,35 @@ class _Subject:
         if e in ALIVE_ENDPOINTS:
             if e == "PFS2" and o["pfs2_censor"] == "last_evaluable":
                 fit = [x for x in self.all_scans if x.evaluable]
-                day, who = (fit[-1].date, fit[-1].id) if fit else (start, "ORIGIN")
+                day, who, imp = (fit[-1].date, fit[-1].id, fit[-1].imputed) if fit else (start, "ORIGIN", None)
             else:
-                day, who = self.last_alive()
-            return self.row(False, day, self.disposition(), who, start=start)
+                (day, who), imp = self.last_alive(), None
+            return self.row(False, day, self.disposition(), who, start=start, imp=imp)
         if self.no_baseline:
             return self.row(False, start, "NO_BASELINE", "ORIGIN", start=start)
         if not any(x.evaluable for x in self.all_scans):
             return self.row(False, start, "NO_POST_BASELINE", "ORIGIN", start=start)
         if missed is not None:
-            day, who = self.last_adequate(start, until=missed)
-            return self.row(False, day, "MISSED_VISITS", who, start=start)
-        bound = None if self.u is None else self.u.date - timedelta(1)
+            day, who, imp = self.last_adequate(start, until=missed)
+            return self.row(False, day, "MISSED_VISITS", who, start=start, imp=imp)
+        bound = None if self.u is None or e == "TTUP" else self.u.date - timedelta(1)
         if self.n is not None:
             if self.n[3] == "censor_at_start":
-                return self.row(False, self.n[0], self.n[2], self.n[1], start=start)
-            day, who = self.last_adequate(start, until=bound)
-            return self.row(False, day, self.n[2], who, start=start)
-        day, who = self.last_adequate(start)
-        if e in {"TTP", "TTUP"} and self.death and self.usable(self.death) and not (e == "TTUP" and o["ttup_death"] == "event"):
-            return self.row(False, day, "DEATH_NOT_EVENT", who, start=start)
+                return self.row(False, self.n[0], self.n[2], self.n[1], start=start, imp=self.therapy_flag(self.n[1]))
+            day, who, imp = self.last_adequate(start, until=bound)
+            return self.row(False, day, self.n[2], who, start=start, imp=imp)
+        day, who, imp = self.last_adequate(start)
+        if (
+            e in {"TTP", "TTUP"}
+            and self.death
+            and self.usable(self.death)
+            and not (e == "TTUP" and o["ttup_death"] == "event")
+        ):
+            return self.row(False, day, "DEATH_NOT_EVENT", who, start=start, imp=imp)
         if self.u is not None and e != "TTUP":
-            day, who = self.last_adequate(start, until=bound)
-            return self.row(False, day, "PENDING_IUPD", who, start=start)
-        return self.row(False, day, self.disposition(), who, start=start)
+            day, who, imp = self.last_adequate(start, until=bound)
+            return self.row(False, day, "PENDING_IUPD", who, start=start, imp=imp)
+        return self.row(False, day, self.disposition(), who, start=start, imp=imp)
 
     def row(
         self, event: bool, day: date, reason: str, who: str, *, start: date,
@@ -595,7 +649,12 @@ class _Subject:
             )
             responder = plain in ("CR", "PR") or held
         else:
-            wanted = {"BOR": {"CR", "PR"}, "ORR": {"CR", "PR"}, "DCR": {"CR", "PR", "SD", "NON_CR_NON_PD"}, "CRR": {"CR"}}
+            wanted = {
+                "BOR": {"CR", "PR"},
+                "ORR": {"CR", "PR"},
+                "DCR": {"CR", "PR", "SD", "NON_CR_NON_PD"},
+                "CRR": {"CR"},
+            }
             responder = plain in wanted[self.endpoint]
         return {"record": True, "value": value, "responder": responder, "date": day, "source": who}
 
@@ -614,7 +673,7 @@ class _Subject:
             plain = PLAIN.get(code, code)
             i = code != plain or self.rule == "irecist"
             prefix = {"CR": "iCR", "PR": "iPR", "SD": "iSD", "NON_CR_NON_PD": "NON_iCR_NON_iUPD"}
-            show = (lambda c, i=i, prefix=prefix: prefix.get(c, c) if i and self.rule == "irecist" else c)
+            show = lambda c, i=i, prefix=prefix: prefix.get(c, c) if i and self.rule == "irecist" else c
             if plain in ("CR", "PR") and (r["confirmation"] == "none" or self.confirmed(x, plain, window)):
                 offer(plain, x, show(plain))
             if plain in ("CR", "PR", "SD"):
@@ -629,7 +688,12 @@ class _Subject:
                 offer(plain, x, plain)
         if self.rule == "first_pd_pseudo_confirm" and self.p and self.p_date:
             found.append((rank.index("PD"), self.p_date, self.p.id, "PD"))
-        if self.rule == "irecist" and self.p and self.codes.get(self.p.id) == "iUPD" and any(self.codes[x.id] == "iCPD" for x in self.scans):
+        if (
+            self.rule == "irecist"
+            and self.p
+            and self.codes.get(self.p.id) == "iUPD"
+            and any(self.codes[x.id] == "iCPD" for x in self.scans)
+        ):
             found.append((rank.index("iCPD"), self.p_date or self.p.date, self.p.id, "iCPD"))
         if not found:
             return "MISSING", None, None
@@ -641,7 +705,9 @@ class _Subject:
         if lm["anchor"] == "origin":
             anchors = [self.t0]
         else:
-            anchors = sorted(d for raw in self.s.get("tace") or [] if (d := to_date(raw)) and d <= self.cut)
+            anchors = sorted(
+                d for raw in self.s.get("tace") or [] if (d := to_date(raw)) and d <= self.cut and not self.truncated(d)
+            )
         if not anchors:
             return "NE", None, None
         low, high = lm["from_days"] - lm.get("tolerance", 0), lm["to_days"] + lm.get("tolerance", 0)
