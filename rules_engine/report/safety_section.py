@@ -12,8 +12,6 @@ from rules_engine.report.view import ARM, ReportView
 
 GRADES = (1, 2, 3, 4, 5)
 SEVERE = 3
-#: Names under which a graded table may hold its grade, the first found is used; then the grade as reported.
-AE_GRADES = ("atoxgr", "toxicity_grade", "grade_number", "grade")
 NOT_CODED = "(not coded)"
 
 
@@ -50,27 +48,14 @@ def _safety_subjects(view: ReportView) -> pl.DataFrame:
 def _graded_events(view: ReportView) -> pl.DataFrame:
     """Adverse events of the safety population with `_grade` (1 to 5, null = not graded), `_soc`, `_term` and `arm`.
 
-    Where the grading decided which events belong to the analysis (a window, treatment emergence), the others are left
-    out.
+    Events outside the window of the ruleset are left out.
     """
     assert view.adverse_events is not None  # noqa: S101  (the caller asks only then)
-    events = view.adverse_events
-    for flag in ("in_window", "treatment_emergent", "trtemfl"):
-        if flag in events.columns and events.schema[flag] == pl.Boolean:
-            events = events.filter(pl.col(flag).fill_null(value=False))
-            break
-        if flag in events.columns and events.schema[flag] == pl.String:
-            events = events.filter(pl.col(flag) == "Y")
-            break
-    grade = next(name for name in AE_GRADES if name in events.columns)
-    term = pl.coalesce(
-        [name for name in ("ctcae_term", "canonical_term", "decoded_term", "term") if name in events.columns]
-    )
-    soc = pl.coalesce([name for name in ("ctcae_soc", "soc") if name in events.columns])
+    events = view.adverse_events.filter(pl.col("in_window").fill_null(value=False))
     return events.with_columns(
-        pl.col(grade).cast(pl.String).str.extract(r"([1-5])").cast(pl.Int64).alias("_grade"),
-        term.fill_null(NOT_CODED).alias("_term"),
-        soc.fill_null(NOT_CODED).alias("_soc"),
+        pl.col("atoxgrn").cast(pl.Int64).alias("_grade"),
+        pl.col("analysis_term").fill_null(NOT_CODED).alias("_term"),
+        pl.col("analysis_soc").fill_null(NOT_CODED).alias("_soc"),
     ).join(_safety_subjects(view), on="subject", how="inner")
 
 
@@ -90,7 +75,7 @@ def _overview_table(view: ReportView, events: pl.DataFrame, totals: list[int]) -
     related = pl.col("related_to").fill_null("missing")
     lines = [
         Row(heading("Subjects"), [count(number) for number in totals]),
-        Row(heading(_unit_of_counting(events)), [count(number) for number in _numbers_of_events(view, events)]),
+        Row(heading("Adverse events (episodes)"), [count(number) for number in _numbers_of_events(view, events)]),
     ]
     kinds: list[tuple[str, pl.Expr]] = [
         ("Any adverse event", pl.col("subject").is_not_null()),
@@ -123,14 +108,8 @@ def _overview_table(view: ReportView, events: pl.DataFrame, totals: list[int]) -
     return Table("Adverse events: overview", ["", *_columns(view)], lines, notes)
 
 
-def _unit_of_counting(events: pl.DataFrame) -> str:
-    return "Adverse events (episodes)" if "episode_id" in events.columns else "Adverse event records"
-
-
 def _numbers_of_events(view: ReportView, events: pl.DataFrame) -> list[int]:
-    """Episodes where the grading linked the records of an episode, else records."""
-    if "episode_id" not in events.columns:
-        return counts_by_arm(events, view.arms)
+    """Episodes: records that the grading linked count once."""
     return counts_by_arm(events.unique(["subject", "episode_id"]), view.arms)
 
 

@@ -153,8 +153,15 @@ def view_of(subjects: list[str], arms: list[str | None], title: str = "A study")
                 "grade": ["3"] * number,
                 "serious": [False] * number,
                 "related_to": ["ici;tace"] * number,
+                "analysis_term": ["Fatigue"] * number,
+                "analysis_soc": ["General disorders"] * number,
+                "atoxgrn": [3] * number,
+                "in_window": [True] * number,
+                "episode_id": list(range(number)),
             },
-            schema_overrides=dict.fromkeys(("subject", "term", "soc", "grade", "related_to"), pl.String),
+            schema_overrides=dict.fromkeys(
+                ("subject", "term", "soc", "grade", "related_to", "analysis_term", "analysis_soc"), pl.String
+            ),
         ),
         labs=pl.DataFrame(
             {"subject": subjects, "analyte": ["ALT"] * number, "atoxgrh": ["2"] * number},
@@ -279,7 +286,7 @@ def test_what_data_and_rulesets_say_is_shown_and_never_run() -> None:
     arms: list[str | None] = [HOSTILE if arm == "A" else arm for arm in ARMS]
     built = view_of(subjects, arms, title=f"{HOSTILE}</title>")
     assert built.adverse_events is not None
-    events = built.adverse_events.with_columns(term=pl.lit(HOSTILE), soc=pl.lit(HOSTILE))
+    events = built.adverse_events.with_columns(analysis_term=pl.lit(HOSTILE), analysis_soc=pl.lit(HOSTILE))
     hostile = render_report(replace(built, adverse_events=events, manifest={HOSTILE: HOSTILE, "a": {"b": HOSTILE}}))
     assert "<script" not in hostile
     reader = Reader(hostile)
@@ -334,7 +341,7 @@ def test_parts_that_a_study_does_not_have_are_left_out(view: ReportView) -> None
 
 def test_a_large_study_has_a_page_of_moderate_size(view: ReportView) -> None:
     assert view.adverse_events is not None
-    many = pl.concat([view.adverse_events] * 5000)
+    many = pl.concat([view.adverse_events] * 5000).with_columns(episode_id=pl.int_range(pl.len()))
     page = render_report(replace(view, adverse_events=many))
     assert "120,000" in page
     assert len(page) < 300_000
