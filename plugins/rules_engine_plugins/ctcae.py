@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import rules_engine
 from rules_engine import grading
+from rules_engine.grading.document_schema import DOCUMENT_SCHEMA
 from rules_engine.vocabulary import Grading
 
 
@@ -39,6 +40,7 @@ CTCAE = Grading(
     grade_events=grade_events,
     lab_findings=grading.lab_findings,
     event_findings=grading.event_findings,
+    document_schema=DOCUMENT_SCHEMA,
 )
 
 

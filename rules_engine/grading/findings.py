@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from rules_engine.findings import NOTE, WARNING, concat_findings, derive_findings
+from rules_engine.findings import NOTE, WARNING, concat_findings, derive_findings, phrase
 
 #: Why a laboratory result has no grade, in words.
 _REASONS: Final = {
@@ -42,7 +42,7 @@ def lab_findings(graded: pl.LazyFrame) -> pl.LazyFrame:
         .agg(pl.len().alias("results"), pl.col("subject").n_unique().alias("subjects"))
     )
     words = pl.col("grade_reason").replace_strict(_REASONS, default=None, return_dtype=pl.String)
-    message = pl.format("{}: {} results of {} subjects not graded: {}", "analyte", "results", "subjects", words)
+    message = phrase("{}: {} results of {} subjects not graded: {}", "analyte", "results", "subjects", words)
     return derive_findings(
         counts.with_columns(message.alias("_message")),
         rule_id="grading.labs.not_graded",

@@ -8,6 +8,7 @@ end at 4.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import polars as pl
@@ -114,8 +115,27 @@ def derive_lab_grades(
     return prepared.map_batches(grade, schema=schema, streamable=False)
 
 
+#: Results are graded in portions of about this many rows, so that what is in between does not fill the memory.
+PORTION: Final = 1_000_000
+
+
 def grade_results(labs: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
-    """Grade collected results; see `derive_lab_grades`. Rows keep their order."""
+    """Grade collected results; see `derive_lab_grades`.
+
+    Rows keep their order; only where there are very many and subjects are not together, they are sorted by subject.
+    """
+    if labs.height <= PORTION:
+        return _grade_portion(labs, rules, options)
+    together = labs if labs["subject"].is_sorted() else labs.sort("subject", maintain_order=True)
+    subjects = together["subject"]
+    # A portion ends where a subject ends: everything is decided within a subject.
+    starts = {int(subjects.search_sorted(subjects[row], side="left")) for row in range(0, labs.height, PORTION)}
+    edges = [*sorted(starts), labs.height]
+    portions = [together.slice(first, last - first) for first, last in pairwise(edges)]
+    return pl.concat([_grade_portion(portion, rules, options) for portion in portions], rechunk=False)
+
+
+def _grade_portion(labs: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
     work = _derive_facts(labs, rules, options)
     work = derive_corrected_calcium(work, rules)
     work = _derive_scales(work, rules)
@@ -138,24 +158,19 @@ def _derive_facts(labs: pl.DataFrame, rules: GradingRules, options: LabOptions) 
         },
         schema={"analyte": pl.String, "unit": pl.String, "key": pl.String, "scale_unit": pl.String},
     )
-    value = pl.col("value")
-    number = pl.coalesce(results.reported_number(value), results.word_number(pl.col("key"), value, rules.value_words))
     limits = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in (LLN, ULN, MI_CUTOFF)]
     cutoffs = {key: float(level) for key, level in options.mi_cutoff.items()}
     if cutoffs:
         stated = pl.col("key").replace_strict(cutoffs, default=None, return_dtype=pl.Float64)
         limits[-1] = pl.coalesce(limits[-1], stated).alias(MI_CUTOFF)
+    keyed = labs.join(keys, on=["analyte", "unit"], how="left", nulls_equal=True, maintain_order="left")
     return (
-        labs.join(keys, on=["analyte", "unit"], how="left", nulls_equal=True, maintain_order="left")
-        .with_columns(number.alias("number"), *limits)
-        .select(
-            "subject", "date", "seq", "is_baseline", "_treatment_start", "unit", "key", "scale_unit", "number",
-            LLN, ULN, MI_CUTOFF,
-            results.moved_off_limit(pl.col("number"), value, rules.tolerance).alias(VALUE),
-            results.is_censored(value).fill_null(value=False).alias("censored"),
+        keyed.select(
+            "subject", "date", "seq", "is_baseline", "_treatment_start", "unit", "key", "scale_unit", *limits,
             "symptomatic", "intervention", "on_anticoagulant", "fasting",
             (pl.col("duration_h") > rules.prolonged_hours).alias("prolonged"),
         )
+        .with_columns(results.read_results(keyed["value"], keyed["key"], rules).get_columns())
         .with_row_index("_row")
     )  # fmt: skip
 
@@ -204,6 +219,9 @@ def _find_scale(
     return scales.index(candidates[0]), factor, None
 
 
+#: Columns that stand in the unit of a result.
+_IN_UNIT: Final = (VALUE, ULN, LLN, MI_CUTOFF, BASELINE, BASE_ULN, BASE_LLN)
+
 _EVALUATED: Final[dict[str, pl.DataType]] = {
     "_row": pl.UInt32(),
     "grade": pl.Int8(),
@@ -221,8 +239,9 @@ def _grade_direction(work: pl.DataFrame, rules: GradingRules, policy: Policy, di
     number = f"scale_{direction}"
     parts = [pl.DataFrame(schema=_EVALUATED)]
     scales = _numbered_scales(rules)
-    for key, part in work.filter(pl.col(number).is_not_null()).partition_by(number, as_dict=True).items():
-        parts.append(_grade_part(part, scales[key[0]], policy, direction))
+    looked_at = work.select(number, "_row", f"factor_{direction}", *_IN_UNIT, *FACTS)
+    for (scale,), part in looked_at.drop_nulls(number).partition_by(number, as_dict=True, include_key=False).items():
+        parts.append(_grade_part(part, scales[scale], policy, direction))
     graded = pl.concat(parts)
     return (
         work.select("_row", reason_without=pl.col(f"no_scale_{direction}"))
@@ -238,7 +257,8 @@ def _grade_direction(work: pl.DataFrame, rules: GradingRules, policy: Policy, di
 def _grade_part(part: pl.DataFrame, scale: Scale, policy: Policy, direction: Direction) -> pl.DataFrame:
     """Results of one scale; value, limits and baseline are brought to its unit alike, unrounded."""
     factor = pl.col(f"factor_{direction}")
-    in_unit = [pl.col(name) * factor for name in (VALUE, ULN, LLN, MI_CUTOFF, BASELINE, BASE_ULN, BASE_LLN)]
+    is_converted = bool((part[f"factor_{direction}"] != 1.0).any())
+    in_unit = [pl.col(name) * factor for name in _IN_UNIT] if is_converted else []
     recorded = [pl.col(fact).alias(f"{fact}_recorded") for fact in FACTS]
     facts = part.with_columns(*in_unit, *recorded).with_columns(*fill_facts(policy))
     limits_missing = [

@@ -6,6 +6,34 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from rules_engine.grading.rules import GradingRules
+
+
+def read_results(values: pl.Series, analytes: pl.Series, rules: GradingRules) -> pl.DataFrame:
+    """One row per result: `number` (null = none reported), `value` (what is compared with cut-offs) and `censored`.
+
+    Nearly all results are plain numbers; only the others are looked at closely.
+    """
+    plain = values.cast(pl.Float64, strict=False)
+    number = pl.DataFrame({"number": plain}).select(pl.when(pl.col("number").is_finite()).then("number")).to_series()
+    read = pl.DataFrame({"number": number, "value": number}).with_columns(censored=pl.lit(value=False))
+    odd = (plain.is_null() & values.is_not_null()).arg_true()
+    if odd.is_empty():
+        return read
+    result = pl.col("result")
+    closely = (
+        pl.DataFrame({"result": values.gather(odd), "analyte": analytes.gather(odd)})
+        .with_columns(
+            number=pl.coalesce(reported_number(result), word_number(pl.col("analyte"), result, rules.value_words))
+        )
+        .select(
+            "number",
+            value=moved_off_limit(pl.col("number"), result, rules.tolerance),
+            censored=is_censored(result).fill_null(value=False),
+        )
+    )
+    return pl.DataFrame([read[name].scatter(odd, closely[name]) for name in read.columns])
+
 
 def reported_number(result: pl.Expr) -> pl.Expr:
     """The number in a result, without a `<` or `>` before it; null where there is none."""

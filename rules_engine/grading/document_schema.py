@@ -1,0 +1,174 @@
+"""The grammar of a grading ruleset as JSON Schema: a misspelled bound must be an error, never a bound that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Schema = dict[str, Any]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_TEXTS: Final[Schema] = {"type": "array", "items": {"type": ["string", "number"]}}
+_LIMITS: Final = ("uln", "lln", "baseline", "mi_cutoff")
+_WHEN: Final = (
+    "any", "normal", "abnormal_high", "abnormal_low", "baseline_missing", "baseline_available", "on_anticoagulation",
+    "not_on_anticoagulation",
+)  # fmt: skip
+
+
+def _record(description: str, properties: Mapping[str, Any], required: tuple[str, ...] = ()) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _named(description: str, value: Schema) -> Schema:
+    return {"type": "object", "description": description, "additionalProperties": value}
+
+
+def _bound(description: str) -> Schema:
+    multiples = {limit: {"type": "number", "description": f"Multiple of the {limit}."} for limit in _LIMITS}
+    one = {"type": "object", "properties": multiples, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+    told = f"{description} A number in the unit, or a multiple of a limit, such as `{{uln: 3}}`."
+    return {"description": told, "anyOf": [{"type": "number"}, one]}
+
+
+_PROVENANCE: Final[dict[str, Schema]] = {
+    "sources": {**_TEXTS, "description": "Keys of `sources` that give this cut-off."},
+    "agreement": {**_TEXT, "description": "Whether the sources agree."},
+    "note": {**_TEXT, "description": "How the printed bound is read (a key of `notes`)."},
+    "source_note": {**_TEXT, "description": "Where the sources part (a key of `notes`)."},
+}
+
+CUTOFF: Final = _record(
+    "One cut-off. Several of one grade are alternatives.",
+    {
+        "grade": {"type": "integer", "minimum": 1, "maximum": 5, "description": "The grade that it gives."},
+        "from": _bound("The value is at least this."),
+        "above": _bound("The value is more than this."),
+        "to": _bound("The value is at most this."),
+        "below": _bound("The value is less than this."),
+        "and_above": _bound("The value must also be more than this."),
+        "change_from": {"enum": list(_LIMITS[:3]), "description": "The bounds are of the value minus this limit."},
+        "percent_change_from": {"enum": ["baseline"], "description": "The bounds are of the change from this, in %."},
+        "when": {"enum": list(_WHEN), "description": "The baseline or treatment under which the cut-off holds."},
+        "arm": {**_TEXT, "description": "Which of several routes to the grade this is."},
+        "or": {**_TEXT, "description": "Clinical text that would do instead of the number."},
+        "and": {**_TEXT, "description": "Clinical text that is needed beside the number."},
+        **_PROVENANCE,
+    },
+    ("grade",),
+)
+
+THRESHOLD: Final = _record(
+    "The cut-offs of one term by unit; `any` is a ratio, whatever the unit.",
+    {
+        "term": {**_TEXT, "description": "Term of the dictionary."},
+        "variant": {**_TEXT, "description": "Variant of the term that has cut-offs of its own."},
+        "soc": {**_TEXT, "description": "System organ class."},
+        "domain": {**_TEXT, "description": "SDTM domain of the value."},
+        "analyte": {**_TEXT, "description": "Key of `analytes`."},
+        "direction": {"enum": ["low", "high"], "description": "Whether low or high values are graded."},
+        "cutoffs": _named("Cut-offs by unit.", {"type": "array", "items": CUTOFF}),
+        **_PROVENANCE,
+    },
+    ("term", "analyte", "direction", "cutoffs"),
+)
+
+_GRADES: Final[Schema] = {"type": "string", "pattern": "^[1-5]*$", "description": "Grades that exist, such as '12345'."}
+_NUMBER: Final[Schema] = {"type": "number"}
+
+#: The keys of a grading ruleset beside those of every ruleset.
+DOCUMENT_SCHEMA: Final = _record(
+    "A grading by tables of cut-offs and terms.",
+    {
+        "version": {**_TEXT, "description": "Version of the dictionary, in quotes, such as '5.0'."},
+        "sources": _named("Sources by the key under which cut-offs name them.", _TEXT),
+        "notes": _named("Remarks by the key under which cut-offs name them.", _TEXT),
+        "numerics": _record(
+            "How values compare.",
+            {
+                "tolerance": {"type": "number", "minimum": 0, "description": "Relative difference below which values are equal."},
+                "prolonged_hours": {"type": "number", "minimum": 0, "description": "Hours after which fever is prolonged."},
+                "reference": {**_TEXT, "description": "Source."},
+                "interpretation": {**_TEXT, "description": "The reading that was taken, and why."},
+            },
+        ),
+        "policy": {"type": "object", "description": "What the options may say where a clinical fact is unknown."},
+        "calcium": _record(
+            "Calcium corrected for albumin.",
+            {
+                **{
+                    key: {**_TEXT, "description": f"Analyte: {key} calcium."}
+                    for key in ("total", "corrected", "ionized")
+                },
+                "albumin": {**_TEXT, "description": "Analyte: albumin."},
+                "albumin_unit": {**_TEXT, "description": "Unit of the albumin below."},
+                "albumin_below": {**_NUMBER, "description": "Corrected only where albumin is lower."},
+                "albumin_normal": {**_NUMBER, "description": "Albumin that needs no correction."},
+                "per_albumin": _named("Added per unit of albumin that is missing, by unit of calcium.", _NUMBER),
+                "reference": {**_TEXT, "description": "Source."},
+                "interpretation": {**_TEXT, "description": "The reading that was taken, and why."},
+            },
+        ),
+        "units": _named("Units, and the ways in which studies write them.", _TEXTS),
+        "conversions": {
+            "type": "array",
+            "description": "How much of each unit makes one of the first.",
+            "items": _record(
+                "Units of some analytes.",
+                {
+                    "for": {**_TEXTS, "description": "Analytes."},
+                    "units": _named("Amounts by unit.", _NUMBER),
+                    "reference": {**_TEXT, "description": "Source."},
+                    "note": {**_TEXT, "description": "Remark."},
+                },
+                ("for", "units"),
+            ),
+        },
+        "analytes": _named("Analytes, and the codes by which studies name them.", _TEXTS),
+        "value_words": _named("Words that stand for numbers, by analyte.", _named("Numbers by word.", _NUMBER)),
+        "not_lab_gradable": {
+            "type": "array",
+            "description": "Terms that this version grades clinically only.",
+            "items": _record(
+                "One of them.",
+                {
+                    "analyte": {**_TEXT, "description": "Key of `analytes`."},
+                    "direction": {"enum": ["low", "high"], "description": "Low or high values."},
+                    "term": {**_TEXT, "description": "Term of the dictionary."},
+                    "note": {**_TEXT, "description": "Remark."},
+                },
+                ("analyte", "direction", "term"),
+            ),
+        },
+        "thresholds": {"type": "array", "description": "The cut-offs, by term.", "items": THRESHOLD},
+        "terms": _named(
+            "The dictionary: system organ classes and their terms.",
+            _named(
+                "Terms, and the grades that exist for each.",
+                {
+                    "anyOf": [
+                        _GRADES,
+                        _record(
+                            "A term with grades that not all sources have.",
+                            {"grades": _GRADES, "unclear": {**_GRADES, "description": "Grades that not all sources have."}},
+                            ("grades", "unclear"),
+                        ),
+                    ]
+                },
+            ),
+        ),
+        "aliases": _named("Other names of terms, and the term that each means.", _TEXT),
+        "spelling": {
+            "type": "array",
+            "description": "British and American spellings.",
+            "items": {"type": "array", "items": _TEXT, "minItems": 2, "maxItems": 2},
+        },
+        "death_terms": {**_TEXTS, "description": "Terms that are death itself."},
+    },
+)
