@@ -30,6 +30,22 @@ SCHEMA: dict[str, pl.DataType] = {
 }
 
 
+def phrase(template: str, *columns: str | pl.Expr) -> pl.Expr:
+    """The template with each `{}` filled by a column, as text; missing where a column is missing.
+
+    Does what `pl.format` does, which in Polars 2.1 panics on frames that come in several pieces.
+    """
+    literals = template.split("{}")
+    parts: list[pl.Expr] = []
+    for position, literal in enumerate(literals):
+        if literal:
+            parts.append(pl.lit(literal))
+        if position < len(columns):
+            column = columns[position]
+            parts.append((pl.col(column) if isinstance(column, str) else column).cast(pl.String))
+    return pl.concat_str(parts)
+
+
 def empty_findings() -> pl.LazyFrame:
     """A findings frame without rows."""
     return pl.LazyFrame(schema=SCHEMA)

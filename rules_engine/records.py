@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from rules_engine import dates, terms
-from rules_engine.findings import ERROR, concat_findings, derive_findings
+from rules_engine.findings import ERROR, concat_findings, derive_findings, phrase
 from rules_engine.vocabulary import SubjectRecords
 
 #: Words of `treatments.component` and the origin that each one's first start is.
@@ -107,7 +107,7 @@ def _first(courses: pl.LazyFrame) -> pl.LazyFrame:
 
 def treatment_findings(treatments: pl.LazyFrame) -> pl.LazyFrame:
     """Odd treatments: a component without a complete start, and a therapy outside the regimen of unknown kind."""
-    record = pl.format("row {}", "row")
+    record = phrase("row {}", "row")
     incomplete = treatments.filter(
         pl.col("component").is_not_null(), ~dates.is_complete(pl.col("start_date")).fill_null(value=False)
     )
@@ -152,7 +152,7 @@ def assessments_from_timepoints(timepoints: pl.LazyFrame, *, codes_are_irecist: 
     moved = pl.col("progression_date") != pl.col("visit_date")
     return timepoints.select(
         "subject",
-        source_id=pl.format("{}", "visit_date"),
+        source_id=phrase("{}", "visit_date"),
         seq=pl.col("seq").cast(pl.Int64),
         date=pl.col("visit_date").cast(pl.String),
         visit_date="visit_date",
@@ -182,7 +182,7 @@ def assessments_from_collected(
 
 def _record_name(letter: str) -> pl.Expr:
     """A text that names a record of a table: its letter and its row number."""
-    return pl.format(letter + "{}", "row")
+    return phrase(letter + "{}", "row")
 
 
 def _sequence() -> pl.Expr:

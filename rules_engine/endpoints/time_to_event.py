@@ -32,6 +32,7 @@ from rules_engine.endpoints.missed_visits import derive_first_long_gap, is_gap_t
 from rules_engine.endpoints.sources import ASSESSMENT, DEATH, ORIGIN, SOURCE_COLUMNS, record_source, source
 from rules_engine.endpoints.stream import Stream, derive_stream
 from rules_engine.endpoints.therapies import filter_to_action, filter_usable
+from rules_engine.findings import phrase
 from rules_engine.model import EndpointDefinition
 from rules_engine.vocabulary import TTE_SCHEMA, SubjectRecords
 
@@ -302,7 +303,7 @@ def derive_record(subjects: pl.LazyFrame, endpoint: EndpointDefinition) -> pl.La
         start_variable=pl.lit(start_variable, pl.String),
         interval_left=pl.when(left.is_not_null()).then(left).otherwise("date"),
         interval_right=pl.when("event").then(pl.max_horizontal("e_date", "start_date")),
-        rule_id=pl.format(
+        rule_id=phrase(
             "{}.{}",
             pl.when(competing)
             .then(pl.lit("competing"))

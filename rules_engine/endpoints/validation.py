@@ -11,7 +11,7 @@ from rules_engine.endpoints.evidence_of_life import derive_last_evidence
 from rules_engine.endpoints.origin import derive_time_origin, first_start
 from rules_engine.endpoints.progression import derive_scan
 from rules_engine.endpoints.stream import Stream, derive_stream
-from rules_engine.findings import ERROR, NOTE, WARNING, concat_findings, derive_findings
+from rules_engine.findings import ERROR, NOTE, WARNING, concat_findings, derive_findings, phrase
 from rules_engine.model import EndpointDefinition
 from rules_engine.vocabulary import SubjectRecords
 
@@ -51,7 +51,7 @@ def _death_before_origin(stream: Stream) -> pl.LazyFrame:
         rule_id="endpoint.death.before_origin",
         severity=ERROR,
         table="subjects",
-        message=pl.format("death lies before the time origin {}", "t0"),
+        message=phrase("death lies before the time origin {}", "t0"),
         action="the death counts on the day of the origin",
         field="death_date",
         value=pl.col("death_date"),
@@ -65,7 +65,7 @@ def _records_after_death(records: SubjectRecords, stream: Stream) -> pl.LazyFram
         rule_id="endpoint.death.before_last_evidence",
         severity=ERROR,
         table="subjects",
-        message=pl.format("a record dated {} requires the subject to be alive after the death", "last_evidence"),
+        message=phrase("a record dated {} requires the subject to be alive after the death", "last_evidence"),
         action="the death counts on its day",
         field="death_date",
         value=pl.col("death_date"),
@@ -94,7 +94,7 @@ def _response_after_progression(stream: Stream) -> pl.LazyFrame:
         rule_id="endpoint.response.after_progression",
         severity=WARNING,
         table="assessments",
-        message=pl.format("a response after the progression of {}", "p_date"),
+        message=phrase("a response after the progression of {}", "p_date"),
         action="responses after progression are not used",
         record=pl.col("source_id"),
         field="response",
@@ -151,7 +151,7 @@ def _immortal_time(records: SubjectRecords, stream: Stream, endpoint: EndpointDe
             severity=WARNING,
             table="subjects",
             subject=None,
-            message=pl.format(
+            message=phrase(
                 "the clock starts at the first component; {} subjects had to live until a later one: "
                 "days between them {} (minimum), {} (lower quartile), {} (median), {} (upper quartile), {} (maximum)",
                 "n", "low", "q1", "median", "q3", "high",

@@ -12,7 +12,7 @@ import polars as pl
 
 from rules_engine.contracts import ROW, SUBJECT, Column, Table, canonical_schema
 from rules_engine.errors import Problem, StudyError, closest
-from rules_engine.findings import ERROR, NOTE, concat_findings, derive_findings, empty_findings
+from rules_engine.findings import ERROR, NOTE, concat_findings, derive_findings, empty_findings, phrase
 from rules_engine.study.casting import NULL_ACTION, Cast, Fault, as_text, can_hold, cast_column, is_there
 from rules_engine.study.sources import RawTable, unreadable
 
@@ -216,7 +216,7 @@ def _findings_of(table: Table, faults: list[tuple[Column, Fault]], odd: pl.DataF
             subject="_cell_subject",
             message=pl.col(f"_message_{i}"),
             action=fault.action,
-            record=pl.format("row {}", ROW.name),
+            record=phrase("row {}", ROW.name),
             field=column.name,
             value=pl.col(f"_cell_{column.name}"),
         )

@@ -13,7 +13,7 @@ import polars as pl
 from rules_engine import dates
 from rules_engine.contracts import LESION_ASSESSMENTS, ROW
 from rules_engine.errors import Problem
-from rules_engine.findings import ERROR, WARNING, concat_findings, derive_findings
+from rules_engine.findings import ERROR, WARNING, concat_findings, derive_findings, phrase
 
 #: The day on which a record of each table took place.
 _DAY_OF: dict[str, pl.Expr] = {
@@ -75,7 +75,7 @@ def check_subjects(subjects: pl.LazyFrame, where: str) -> tuple[pl.DataFrame, li
         table="subjects",
         message="the subject has several equal rows",
         action="the first row is used",
-        record=pl.format("row {}", ROW.name),
+        record=phrase("row {}", ROW.name),
         field="subject",
         value=pl.col("subject"),
     )
@@ -103,9 +103,9 @@ def drop_orphans(
                 table=name,
                 message="the subject is not in the table subjects",
                 action="the subject's records are kept out",
-                record=pl.format("row {}", "first"),
+                record=phrase("row {}", "first"),
                 field="subject",
-                value=pl.format("{} record(s)", "records"),
+                value=phrase("{} record(s)", "records"),
             )
         )
     return kept, found
@@ -170,7 +170,7 @@ def _death_before_treatment(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     )
     return _warn(
         odd, "data.death_before_start", "subjects", "death_date", pl.col("death_date"),
-        pl.format("the death is before the first treatment ({})", "first_treatment"),
+        phrase("the death is before the first treatment ({})", "first_treatment"),
     )  # fmt: skip
 
 
@@ -194,9 +194,9 @@ def _after_death(name: str, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         rule_id="data.after_death",
         severity=WARNING,
         table=name,
-        message=pl.format("{} record(s) after the death ({}), the first on {}", "records", "death_date", "day"),
+        message=phrase("{} record(s) after the death ({}), the first on {}", "records", "death_date", "day"),
         action="the records are used as they are",
-        record=pl.format("row {}", "first"),
+        record=phrase("row {}", "first"),
         field="",
         value=pl.col("day"),
     )
@@ -206,7 +206,7 @@ def _disordered(name: str, rows: pl.LazyFrame) -> pl.LazyFrame:
     parts = [
         _warn(
             rows.filter(early > late), "data.end_before_start", name, late_name,
-            pl.format("{} to {}", early_name, late_name), "the end is before the start",
+            phrase("{} to {}", early_name, late_name), "the end is before the start",
         )
         for early_name, early, late_name, late in _ORDERED[name]
     ]  # fmt: skip
@@ -223,7 +223,7 @@ def _warn(
         table=table,
         message=message,
         action="the records are used as they are",
-        record=pl.format("row {}", ROW.name),
+        record=phrase("row {}", ROW.name),
         field=field_name,
         value=value,
     )
@@ -255,8 +255,8 @@ def drop_repeated_lesions(lesions: pl.LazyFrame, facts: Sequence[str]) -> tuple[
         table="lesion_assessments",
         message="the same lesion, visit and values stand in an earlier row",
         action="the row counts once",
-        record=pl.format("row {}", ROW.name),
+        record=phrase("row {}", ROW.name),
         field="lesion_id",
-        value=pl.format("{} on {}", pl.col("lesion_id"), pl.col("visit_date")),
+        value=phrase("{} on {}", pl.col("lesion_id"), pl.col("visit_date")),
     )
     return lesions.join(surplus.lazy().select(ROW.name), on=ROW.name, how="anti", maintain_order="left"), found

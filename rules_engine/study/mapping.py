@@ -17,6 +17,7 @@ import polars as pl
 import yaml
 
 from rules_engine.errors import Problem, RulesetError, closest
+from rules_engine.findings import phrase
 from rules_engine.model import Ruleset
 from rules_engine.study.casting import as_text
 from rules_engine.study.sources import RawTable
@@ -65,7 +66,7 @@ def mapping_of(ruleset: Ruleset | None) -> StudyMapping | None:
 
 
 def _require_complete(tables: Mapping[str, Mapping[str, Any]], ruleset: Ruleset | None) -> None:
-    """Raise `RulesetError` for parts that, over their layout, still do not say where their rows or columns come from."""
+    """Raise `RulesetError` for parts that, even over their layout, do not say where rows or columns come from."""
     problems = []
     for table, parts in tables.items():
         for name, part in parts.items():
@@ -253,7 +254,7 @@ class _Builder:
         if units.get("assumed"):
             unit = unit.fill_null(str(units["assumed"]))
         folded = unit.str.to_lowercase()
-        result = pl.format("{} {}", number, unit.fill_null("(no unit)"))
+        result = phrase("{} {}", number, unit.fill_null("(no unit)"))
         for name, factor in units["factors"].items():
             exact = number.cast(_DECIMAL, strict=False) * pl.lit(str(factor)).cast(_DECIMAL)
             scaled = number if factor == 1 else exact.cast(pl.String).fill_null(number)

@@ -12,13 +12,17 @@ import polars as pl
 
 from rules_engine.contracts import ROW, TABLES
 from rules_engine.errors import Problem, StudyError, closest
-from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings, sort_findings
+from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings, phrase, sort_findings
 from rules_engine.model import Ruleset
 from rules_engine.registry import Registry
 from rules_engine.study import checks
 from rules_engine.study.canonical import CanonicalTable, derive_canonical, empty_canonical
 from rules_engine.study.mapping import mapped_tables, mapping_of
 from rules_engine.study.sources import Found, RawTable, Source, find_tables, hash_file
+
+#: Tables that may be large and are read once by a run: they stay on disk until then. The others are read by every
+#: endpoint and are held in memory.
+_READ_WHEN_NEEDED = ("lesion_assessments", "labs")
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,9 @@ def _checked(
         if (kept := checks.drop_repeated_lesions(tables["lesion_assessments"], facts)) is not None:
             tables["lesion_assessments"], repeated = kept
             odd.append(repeated)
+    held = [name for name in tables if name not in _READ_WHEN_NEEDED]
+    for name, rows in zip(held, pl.collect_all([tables[name] for name in held]), strict=True):
+        tables[name] = rows.lazy()
     odd += checks.date_findings(tables)
     return Study(
         tables=MappingProxyType(tables),
@@ -175,7 +182,7 @@ def _unread_findings(found: Found) -> pl.LazyFrame:
         severity=WARNING,
         table="",
         subject=None,
-        message=pl.format("no input table has this name; did you mean {}?", "meant"),
+        message=phrase("no input table has this name; did you mean {}?", "meant"),
         action="the file was not read",
         value=pl.col("file"),
     )
