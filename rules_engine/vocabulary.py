@@ -177,7 +177,8 @@ class Grading:
     `grade_labs(labs, ruleset document, options, context)` adds the graded columns to canonical labs;
     `grade_events(adverse events, ruleset document, options, context)` adds term matching and grade validity.
     `context` is one row per subject: when treatment and the window of observation begin and end (`grading.CONTEXT_SCHEMA`).
-    `lab_findings` and `event_findings` say, from the graded rows, what is odd in them.
+    `lab_findings` and `event_findings` say, from the graded rows, what is odd in them. `document_schema` is the JSON
+    Schema of the keys that a grading ruleset has beside those of every ruleset; empty = any.
     """
 
     id: str
@@ -189,6 +190,7 @@ class Grading:
     grade_events: Callable[[pl.LazyFrame, Mapping[str, Any], Mapping[str, Any], pl.LazyFrame], pl.LazyFrame]
     lab_findings: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda _graded: empty_findings())
     event_findings: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda _graded: empty_findings())
+    document_schema: JsonSchema = field(default_factory=dict)
 
 
 #: Columns of the analysis results data (ARD): one row per number.

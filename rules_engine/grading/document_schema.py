@@ -1,4 +1,4 @@
-"""The grammar of a grading ruleset as JSON Schema: a misspelled bound must be an error, never a bound that is not there."""
+"""The grammar of a grading ruleset as JSON Schema: a misspelled bound must be an error, never a bound left out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,13 @@ def _named(description: str, value: Schema) -> Schema:
 
 def _bound(description: str) -> Schema:
     multiples = {limit: {"type": "number", "description": f"Multiple of the {limit}."} for limit in _LIMITS}
-    one = {"type": "object", "properties": multiples, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+    one = {
+        "type": "object",
+        "properties": multiples,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
     told = f"{description} A number in the unit, or a multiple of a limit, such as `{{uln: 3}}`."
     return {"description": told, "anyOf": [{"type": "number"}, one]}
 
@@ -92,8 +98,16 @@ DOCUMENT_SCHEMA: Final = _record(
         "numerics": _record(
             "How values compare.",
             {
-                "tolerance": {"type": "number", "minimum": 0, "description": "Relative difference below which values are equal."},
-                "prolonged_hours": {"type": "number", "minimum": 0, "description": "Hours after which fever is prolonged."},
+                "tolerance": {
+                    "type": "number",
+                    "minimum": 0,
+                    "description": "Relative difference below which values are equal.",
+                },
+                "prolonged_hours": {
+                    "type": "number",
+                    "minimum": 0,
+                    "description": "Hours after which fever is prolonged.",
+                },
                 "reference": {**_TEXT, "description": "Source."},
                 "interpretation": {**_TEXT, "description": "The reading that was taken, and why."},
             },
@@ -156,7 +170,10 @@ DOCUMENT_SCHEMA: Final = _record(
                         _GRADES,
                         _record(
                             "A term with grades that not all sources have.",
-                            {"grades": _GRADES, "unclear": {**_GRADES, "description": "Grades that not all sources have."}},
+                            {
+                                "grades": _GRADES,
+                                "unclear": {**_GRADES, "description": "Grades that not all sources have."},
+                            },
                             ("grades", "unclear"),
                         ),
                     ]

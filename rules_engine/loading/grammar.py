@@ -190,6 +190,7 @@ class _Parts:
         self.endpoint_kinds: dict[str, Schema] = {}
         self.endpoint_options: Schema = OPTIONS
         self.estimators: dict[str, Schema] = {}
+        self.gradings: dict[str, Schema] = {}
         self.grading_options: Schema = OPTIONS
         self.titles: dict[str, dict[str, str]] = {}
 
@@ -206,6 +207,7 @@ class _Parts:
         parts.endpoint_kinds = {name: partial(schema) for name, schema in kinds.items()}
         parts.endpoint_options = _any_of_these(kinds.values(), str(OPTIONS["description"]))
         parts.estimators = {name: partial(item.options_schema) for name, item in registry.estimators.items()}
+        parts.gradings = {name: partial(grading.document_schema) for name, grading in registry.gradings.items()}
         gradings = [grading.options_schema for grading in registry.gradings.values()]
         parts.grading_options = _any_of_these(gradings, "Options of the grading.")
         parts.titles = {
@@ -317,11 +319,21 @@ def _criterion(parts: _Parts, required: Any) -> Schema:
 
 
 def _grading(parts: _Parts, required: Any) -> Schema:
+    own = {**HEADER, "grading": parts.plugin("grading", "Plugin that runs this grading.")}
+    by_id = [
+        {
+            "if": {"properties": {"grading": {"const": name}}, "required": ["grading"]},
+            "then": {**document, "properties": {**document["properties"], **own}},
+        }
+        for name, document in parts.gradings.items()
+        if "properties" in document
+    ]
     return {
         "type": "object",
         "description": "Terms, grades and thresholds of a grading; its plugin knows the rest of the grammar.",
-        "properties": {**HEADER, "grading": parts.plugin("grading", "Plugin that runs this grading.")},
+        "properties": own,
         "required": required("grading"),
+        **({"allOf": by_id} if by_id else {}),
     }
 
 

@@ -11,7 +11,7 @@ from rules_engine.errors import Problem, RulesetError, closest
 from rules_engine.loading.consistency import contradictions
 from rules_engine.loading.criterion import resolve_criterion, unknown_plugin
 from rules_engine.loading.endpoints import ResolvedEndpoints, resolve_endpoints
-from rules_engine.loading.grammar import structure
+from rules_engine.loading.grammar import HEADER, structure
 from rules_engine.loading.nodes import Node, Path, mapping, problem_at, to_plain
 from rules_engine.loading.options import complete, document_null_rule, layered, without_unset
 from rules_engine.loading.sources import Source, load_source
@@ -55,6 +55,7 @@ class _Resolver:
         self.folder = source.folder
         self.registry = registry
         self.protocol = Protocol(files=list(source.files))
+        self.gradings: dict[tuple[str, ...], GradingRules | None] = {}
 
     def run(self) -> Protocol:
         protocol = self.protocol
@@ -141,8 +142,11 @@ class _Resolver:
         source = self.other_ruleset(node, "grading", "grading", (section,))
         if source is None:
             return None
-        rules, problems = grading_rules(source, self.registry)
-        self.protocol.problems += problems
+        if source.files not in self.gradings:  # labs and adverse events often share one
+            rules, problems = grading_rules(source, self.registry)
+            self.gradings[source.files] = rules
+            self.protocol.problems += problems
+        rules = self.gradings[source.files]
         if rules is None:
             return None
         grading = self.registry.gradings[rules.grading]
@@ -230,7 +234,11 @@ def grading_rules(source: Source, registry: Registry) -> tuple[GradingRules | No
         return None, problems
     if str(stated.value) not in registry.gradings:
         return None, [*problems, unknown_plugin(stated, "grading", list(registry.gradings), ("grading",))]
-    return GradingRules(source.id, str(stated.value), to_plain(source.root)), problems
+    grading = registry.gradings[str(stated.value)]
+    if grading.document_schema:
+        own = {key: child for key, child in source.root.items() if key not in HEADER and key != "grading"}
+        problems += problems_of(source.root.with_value(own), grading.document_schema)
+    return GradingRules(source.id, grading.id, to_plain(source.root)), problems
 
 
 def _folder(node: Node, fallback: FilePath | None) -> FilePath | None:

@@ -117,3 +117,14 @@ def test_too_many_bases_are_refused(tmp_path: Path) -> None:
         )
     with pytest.raises(RulesetError, match="builds on more than"):
         load_ruleset(tmp_path / "r0.yaml")
+
+
+def test_a_misspelled_bound_of_a_grading_is_an_error() -> None:
+    cutoffs = {"g/L": [{"grade": 2, "form": 80, "below": {"ulm": 1}}]}
+    thresholds = [{"term": "Anemia", "analyte": "HGB", "direction": "low", "cutoffs": cutoffs}]
+    with pytest.raises(RulesetError) as caught:
+        load_ruleset("ctcae_v5", overrides={"thresholds": thresholds})
+    assert [(problem.path, problem.meant) for problem in caught.value.problems] == [
+        ("thresholds[0].cutoffs.g/L[0].below.ulm", "uln"),
+        ("thresholds[0].cutoffs.g/L[0].form", "from"),
+    ]
