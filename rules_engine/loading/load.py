@@ -131,6 +131,7 @@ def _checked(registry: Registry | None) -> Registry:
         ):
             for name, offered in index.items():
                 require_schema(offered.options_schema, f"{word} {name!r}")
+                require_schema(getattr(offered, "document_schema", {}), f"{word} {name!r}")
         _CHECKED[id(registry)] = registry
     return registry
 
