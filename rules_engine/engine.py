@@ -109,7 +109,9 @@ class Result:
     @cached_property
     def adrs(self) -> pl.DataFrame:
         """Responses: one row per subject, parameter and timepoint (OVR), or per subject and parameter (BOR, response flags)."""
-        return adam.adrs(self.derived.timepoints, self.derived.collected, self.derived.responses, self.study, self.ruleset)
+        return adam.adrs(
+            self.derived.timepoints, self.derived.collected, self.derived.responses, self.study, self.ruleset
+        )
 
     @cached_property
     def adtte(self) -> pl.DataFrame:
@@ -146,14 +148,17 @@ class Result:
         """The study's subjects, canonical columns and the study's own."""
         return self.study.tables["subjects"].collect()
 
+    @property
+    def subject_count(self) -> int:
+        """Number of subjects in the study."""
+        return self.subjects.height
+
     def data_sets(self) -> dict[str, pl.DataFrame]:
         """Everything that `write` puts into files, by name."""
         names = ("adtr", "adrs", "adtte", "adae", "adlb", "ard", "findings", "discrepancies")
         return {name: getattr(self, name) for name in names}
 
-    def write(
-        self, out: str | Path, *, formats: Sequence[str] = ("parquet",), report: bool = True
-    ) -> dict[str, Path]:
+    def write(self, out: str | Path, *, formats: Sequence[str] = ("parquet",), report: bool = True) -> dict[str, Path]:
         """Write every data set, the manifest and, unless told not to, the report into the folder `out`; all or nothing.
 
         Returns the path of everything written, by name. Raises `UsageError` where the folder cannot be written.

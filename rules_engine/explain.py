@@ -27,7 +27,9 @@ class Explanation:
         """The explanation as plain data; dates are ISO text."""
         record = None
         if self.record is not None:
-            record = {key: value.isoformat() if isinstance(value, date) else value for key, value in self.record.items()}
+            record = {
+                key: value.isoformat() if isinstance(value, date) else value for key, value in self.record.items()
+            }
         return {
             "subject": self.subject,
             "endpoint": self.endpoint,
@@ -73,4 +75,6 @@ def _response(subject: str, endpoint: EndpointDefinition, record: Mapping[str, A
 
 def _source(record: Mapping[str, Any]) -> str:
     parts = [str(record[key]) for key in ("source_domain", "source_variable", "source_seq") if record[key] is not None]
-    return ".".join(parts) + (f" ({record['source_id']})" if record["source_id"] is not None else "") if parts else "none"
+    return (
+        ".".join(parts) + (f" ({record['source_id']})" if record["source_id"] is not None else "") if parts else "none"
+    )

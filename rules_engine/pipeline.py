@@ -89,9 +89,7 @@ def derive(
     return Derived(
         timepoints=timepoints,
         collected={
-            name: stream.collect()
-            for name, stream in streams.items()
-            if ruleset.responses[name].source == "collected"
+            name: stream.collect() for name, stream in streams.items() if ruleset.responses[name].source == "collected"
         },
         time_to_event=time_to_event,
         responses=responses,
@@ -253,7 +251,7 @@ def require_endpoint(
     require_columns(rows, schema, who)
     repeated = rows.filter(pl.col("subject").is_duplicated())["subject"]
     if repeated.len():
-        raise PluginError.at(who, f"it returned several rows for subject {repeated.min()}", "return at most one")
+        raise PluginError.at(who, f"it returned several rows for subject {repeated.min()!s}", "return at most one")
     return rows
 
 
@@ -300,7 +298,9 @@ def derive_estimates(
             rows = _with_columns(endpoints[paramcd], subjects, columns)
             estimates = estimator.estimate(rows, by, options)
             named = estimates.with_columns(analysis=pl.lit(name), paramcd=pl.lit(paramcd)).select(list(ARD_SCHEMA))
-            parts.append(require_columns(named, ARD_SCHEMA, f"estimator {estimator.id!r} (version {estimator.version})"))
+            parts.append(
+                require_columns(named, ARD_SCHEMA, f"estimator {estimator.id!r} (version {estimator.version})")
+            )
             complete[name] = with_defaults(options, estimator.options_schema)
     return pl.concat(parts), complete
 

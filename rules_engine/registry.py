@@ -19,10 +19,10 @@ from rules_engine import hookspecs
 from rules_engine.errors import PluginError, Problem, closest
 from rules_engine.vocabulary import Criterion, EndpointKind, Estimator, Grading, Reader, RulesetFolder
 
-Named = TypeVar("Named", Criterion, Grading, EndpointKind, Estimator, Reader, RulesetFolder)
+Named = TypeVar("Named", bound="Criterion | Grading | EndpointKind | Estimator | Reader | RulesetFolder")
 
 #: Registry field, hook that fills it, class of its objects, and the word used in messages.
-_KINDS: tuple[tuple[str, str, type, str], ...] = (
+_KINDS: tuple[tuple[str, str, type[Any], str], ...] = (
     ("criteria", "rules_engine_criteria", Criterion, "criterion"),
     ("gradings", "rules_engine_gradings", Grading, "grading"),
     ("endpoint_kinds", "rules_engine_endpoint_kinds", EndpointKind, "endpoint kind"),
@@ -48,7 +48,7 @@ class Index(Mapping[str, Named], Generic[Named]):
 
     def __init__(self, word: str, objects: Mapping[str, Named]) -> None:
         self._word = word
-        self._objects = MappingProxyType(dict(sorted(objects.items())))
+        self._objects: Mapping[str, Named] = MappingProxyType(dict(sorted(objects.items())))
 
     def __getitem__(self, key: str) -> Named:
         return self._objects[key]
@@ -86,7 +86,9 @@ class Registry:
     ruleset_folders: Index[RulesetFolder]
 
 
-def build_registry(plugins: Sequence[tuple[str, object]] | None = None, *, extra: Sequence[tuple[str, object]] = ()) -> Registry:
+def build_registry(
+    plugins: Sequence[tuple[str, object]] | None = None, *, extra: Sequence[tuple[str, object]] = ()
+) -> Registry:
     """Build the registry from entry points, or from the given (name, plugin) pairs; `extra` pairs are added to either.
 
     Raises `PluginError` with every fault found.
@@ -188,7 +190,11 @@ def _collect(found: Sequence[tuple[str, object, EntryPoint | None]]) -> Registry
             for offered in _call(plugin, name, hook, problems):
                 if not isinstance(offered, cls):
                     problems.append(
-                        Problem(f"plugin {name!r}", f"{hook} returned {type(offered).__name__}, not {cls.__name__}", "correct the plugin")
+                        Problem(
+                            f"plugin {name!r}",
+                            f"{hook} returned {type(offered).__name__}, not {cls.__name__}",
+                            "correct the plugin",
+                        )
                     )
                     continue
                 if (field, offered.id) in owner:
@@ -210,7 +216,7 @@ def _collect(found: Sequence[tuple[str, object, EntryPoint | None]]) -> Registry
     return Registry(plugins=tuple(sorted(plugins, key=lambda plugin: plugin.name)), **indexes)
 
 
-def _call(plugin: object, name: str, hook: str, problems: list[Problem]) -> list[object]:
+def _call(plugin: object, name: str, hook: str, problems: list[Problem]) -> list[Any]:
     function = getattr(plugin, hook, None)
     if function is None:
         return []
@@ -223,7 +229,11 @@ def _call(plugin: object, name: str, hook: str, problems: list[Problem]) -> list
         return list(function())
     except Exception as error:  # any failure of foreign code is the plugin's
         problems.append(
-            Problem(f"plugin {name!r}", f"{hook} failed: {type(error).__name__}: {error}", "repair or uninstall that package")
+            Problem(
+                f"plugin {name!r}",
+                f"{hook} failed: {type(error).__name__}: {error}",
+                "repair or uninstall that package",
+            )
         )
         return []
 

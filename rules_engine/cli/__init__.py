@@ -33,17 +33,17 @@ COMMANDS = {
 class _LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"{__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101  (our own modules)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands from their one line, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -60,7 +60,9 @@ class _LazyGroup(click.Group):
             name = args[0] if args else ""
             meant = closest(name, COMMANDS)
             hint = f" Did you mean {meant!r}?" if meant else ""
-            raise click.UsageError(f"There is no command {name!r}.{hint} Commands: {', '.join(COMMANDS)}.", ctx) from None
+            raise click.UsageError(
+                f"There is no command {name!r}.{hint} Commands: {', '.join(COMMANDS)}.", ctx
+            ) from None
 
 
 @click.group(

@@ -57,14 +57,18 @@ def print_summary(result: Result) -> None:
     if numbers["findings"]:
         total = sum(row["n"] for row in numbers["findings"])
         click.echo(f"\nFindings: {total} (all in findings.parquet)")
-        for row in sorted(numbers["findings"], key=lambda row: (row["severity"] != "error", -row["n"]))[:_MOST_FINDINGS]:
+        for row in sorted(numbers["findings"], key=lambda row: (row["severity"] != "error", -row["n"]))[
+            :_MOST_FINDINGS
+        ]:
             click.echo(f"  {row['n']:>7}  {row['severity']:<8}{row['rule_id']}")
 
 
 def _estimate_lines(result: Result) -> list[str]:
     """One line per endpoint and group: the median or the rate, with limits."""
     lines: list[str] = []
-    ard = result.ard.filter(result.ard["statistic"].is_in(["median", "median_lower", "median_upper", "rate", "rate_lower", "rate_upper"]))
+    ard = result.ard.filter(
+        result.ard["statistic"].is_in(["median", "median_lower", "median_upper", "rate", "rate_lower", "rate_upper"])
+    )
     seen: dict[tuple[str, str, str], dict[str, float | None]] = {}
     for row in ard.iter_rows(named=True):
         name = row["statistic"].split("_")[0]

@@ -11,8 +11,13 @@ _SUBJECTS, _SEED, _CUTOFF = 200, 20250101, "2025-12-31"
 
 
 @click.command("demo", short_help="Run the first trial's protocol on a made-up study.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True,
-              help="Folder for the study and the results; made if missing.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("demo-out"),
+    show_default=True,
+    help="Folder for the study and the results; made if missing.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(out: Path, as_json: bool) -> None:
     """Make up a study of TACE with immune checkpoint inhibitors, run its protocol, and say where everything lies.

@@ -9,15 +9,30 @@ import click
 
 @click.command("run", short_help="Derive a study's endpoints.")
 @click.argument("ruleset")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of the study's tables (CSV or Parquet).")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="Folder of the study's tables (CSV or Parquet)."
+)
 @click.option("--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the ruleset instead.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results; made if missing.")
-@click.option("--format", "formats", multiple=True, type=click.Choice(["parquet", "csv"]), default=("parquet",),
-              show_default=True, help="File format of the data sets; may be given twice.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["parquet", "csv"]),
+    default=("parquet",),
+    show_default=True,
+    help="File format of the data sets; may be given twice.",
+)
 @click.option("--no-report", is_flag=True, help="Write the data sets only, without report.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
-    ruleset: str, data: Path, data_cutoff: str | None, out: Path, formats: tuple[str, ...], no_report: bool, as_json: bool
+    ruleset: str,
+    data: Path,
+    data_cutoff: str | None,
+    out: Path,
+    formats: tuple[str, ...],
+    no_report: bool,
+    as_json: bool,
 ) -> None:
     """Derive the endpoints of the study in --data as RULESET states them, and write them to --out.
 
@@ -36,7 +51,7 @@ def command(
     Examples:
       rules-engine run tace_ici_hcc --data study/ --data-cutoff 2025-12-31 --out results/
       rules-engine run my_protocol.yaml --data sdtm/ --out results/ --format parquet --format csv
-    """  # noqa: D301
+    """
     from rules_engine.cli._progress import StageProgress
     from rules_engine.cli._summary import print_json, print_summary
     from rules_engine.engine import Engine

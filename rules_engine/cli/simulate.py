@@ -27,17 +27,37 @@ def _list_defects(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 
 
 @click.command("simulate", short_help="Make up a realistic study of the first trial.")
-@click.option("--subjects", required=True, type=click.IntRange(min=1),
-              help="Number of subjects; a million works.")
-@click.option("--seed", required=True, type=click.IntRange(min=0),
-              help="Where the random numbers start: the same seed and number of subjects give the same study.")
+@click.option("--subjects", required=True, type=click.IntRange(min=1), help="Number of subjects; a million works.")
+@click.option(
+    "--seed",
+    required=True,
+    type=click.IntRange(min=0),
+    help="Where the random numbers start: the same seed and number of subjects give the same study.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the study; made if missing.")
-@click.option("--format", "file_format", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True,
-              help="File format of the tables.")
-@click.option("--defects", multiple=True, callback=_defect_names, metavar="NAME[,NAME…]|all",
-              help="Put one record of each of these defects into the study; may be given several times.")
-@click.option("--list-defects", is_flag=True, is_eager=True, expose_value=False, callback=_list_defects,
-              help="List the defects and leave.")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["parquet", "csv"]),
+    default="parquet",
+    show_default=True,
+    help="File format of the tables.",
+)
+@click.option(
+    "--defects",
+    multiple=True,
+    callback=_defect_names,
+    metavar="NAME[,NAME…]|all",
+    help="Put one record of each of these defects into the study; may be given several times.",
+)
+@click.option(
+    "--list-defects",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_defects,
+    help="List the defects and leave.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
     subjects: int, seed: int, out: Path, file_format: Any, defects: bool | tuple[str, ...], as_json: bool

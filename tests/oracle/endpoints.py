@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 EVALUABLE_NOT = {"NE", "ND"}
@@ -496,14 +497,13 @@ class _Subject:
             missed = self.missed(None, start)
         if event and missed is None:
             day, _, who, reason, imp = event
-            left = None
             if reason in ("PD", "RECURRENCE") and e in {"PFS", "TTP", "DOR", "EFS", "TTF"}:
                 day = self.transform(day, who, start)
             if reason == "DEATH" and relabel:
                 kind = 2 if o["death_handling"] == "competing" else 0
                 return self.row(False, day, "DEATH_NOT_EVENT", "DEATH", start=start, event_type=kind, imp=imp)
-            return self.row(True, day, reason, who, start=start, imp=imp, left=left)
-        return self.censor(event, missed, start, start_scan)
+            return self.row(True, day, reason, who, start=start, imp=imp)
+        return self.censor(missed, start)
 
     def missed(self, event: tuple[Any, ...] | None, start: date) -> date | None:
         """The date on or before (any_gap) or before (before_event) which the censoring scan must lie; None = nothing missed."""
@@ -516,7 +516,7 @@ class _Subject:
             dates = [start, *(x.date for x in seen if event is None or (x.date <= event[0] and x.id != event[2]))]
             if counted and event is not None:
                 dates.append(event[0])
-            for a, b in zip(dates, dates[1:], strict=False):
+            for a, b in pairwise(dates):
                 if self.gap(a, b):
                     return a
             return None
@@ -575,7 +575,7 @@ class _Subject:
         last = max(d for d, _, _ in known)
         return last, min((not_contact, who) for d, not_contact, who in known if d == last)[1]
 
-    def censor(self, event: Any, missed: date | None, start: date, start_scan: Scan | None) -> dict[str, Any]:
+    def censor(self, missed: date | None, start: date) -> dict[str, Any]:
         e, o = self.endpoint, self.o
         if e in ALIVE_ENDPOINTS:
             if e == "PFS2" and o["pfs2_censor"] == "last_evaluable":
@@ -612,7 +612,7 @@ class _Subject:
 
     def row(
         self, event: bool, day: date, reason: str, who: str, *, start: date,
-        event_type: int | None = None, imp: str | None = None, left: date | None = None,
+        event_type: int | None = None, imp: str | None = None
     ) -> dict[str, Any]:  # fmt: skip
         day = max(day, start)
         plus = 1 if self.o["day_convention"] == "plus_one" else 0
@@ -633,10 +633,8 @@ class _Subject:
 
     # Response ---------------------------------------------------------------------------------------------------------
     def rate(self) -> dict[str, Any]:
-        if self.o["response"]["landmark"] is not None and self.endpoint != "CBR":
-            answer = self.landmark()
-        else:
-            answer = self.best()
+        at_landmark = self.o["response"]["landmark"] is not None and self.endpoint != "CBR"
+        answer = self.landmark() if at_landmark else self.best()
         if answer is None:
             return {"record": False}
         value, day, who = answer
@@ -665,15 +663,16 @@ class _Subject:
         rank = ["CR", "PR", "SD", "NON_CR_NON_PD", "PD", "iCPD", "iUPD", "NE"]
         found: list[tuple[int, date, str, str]] = []
 
+        def show(code: str) -> str:
+            prefixed = {"CR": "iCR", "PR": "iPR", "SD": "iSD", "NON_CR_NON_PD": "NON_iCR_NON_iUPD"}
+            return prefixed.get(code, code) if self.rule == "irecist" else code
+
         def offer(code: str, x: Scan, shown: str) -> None:
             found.append((rank.index(code), x.date, x.id, shown))
 
         for x in window:
             code = self.codes[x.id]
             plain = PLAIN.get(code, code)
-            i = code != plain or self.rule == "irecist"
-            prefix = {"CR": "iCR", "PR": "iPR", "SD": "iSD", "NON_CR_NON_PD": "NON_iCR_NON_iUPD"}
-            show = lambda c, i=i, prefix=prefix: prefix.get(c, c) if i and self.rule == "irecist" else c
             if plain in ("CR", "PR") and (r["confirmation"] == "none" or self.confirmed(x, plain, window)):
                 offer(plain, x, show(plain))
             if plain in ("CR", "PR", "SD"):

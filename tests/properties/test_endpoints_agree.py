@@ -29,13 +29,16 @@ def disagreements(endpoint: str, seed: int, subjects: int) -> list[str]:
     cut_off = rng.choice([CUT_OFF, date(2023, 7, 1), date(2024, 6, 30)])
     engine = derive_all(histories, endpoint, options, cut_off, schedule)
     full = merged(preset("common"), options)
+    shown = {"options": options, "schedule": schedule}
     found = []
     for history in histories:
         expected = derive(history, endpoint, full, cut_off, schedule)
         actual = engine[history["subject"]]
         wrong = _wrong(expected, actual, endpoint)
         if wrong:
-            found.append(f"{endpoint}, seed {seed}: {wrong}\ncut_off: {cut_off}\n{as_yaml({'options': options, 'schedule': schedule, 'subject': history})}")
+            found.append(
+                f"{endpoint}, seed {seed}: {wrong}\ncut_off: {cut_off}\n{as_yaml({**shown, 'subject': history})}"
+            )
     return found
 
 

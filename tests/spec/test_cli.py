@@ -76,7 +76,16 @@ def test_a_cutoff_that_is_no_day_is_refused(study_folder: Path, tmp_path: Path, 
 
 
 def test_a_missing_study_is_an_error_of_the_data(tmp_path: Path) -> None:
-    done = rules_engine("run", "tace_ici_hcc", "--data", str(tmp_path / "nowhere"), "--data-cutoff", "2025-12-31", "--out", str(tmp_path / "out"))
+    done = rules_engine(
+        "run",
+        "tace_ici_hcc",
+        "--data",
+        str(tmp_path / "nowhere"),
+        "--data-cutoff",
+        "2025-12-31",
+        "--out",
+        str(tmp_path / "out"),
+    )
     assert done.returncode == 3
     assert "nowhere" in done.stderr
     assert not (tmp_path / "out").exists()

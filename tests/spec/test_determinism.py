@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import polars as pl
-
 from rules_engine import Engine, read_study
 
 CUTOFF = "2025-12-31"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-
 from rules_engine import Engine
 
 CUTOFF = "2025-12-31"

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 import yaml
-
 from rules_engine import endpoints
 from rules_engine.casebook.endpoint_cases import protocol_of, record_values
 from rules_engine.loading import load_ruleset
@@ -42,7 +41,12 @@ def derive_all(
     base: str = "common",
 ) -> dict[str, dict[str, Any]]:
     """The record of each subject by name, in the words of a worked case; `{"record": False}` where there is none."""
-    case = {"id": "generated", "endpoint": endpoint, "ruleset": {"preset": base, "options": options}, "schedule": schedule}
+    case = {
+        "id": "generated",
+        "endpoint": endpoint,
+        "ruleset": {"preset": base, "options": options},
+        "schedule": schedule,
+    }
     registry = default_registry()
     definition = load_ruleset(protocol_of(case), registry=registry).endpoints[endpoint]
     kind = registry.endpoint_kinds.require(definition.kind)

@@ -48,7 +48,11 @@ def random_subject(rng: random.Random, name: str, *, codes: str = "recist", part
             continue
         assessments.append(_assessment(rng, f"A{k + 1}", on, last, codes, partial=partial))
     therapies = [
-        {"id": f"T{k + 1}", "start": iso(d) if not (partial and rng.random() < 0.4) else iso(d)[:7], "kind": rng.choice(THERAPY_KINDS)}  # type: ignore[index]
+        {
+            "id": f"T{k + 1}",
+            "start": iso(d) if not (partial and rng.random() < 0.4) else iso(d)[:7],
+            "kind": rng.choice(THERAPY_KINDS),
+        }  # type: ignore[index]
         for k in range(rng.choice([0, 0, 1, 1, 2]))
         if (d := day(10, step=rng.choice([1, 7, 28])))
     ]
@@ -81,7 +85,12 @@ def random_subject(rng: random.Random, name: str, *, codes: str = "recist", part
         if partial and rng.random() < 0.6:
             text = text[: rng.choice([7, 7, 4])]
         subject["death"] = {"date": text}
-    for key, chance in (("last_contact", 0.6), ("withdrawal", 0.15), ("lost_to_followup", 0.15), ("end_of_study", 0.15)):
+    for key, chance in (
+        ("last_contact", 0.6),
+        ("withdrawal", 0.15),
+        ("lost_to_followup", 0.15),
+        ("end_of_study", 0.15),
+    ):
         if rng.random() < chance and (d := day(0)):
             subject[key] = iso(d)
     return subject
@@ -89,7 +98,9 @@ def random_subject(rng: random.Random, name: str, *, codes: str = "recist", part
 
 def _assessment(rng: random.Random, name: str, on: date, last: date, codes: str, *, partial: bool) -> dict[str, Any]:
     if codes == "irecist":
-        response = rng.choice(["iCR", "iPR", "iPR", "iSD", "iSD", "NON_iCR_NON_iUPD", "iUPD", "iUPD", "iUPD", "iCPD", "NE"])
+        response = rng.choice(
+            ["iCR", "iPR", "iPR", "iSD", "iSD", "NON_iCR_NON_iUPD", "iUPD", "iUPD", "iUPD", "iCPD", "NE"]
+        )
     elif codes == "adjuvant":
         response = rng.choice(["NED", "NED", "NED", "NE", "RECUR"])
     else:
@@ -104,7 +115,9 @@ def _assessment(rng: random.Random, name: str, on: date, last: date, codes: str,
         row["date"] = iso(on)[: rng.choice([7, 7, 7, 4])]  # type: ignore[index]
     elif rng.random() < 0.2:
         days = sorted(on + timedelta(rng.choice([0, 1, 3, 5])) for _ in range(rng.choice([1, 2, 3])))
-        row["parts"] = [{"date": iso(d), "pd": response in ("PD", "iUPD", "iCPD") and rng.random() < 0.6} for d in days if d <= last]
+        row["parts"] = [
+            {"date": iso(d), "pd": response in ("PD", "iUPD", "iCPD") and rng.random() < 0.6} for d in days if d <= last
+        ]
         if not row["parts"]:
             del row["parts"]
         elif rng.random() < 0.5:
@@ -125,7 +138,9 @@ def random_options(rng: random.Random, endpoint: str) -> tuple[dict[str, Any], d
         "post_baseline": rng.choice(["after_origin", "on_or_after_origin"]),
         "day_convention": rng.choice(["plus_one", "difference"]),
         "pd_rule": rng.choice(["first_pd", "first_pd", "first_pd_pseudo_confirm", "first_pd_pseudo_confirm"]),
-        "pd_date": rng.choice(["earliest_part", "earliest_part", "assessment", "latest_part", "visit", "next_scheduled", "midpoint"]),
+        "pd_date": rng.choice(
+            ["earliest_part", "earliest_part", "assessment", "latest_part", "visit", "next_scheduled", "midpoint"]
+        ),
         "nonpd_date": rng.choice(["latest_part", "assessment", "earliest_part", "visit"]),
         "clinical_progression": rng.choice(["ignore", "event"]),
         "no_baseline": rng.choice(["use_assessments", "censor_day1"]),
@@ -135,7 +150,9 @@ def random_options(rng: random.Random, endpoint: str) -> tuple[dict[str, Any], d
             "gap_days": rng.choice([60, 90, 126]),
             "reference": rng.choice(["last_evaluable", "last_any"]),
             "scope": scope,
-            "applies_to": ["progression", "death"] if scope == "any_gap" else rng.choice([["progression", "death"], ["progression"], ["death"]]),
+            "applies_to": ["progression", "death"]
+            if scope == "any_gap"
+            else rng.choice([["progression", "death"], ["progression"], ["death"]]),
         },
         "new_therapy": rng.choice(["ignore", "censor", "censor_at_start", "event"]),
         "new_therapy_boundary": rng.choice(["inclusive", "exclusive"]),

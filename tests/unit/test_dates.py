@@ -6,7 +6,6 @@ from datetime import date
 
 import polars as pl
 import pytest
-
 from rules_engine import dates
 
 
@@ -22,7 +21,9 @@ from rules_engine import dates
         ("2023-02-30", None, None, None),
     ],
 )
-def test_a_partial_date_spans_its_days(text: str | None, first: date | None, last: date | None, unit: str | None) -> None:
+def test_a_partial_date_spans_its_days(
+    text: str | None, first: date | None, last: date | None, unit: str | None
+) -> None:
     row = pl.select(
         first=dates.first_possible_day(pl.lit(text, pl.String)),
         last=dates.last_possible_day(pl.lit(text, pl.String)),

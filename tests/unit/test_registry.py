@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import polars as pl
 import pytest
-
 import rules_engine
 from rules_engine.errors import PluginError
 from rules_engine.registry import build_registry, default_registry
@@ -21,7 +20,7 @@ def criterion(identity: str) -> Criterion:
         reference="none",
         options_schema={"type": "object", "additionalProperties": False},
         responses=("CR", "PD"),
-        assess=lambda lesions, rules: pl.LazyFrame(),
+        assess=lambda _lesions, _rules: pl.LazyFrame(),
     )
 
 
