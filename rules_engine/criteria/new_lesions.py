@@ -115,10 +115,10 @@ def counts(rules: CriterionRules, first_c: pl.Expr) -> pl.Expr:
 
 
 def derive_new_lesion_visits(new_lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
-    """One row per subject and visit with rows of new lesions: `new_lesion` and `backdated_to`.
+    """One row per subject and visit with rows of new lesions: `new_lesion`, `backdated_to` and `first_sights`.
 
     `new_lesion`: a lesion that counts, now or since an earlier visit, is there. `backdated_to`: where a lesion counts for the first
-    time, the earlier visit that first showed it. A lesion that was doubtful and then gone was nothing: where it is seen again, it is
+    time, the earlier visit that first showed it (of several such lesions the earliest; `first_sights` has them all). A lesion that was doubtful and then gone was nothing: where it is seen again, it is
     first shown there (Eisenhauer 2009 §4.3.5). A visit at which it was not evaluated does not part one sight from the next.
     """
     of_lesion = ["subject", "lesion_id"]
@@ -139,7 +139,9 @@ def derive_new_lesion_visits(new_lesions: pl.LazyFrame, rules: CriterionRules) -
     )
     is_there = ~pl.col("resolved") & ~pl.col("unread")
     begins = pl.col("visit_date") == pl.col("counted_on")
+    first_sights = pl.col("shown_on").filter(begins & (pl.col("shown_on") < pl.col("visit_date")))
     return dated.group_by("subject", "visit_date").agg(
         new_lesion=((pl.col("visit_date") >= pl.col("counted_on")) & is_there).any(),
-        backdated_to=pl.col("shown_on").filter(begins & (pl.col("shown_on") < pl.col("visit_date"))).min(),
+        backdated_to=first_sights.min(),
+        first_sights=first_sights.unique().sort(),
     )

@@ -152,4 +152,5 @@ def restated_visits(visits: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame
     dated = visits.filter(pl.col("backdated_to").is_not_null())
     if rules["equivocal.backdate"] != "restate":
         dated = dated.filter(pl.lit(value=False))
-    return dated.select("subject", visit_date="backdated_to", restated=pl.lit(value=True)).unique()
+    first_sights = dated.select("subject", visit_date="first_sights").explode("visit_date")
+    return first_sights.unique().with_columns(restated=pl.lit(value=True))
