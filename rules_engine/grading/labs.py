@@ -101,42 +101,43 @@ def derive_lab_grades(
     `context` is one row per subject with `treatment_start` (Date); subjects without one have no derived baseline.
     """
     present = labs.collect_schema()
-    missing = [pl.lit(None, dtype).alias(name) for name, dtype in OPTIONAL.items() if name not in present]
-    given = [pl.col(name).cast(dtype, strict=False) for name, dtype in OPTIONAL.items() if name in present]
-    prepared = labs.with_columns(*missing, *given).join(
-        context.select("subject", _treatment_start="treatment_start"), on="subject", how="left", maintain_order="left"
-    )
-    drop = [name for name in OPTIONAL if name not in present]
     schema = {**present, **GRADED_LABS_SCHEMA}
+    starts = context.select("subject", "treatment_start")
 
-    def grade(batch: pl.DataFrame) -> pl.DataFrame:
-        return grade_results(batch, rules, options).drop("_treatment_start", *drop).select(list(schema))
+    def grade() -> pl.DataFrame:
+        # The results are not joined as a whole, which would copy all of their columns.
+        results_, starts_ = pl.collect_all([labs, starts])
+        return grade_results(results_, starts_, rules, options).select(list(schema))
 
-    return prepared.map_batches(grade, schema=schema, streamable=False)
+    return pl.defer(grade, schema=pl.Schema(schema))
 
 
 #: Results are graded in portions of about this many rows, so that what is in between does not fill the memory.
-PORTION: Final = 1_000_000
+PORTION: Final = 500_000
 
 
-def grade_results(labs: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
+def grade_results(labs: pl.DataFrame, starts: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
     """Grade collected results; see `derive_lab_grades`.
 
     Rows keep their order; only where there are very many and subjects are not together, they are sorted by subject.
     """
     if labs.height <= PORTION:
-        return _grade_portion(labs, rules, options)
+        return _grade_portion(labs, starts, rules, options)
     together = labs if labs["subject"].is_sorted() else labs.sort("subject", maintain_order=True)
     subjects = together["subject"]
     # A portion ends where a subject ends: everything is decided within a subject.
-    starts = {int(subjects.search_sorted(subjects[row], side="left")) for row in range(0, labs.height, PORTION)}
-    edges = [*sorted(starts), labs.height]
+    first_rows = {int(subjects.search_sorted(subjects[row], side="left")) for row in range(0, labs.height, PORTION)}
+    edges = [*sorted(first_rows), labs.height]
     portions = [together.slice(first, last - first) for first, last in pairwise(edges)]
-    return pl.concat([_grade_portion(portion, rules, options) for portion in portions], rechunk=False)
+    return pl.concat([_grade_portion(portion, starts, rules, options) for portion in portions], rechunk=False)
 
 
-def _grade_portion(labs: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
-    work = _derive_facts(labs, rules, options)
+def _grade_portion(labs: pl.DataFrame, starts: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
+    """Grade some subjects' results. `starts` has the first day of treatment of each subject."""
+    start = labs.select("subject").join(starts, on="subject", how="left", maintain_order="left")["treatment_start"]
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in OPTIONAL.items() if name not in labs.columns]
+    given = [pl.col(name).cast(dtype, strict=False) for name, dtype in OPTIONAL.items() if name in labs.columns]
+    work = _derive_facts(labs.with_columns(*missing, *given, start.alias("_treatment_start")), rules, options)
     work = derive_corrected_calcium(work, rules)
     work = _derive_scales(work, rules)
     work = derive_baseline(work, rules, options)

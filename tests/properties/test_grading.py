@@ -107,6 +107,14 @@ def test_other_subjects_change_nothing() -> None:
     assert graded(labs).filter(pl.col("subject").cast(pl.Int64) < 15).equals(graded(half))
 
 
+def test_grading_in_portions_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    labs = random_labs(6, subjects=30, results=60).sort("subject", "row")
+    expected = graded(labs)
+    monkeypatch.setattr("rules_engine.grading.labs.PORTION", 100)
+    assert graded(labs).equals(expected)
+    assert graded(labs.sort("row")).sort("subject", "row").equals(expected)
+
+
 def test_rows_are_neither_lost_nor_multiplied_and_every_missing_grade_has_a_reason() -> None:
     labs = random_labs(3, subjects=40, results=80)
     out = graded(labs)
