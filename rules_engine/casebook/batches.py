@@ -43,7 +43,7 @@ def _run(batch: Sequence[Case], run_together: Callable[[Sequence[Case]], list[Ou
         return run_together(batch)
     except (RulesEngineError, CaseError) as error:
         said = str(error)
-    except Exception as error:  # a fault of the engine fails the case and is told there
+    except (Exception, pl.exceptions.PanicException) as error:  # a fault of the engine fails the case and is told there
         said = f"the engine failed: {type(error).__name__}: {error}"
     if len(batch) == 1:
         return [batch[0].outcome([said])]

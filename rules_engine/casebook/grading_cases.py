@@ -25,26 +25,26 @@ def run_grading_cases(file: Path, registry: Registry) -> list[Outcome]:
     return [_outcome(case, answer, file) for case, answer in zip(named.iter_rows(named=True), answers, strict=True)]
 
 
-def _grades(cases: pl.DataFrame, registry: Registry) -> list[str | Exception]:
+def _grades(cases: pl.DataFrame, registry: Registry) -> list[str | BaseException]:
     """The grade of each row, or what went wrong with it; rows go together until one of them breaks the batch."""
     if not cases.height:
         return []
     try:
         return list(grading.grade_cases(cases, registry=registry))
-    except Exception as error:  # whatever one row breaks, the others are graded
+    except (Exception, pl.exceptions.PanicException) as error:  # whatever one row breaks, the others are graded
         if cases.height == 1:
             return [error]
         half = cases.height // 2
         return _grades(cases.head(half), registry) + _grades(cases.tail(cases.height - half), registry)
 
 
-def _outcome(case: Mapping[str, Any], answer: str | Exception, file: Path) -> Outcome:
+def _outcome(case: Mapping[str, Any], answer: str | BaseException, file: Path) -> Outcome:
     title = f"{case['term']} {case['value'] or ''} {case['unit'] or ''} (CTCAE {case['version']})"
     expected = (case["expected_grade"] or "").strip()
     mismatches: tuple[str, ...] = ()
     if expected not in _GRADES:
         mismatches = (f"expected_grade is {expected or 'empty'}; it must be one of {', '.join(_GRADES)}",)
-    elif isinstance(answer, Exception):
+    elif isinstance(answer, BaseException):
         mismatches = (f"{type(answer).__name__}: {answer}",)
     elif expected != answer:
         mismatches = (f"grade: expected {expected}, actual {answer}",)
