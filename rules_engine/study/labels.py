@@ -64,6 +64,7 @@ ADRS: Columns = {
     "ADTC": (_TEXT, "Analysis Date as Recorded"),
     "AVAL": (_NUMBER, "Analysis Value (1 Responder, 0 Not)"),
     "AVALC": (_TEXT, "Analysis Value (C)"),
+    "RSPFL": (_TEXT, "Responder Flag"),
     "TRGRESP": (_TEXT, "Target Response"),
     "NTRGRESP": (_TEXT, "Non-target Response"),
     "NEWLFL": (_TEXT, "New Lesion Flag"),
