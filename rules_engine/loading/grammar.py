@@ -357,7 +357,7 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
             **HEADER,
             "study": STUDY,
             "estimand": ESTIMAND,
-            "schedule": SCHEDULE,
+            "schedule": SCHEDULE if required("segments") else partial(SCHEDULE),
             "responses": named(
                 "Streams of timepoint responses by name; endpoints say which one they read.", _response(parts)
             ),

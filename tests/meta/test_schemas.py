@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from rules_engine.casebook.runner import case_files
+from rules_engine.cli import main
 from rules_engine.cli.schema import as_text, schemas
 from rules_engine.loading import read_document
 from rules_engine.registry import default_registry
@@ -89,3 +90,38 @@ def test_what_drives_the_estimand_has_choices_or_a_description() -> None:
             if about.get("x-estimand"):
                 assert "default" not in about, path
                 assert about.get("description"), path
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"options": {"new_therapi": "censor"}}, ["options"]),
+        ({"options": {"new_therapy": "cenzor"}}, ["options", "new_therapy"]),
+        ({"endpoints": {"PFS": {"kind": "time_to_event", "options": {"responders": ["CR"]}}}}, ["endpoints", "PFS", "options"]),
+        ({"endpoints": {"PFS": {"like": "PFS", "options": {"no_baselin": 1}}}}, ["endpoints", "PFS", "options"]),
+        ({"analyses": {"a": {"estimator": "cox", "options": {"landmarks_months": [6]}}}}, ["analyses", "a", "options"]),
+        ({"study": {"arm": []}}, ["study"]),
+        ({"kind": "study"}, ["kind"]),
+    ],
+)  # fmt: skip
+def test_an_editor_shows_the_mistake_at_its_place(change: dict[str, Any], path: list[str]) -> None:
+    document = {"rules_engine": 1, "id": "a", "kind": "protocol", "title": "T", **change}
+    errors = list(Draft202012Validator(schemas()["ruleset.schema.json"]).iter_errors(document))
+    assert path in [list(error.path) for error in errors]
+
+
+def test_an_editor_asks_for_nothing_that_a_base_may_state() -> None:
+    document = {
+        "rules_engine": 1, "id": "a", "kind": "protocol", "extends": ["seed"],
+        "schedule": {"late": 7}, "endpoints": {"PFS": {"options": {"missed_visits": {"n": 3}}}}, "labs": {"note": "x"},
+    }  # fmt: skip
+    assert not list(Draft202012Validator(schemas()["ruleset.schema.json"]).iter_errors(document))
+
+
+def test_the_command_writes_the_schemas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["schema", "--out", str(tmp_path / "new" / "schemas")])
+    assert left.value.code == 0
+    written = sorted(file.name for file in (tmp_path / "new" / "schemas").iterdir())
+    assert written == ["cases.schema.json", "endpoint-case.schema.json", "ruleset.schema.json"]
+    assert "ruleset.schema.json" in capsys.readouterr().out
