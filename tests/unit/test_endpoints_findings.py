@@ -1,0 +1,86 @@
+"""Odd records are said aloud, and the derivation still gives one record per subject."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from rules_engine.casebook.endpoint_cases import protocol_of
+from rules_engine.endpoints import records_from_mappings
+from rules_engine.loading import load_ruleset
+from rules_engine.registry import default_registry
+
+CUTOFF = date(2023, 12, 31)
+BASELINE = {"date": "2022-12-20", "adequate": True}
+
+
+def rules_found(subject: dict[str, Any], **options: Any) -> dict[str, str]:
+    case = {"id": "odd", "endpoint": "PFS", "ruleset": {"preset": "common", "options": options}}
+    definition = load_ruleset(protocol_of(case)).endpoints["PFS"]
+    kind = default_registry().endpoint_kinds[definition.kind]
+    whole = {"subject": "1", "origins": {"randomisation": "2023-01-02"}, "baseline": BASELINE, **subject}
+    found = kind.validate(records_from_mappings([whole]), definition, CUTOFF).collect()
+    return dict(found.select("rule_id", "severity").iter_rows())
+
+
+def assessment(day: str, response: str, **more: Any) -> dict[str, Any]:
+    return {"id": day, "date": day, "response": response, **more}
+
+
+@pytest.mark.parametrize(
+    ("subject", "options", "rule", "severity"),
+    [
+        (
+            {"death": {"date": "2023-05-01"}, "last_contact": "2023-06-01"},
+            {},
+            "endpoint.death.before_last_evidence",
+            "error",
+        ),
+        ({"origins": {}}, {}, "endpoint.origin.unknown", "warning"),
+        (
+            {"assessments": [assessment("2023-03-01", "PD"), assessment("2023-05-01", "PR")]},
+            {},
+            "endpoint.response.after_progression",
+            "warning",
+        ),
+        (
+            {"assessments": [assessment("2023-03-01", "iCPD")]},
+            {"pd_rule": "irecist"},
+            "endpoint.irecist.confirms_nothing",
+            "warning",
+        ),
+        (
+            {"assessments": [{"id": "A", "response": "SD", "parts": [{"date": "2023-12-30"}, {"date": "2024-01-02"}]}]},
+            {},
+            "endpoint.assessment.straddles_cutoff",
+            "note",
+        ),
+        (
+            {"origins": {"first_tace": "2023-01-02", "first_ici": "2023-02-02"}},
+            {"origin": "first_component", "origin_components": ["first_tace", "first_ici"]},
+            "endpoint.origin.immortal_time",
+            "warning",
+        ),
+    ],
+)
+def test_each_oddity_has_a_finding(subject: dict[str, Any], options: dict[str, Any], rule: str, severity: str) -> None:
+    assert rules_found(subject, **options) == {rule: severity}
+
+
+def test_a_death_before_the_origin_contradicts_the_origin() -> None:
+    # The origin is itself a day on which the subject lived.
+    found = rules_found({"death": {"date": "2022-12-30"}})
+    assert found == {"endpoint.death.before_origin": "error", "endpoint.death.before_last_evidence": "error"}
+
+
+def test_a_clean_subject_has_no_finding() -> None:
+    clean = [assessment("2023-03-01", "SD"), assessment("2023-05-01", "PD")]
+    assert rules_found({"assessments": clean, "last_contact": "2023-06-01"}) == {}
+
+
+def test_unknown_codes_and_impossible_dates_are_refused() -> None:
+    with pytest.raises(ValueError, match="no response code"):
+        records_from_mappings([{"subject": "1", "assessments": [assessment("2023-03-01", "BETTER")]}])
+    with pytest.raises(ValueError, match=r"day is out of range|Invalid isoformat"):
+        records_from_mappings([{"subject": "1", "last_contact": "2023-02-30"}])

@@ -1,0 +1,105 @@
+"""The machine behind pd_rule: sequences of assessments 28 days apart, written as codes."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from rules_engine.endpoints.progression import derive_progression
+from rules_engine.terms import NOT_EVALUABLE, PROGRESSION_TYPE
+
+START = date(2023, 1, 2)
+CUTOFF = date(2024, 12, 31)
+
+
+def day(position: int) -> date:
+    return START + timedelta(28 * position)
+
+
+def progression(codes: str, pd_rule: str, **irecist: Any) -> tuple[date | None, date | None]:
+    """P and the pending u. A code is RESPONSE, RESPONSE? (suspected) or RESPONSE/IRESPONSE."""
+    rows = []
+    for position, word in enumerate(codes.split(), start=1):
+        plain, _, again = word.partition("/")
+        response = plain.rstrip("?")
+        rows.append(
+            {
+                "subject": "1", "date": day(position), "response": response, "iresponse": again.rstrip("?") or None,
+                "suspected": plain.endswith("?"), "evaluable": response not in NOT_EVALUABLE,
+                "progression": response in PROGRESSION_TYPE,
+            }
+        )  # fmt: skip
+    timeline = pl.LazyFrame(rows, schema_overrides={"iresponse": pl.String})
+    clock = pl.LazyFrame({"subject": ["1"], "died": [False]})
+    truncation = pl.LazyFrame(schema={"subject": pl.String(), "n_date": pl.Date()})
+    rules = {"unconfirmed": "event", "pending_grace_days": None, "confirm_min_days": 0, "confirmed_date": "first_iupd"}
+    options = {"pd_rule": pd_rule, "irecist": {**rules, **irecist}}
+    found = derive_progression(timeline, clock, truncation, options, CUTOFF).collect()
+    return (found["p_date"][0], found["u_date"][0]) if found.height else (None, None)
+
+
+@pytest.mark.parametrize(
+    ("codes", "at"),
+    [
+        ("SD SD", None),
+        ("SD PD SD", 2),
+        ("iSD iUPD iSD", 2),
+    ],
+)
+def test_first_pd_takes_the_first_assessment_that_reports_progression(codes: str, at: int | None) -> None:
+    assert progression(codes, "first_pd") == (None if at is None else day(at), None)
+
+
+@pytest.mark.parametrize(
+    ("codes", "at"),
+    [
+        ("iSD iUPD iCPD", 2),
+        ("iSD iUPD NE iCPD", 2),
+        ("iUPD iPR iPR iUPD iCPD", 4),  # the bar is reset
+        ("iUPD iUPD iUPD", 1),  # never confirmed, never cleared
+        ("iUPD iSD", None),
+        ("iSD iCPD", 2),  # nothing to confirm
+        ("iUPD NE", 1),
+    ],
+)
+def test_irecist_dates_progression_to_the_first_unconfirmed_one_of_its_block(codes: str, at: int | None) -> None:
+    assert progression(codes, "irecist") == (None if at is None else day(at), None)
+
+
+def test_a_confirmation_that_comes_too_early_confirms_nothing() -> None:
+    assert progression("iUPD iCPD iSD", "irecist", confirm_min_days=29) == (None, None)
+    assert progression("iUPD iCPD iSD", "irecist", confirm_min_days=28) == (day(1), None)
+
+
+def test_a_confirmed_progression_may_take_the_date_of_its_confirmation() -> None:
+    assert progression("iSD iUPD iCPD", "irecist", confirmed_date="icpd") == (day(3), None)
+
+
+def test_an_unconfirmed_progression_may_be_left_pending() -> None:
+    assert progression("iSD iUPD NE", "irecist", unconfirmed="censor") == (None, day(2))
+
+
+def test_within_the_days_of_grace_an_unconfirmed_progression_waits() -> None:
+    waited = (CUTOFF - day(2)).days
+    assert progression("iSD iUPD", "irecist", pending_grace_days=waited) == (None, day(2))
+    assert progression("iSD iUPD", "irecist", pending_grace_days=waited - 1) == (day(2), None)
+    assert progression("iSD iUPD iUPD", "irecist", pending_grace_days=waited) == (day(2), None)  # assessed again
+
+
+@pytest.mark.parametrize(
+    ("codes", "at"),
+    [
+        ("SD PD SD", 2),  # not flagged: final
+        ("SD PD? SD", None),  # overturned
+        ("SD PD? PD", 2),  # confirmed, dated to the first
+        ("SD PD? PD? PD", 2),
+        ("SD PD? PD/iSD SD PD", 5),  # the re-assessment stands for the plain response
+        ("PD? SD/iCPD", 1),
+        ("PD?/iSD PD?/iSD PD?/iSD", 3),  # begins, cleared, begins: waits at the end, so it counts
+        ("SD PD? NE", 2),  # never re-assessed
+    ],
+)
+def test_suspected_pseudoprogression_waits_for_its_reassessment(codes: str, at: int | None) -> None:
+    assert progression(codes, "first_pd_pseudo_confirm") == (None if at is None else day(at), None)
