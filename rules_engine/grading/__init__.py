@@ -23,12 +23,14 @@ from rules_engine.grading.questions import (
 )
 from rules_engine.grading.rules import GradingRules, read_rules
 from rules_engine.grading.summaries import summarise_events
+from rules_engine.grading.worst import WORST_SCHEMA, derive_worst_grades, reconcile
 
 __all__ = [
     "CONTEXT_SCHEMA",
     "GRADED_EVENTS_SCHEMA",
     "GRADED_LABS_SCHEMA",
     "OPTIONS_SCHEMA",
+    "WORST_SCHEMA",
     "EventOptions",
     "GradingRules",
     "LabOptions",
@@ -38,6 +40,7 @@ __all__ = [
     "derive_context",
     "derive_event_grades",
     "derive_lab_grades",
+    "derive_worst_grades",
     "eair",
     "event_findings",
     "event_options",
@@ -48,6 +51,7 @@ __all__ = [
     "lab_options",
     "occurrence_flags",
     "read_rules",
+    "reconcile",
     "sort_order",
     "summarise_events",
     "summary",

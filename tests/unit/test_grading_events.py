@@ -433,3 +433,35 @@ def test_the_summary_counts_events_and_subjects() -> None:
     assert numbers(ard, variable="overview", group="B")["any", "subjects"] == 0
     severe = grading.summarise_events(out.lazy(), subjects, missing_as_severe=True).collect()
     assert numbers(severe, variable="term", group=None)["Nausea", "grade_3"] == 1
+
+
+def test_events_and_laboratory_grades_are_compared_but_neither_is_changed() -> None:
+    events = graded(
+        event(1, "Alanine aminotransferase increased", "1", "2024-03-05", "2024-03-10"),
+        event(2, "Fever", "1", "2024-03-05"),
+    )
+    schema = contracts.canonical_schema(contracts.TABLES["labs"])
+    rows = [("ALT", "300", 40.0), ("AST", "300", 40.0), ("LIPASE", "200", 60.0)]
+    labs = pl.LazyFrame(
+        [
+            {
+                "subject": "1",
+                "row": 1,
+                "date": date(2024, 3, 7),
+                "analyte": name,
+                "value": value,
+                "unit": "U/L",
+                "uln": uln,
+            }
+            for name, value, uln in rows
+        ],
+        schema=schema,
+    )
+    starts = pl.LazyFrame({"subject": ["1"], "treatment_start": [START]})
+    values = grading.derive_lab_grades(labs, rules_of_version("5.0"), grading.LabOptions(), starts)
+    found = grading.reconcile(events.lazy(), values).collect().sort("rule_id", "message")
+    assert found.select("rule_id", "record", "value").rows() == [
+        ("grading.events.grade_below_lab", "1", "1"),
+        ("grading.labs.severe_without_event", "2024-03-07", "3"),
+        ("grading.labs.severe_without_event", "2024-03-07", "3"),
+    ]

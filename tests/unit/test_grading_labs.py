@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 from rules_engine import contracts
-from rules_engine.grading import LabOptions, derive_lab_grades, grade_case
+from rules_engine.grading import LabOptions, derive_lab_grades, derive_worst_grades, grade_case
 from rules_engine.grading.documents import rules_of_version
 
 START = date(2024, 3, 1)
@@ -444,3 +444,14 @@ def test_a_study_may_state_the_level_of_an_infarction() -> None:
 
 def test_no_results_give_no_rows() -> None:
     assert graded().height == 0
+
+
+def test_the_worst_grade_after_baseline_and_whether_it_is_new() -> None:
+    out = graded(alt(0, 150), alt(3, 700), alt(5, 500), alt(7, "n.d."), alt(3, 600, analyte="AST"))
+    worst = derive_worst_grades(out.lazy()).sort("analyte_key").collect().to_dicts()
+    assert [(row["analyte_key"], row["worst_grade"], row["baseline_grade"], row["is_emergent"]) for row in worst] == [
+        ("ALT", 2, 2, False),
+        ("AST", 3, None, True),
+    ]
+    assert worst[0]["date"] == START + timedelta(days=3)
+    assert [row["not_gradable"] for row in worst] == [1, 0]
