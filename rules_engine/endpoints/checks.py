@@ -30,12 +30,6 @@ def _shared(endpoint: EndpointDefinition) -> Iterator[Finding]:
             "the list is empty, so no component can start the clock",
             "name at least one of first_tace, first_ici, first_other",
         )
-    if options["delayed_entry"] == "last_component" and options["origin"] == "last_component":
-        yield (
-            "delayed_entry",
-            "the clock already starts at the last component, so nobody enters later",
-            "state `delayed_entry: none`, or start the clock earlier",
-        )
 
 
 def _missed_visits(endpoint: EndpointDefinition) -> Iterator[Finding]:

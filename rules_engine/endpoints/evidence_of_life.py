@@ -71,16 +71,17 @@ def derive_last_known_alive(
     )
     beyond = known.group_by("subject").agg(_after=pl.col("date").max() > cutoff)
     # A truncated record (withdrawal up to the cut-off) says nothing of the time after it.
+    truncated = pl.lit(options["withdrawal"] == "truncate") & (pl.col("withdrawal_date") <= cutoff)
     capped = (
         pl.lit(options["post_cutoff_alive"] == "cap_at_cutoff")
-        & (pl.col("last_day") == cutoff)
+        & ~truncated.fill_null(value=False)
         & (pl.col("_after").fill_null(value=False) | (pl.col("death_date") > cutoff).fill_null(value=False))
     )
     at_cutoff = [
         pl.when(capped).then(value).otherwise(name).alias(f"lka_{name}") for name, value in source(CUTOFF).items()
     ]
     return (
-        clock.select("subject", "last_day", "death_date", "t0")
+        clock.select("subject", "last_day", "death_date", "t0", "withdrawal_date")
         .join(latest.drop("last_day", "order"), on="subject", how="left")
         .join(beyond, on="subject", how="left")
         .select(

@@ -186,11 +186,7 @@ def _derive_discarded_at_any_gap(
 ) -> pl.LazyFrame:
     rules = endpoint.options["missed_visits"]
     limits = subjects.select(
-        "subject",
-        "start_date",
-        "anchor",
-        "e_date",
-        end_date=pl.when(is_subject_to_rule).then(pl.max_horizontal("e_date", "start_date")),
+        "subject", "start_date", "anchor", "e_date", end_date=pl.when(is_subject_to_rule).then("e_date")
     )
     seen = stream.usable.join(limits.select("subject", "start_date", "e_date"), on="subject")
     references = seen.filter(
