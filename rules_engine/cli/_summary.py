@@ -52,7 +52,7 @@ def print_summary(result: Result) -> None:
         click.echo(f"  {paramcd:<9}{row['records']:>7} records {counted:>16}   {row['label']}")
     lines = list(_estimate_lines(result))
     if lines:
-        click.echo("\nEstimates")
+        click.echo("\nEstimates, with their limits")
         click.echo("\n".join(lines))
     if numbers["findings"]:
         total = sum(row["n"] for row in numbers["findings"])
@@ -63,26 +63,44 @@ def print_summary(result: Result) -> None:
             click.echo(f"  {row['n']:>7}  {row['severity']:<8}{row['rule_id']}")
 
 
+#: Statistics that the summary shows: how each is called, scaled and followed by a unit.
+_SHOWN = {
+    "median": ("median", 1.0, " months"),
+    "rate": ("rate", 100.0, " %"),
+    "hazard_ratio": ("hazard ratio", 1.0, ""),
+}
+
+
 def _estimate_lines(result: Result) -> list[str]:
-    """One line per endpoint and group: the median or the rate, with limits."""
-    lines: list[str] = []
-    ard = result.ard.filter(
-        result.ard["statistic"].is_in(["median", "median_lower", "median_upper", "rate", "rate_lower", "rate_upper"])
-    )
-    seen: dict[tuple[str, str, str], dict[str, float | None]] = {}
-    for row in ard.iter_rows(named=True):
-        name = row["statistic"].split("_")[0]
-        key = (row["paramcd"], row["group"] or "all", f"{row['analysis']}/{name}")
-        seen.setdefault(key, {})[row["statistic"].removeprefix(name).lstrip("_") or "value"] = row["value"]
-    for (paramcd, group, which), values in seen.items():
-        name = which.split("/")[1]
-        scale, unit = (1.0, " months") if name == "median" else (100.0, " %")
-        shown = [
-            "not reached" if values.get(part) is None else f"{scale * float(values[part] or 0.0):.1f}"
-            for part in ("value", "lower", "upper")
-        ]
-        lines.append(f"  {paramcd:<9}{group:<12}{name} {shown[0]}{unit} (95 % limits {shown[1]} to {shown[2]})")
+    """One line per endpoint and group: the median, the rate or the hazard ratio, with its limits."""
+    rows = result.ard.to_dicts()
+    limits = {
+        (row["analysis"], row["paramcd"], row["group"], row["level"], row["statistic"]): row["value"] for row in rows
+    }
+    width = max((len(_who(row)) for row in rows), default=0) + 2
+    wide = max((len(row["analysis"]) for row in rows), default=0) + 2
+    lines = []
+    for row in rows:
+        if row["statistic"] not in _SHOWN:
+            continue
+        name, scale, unit = _SHOWN[row["statistic"]]
+        of = (row["analysis"], row["paramcd"], row["group"], row["level"])
+        value, low, high = (
+            _number(v, scale) for v in (row["value"], limits.get((*of, "lower")), limits.get((*of, "upper")))
+        )
+        lines.append(
+            f"  {row['analysis']:<{wide}}{row['paramcd']:<9}{_who(row):<{width}}{name} {value}{unit if value[0].isdigit() else ''} ({low} to {high})"
+        )
     return lines
+
+
+def _who(row: dict[str, Any]) -> str:
+    group = row["group"] if row["group"] is not None else "all"
+    return f"{group} against {row['comparison']}" if row["comparison"] is not None else str(group)
+
+
+def _number(value: float | None, scale: float) -> str:
+    return "not reached" if value is None else f"{scale * value:.2f}" if scale * value < 1 else f"{scale * value:.1f}"
 
 
 def print_json(result: Result, written: dict[str, Path]) -> None:
