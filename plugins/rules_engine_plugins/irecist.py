@@ -1,1 +1,50 @@
-"""Placeholder of the plugin irecist."""
+"""iRECIST: response under immunotherapy (Seymour et al., Lancet Oncol 2017;18:e143-e152).
+
+The categories are those of RECIST 1.1; a progression is unconfirmed (iUPD) until a later scan confirms (iCPD) or resets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from rules_engine.criteria import Reading, RuleNames, derive_reassessed, options, reported, validation
+from rules_engine.hookspecs import hookimpl
+from rules_engine.model import CriterionRules
+from rules_engine.vocabulary import Criterion
+
+NAMES = RuleNames(
+    target="recist_1_1.target",
+    nontarget="recist_1_1.nontarget",
+    new_lesion="irecist.iupd",
+    overall="irecist.open",
+)
+
+
+def assess(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """One timepoint response per subject and visit after baseline; progression waits for its confirmation."""
+    return derive_reassessed(lesions, Reading(rules, NAMES)).pipe(reported, rules)
+
+
+def validate(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """What is odd in the lesions of one reading, and in what follows from them."""
+    return validation.derive_lesion_findings(lesions, rules, assess(lesions, rules))
+
+
+IRECIST = Criterion(
+    id="irecist",
+    version="1.0",
+    title="iRECIST",
+    reference="Seymour L et al. Lancet Oncol 2017;18:e143-e152",
+    options_schema=options.options_schema(options.RECIST, options.IRECIST),
+    responses=("iCR", "iPR", "iSD", "NON-iCR/NON-iUPD", "NED", "iCPD", "iUPD", "NE"),
+    assess=assess,
+    validate=validate,
+    columns=("subject", "visit_date", "is_baseline", "lesion_id", "role", "mm_x100"),
+)
+
+
+@hookimpl
+def rules_engine_criteria() -> Sequence[Criterion]:
+    """Offer iRECIST."""
+    return [IRECIST]

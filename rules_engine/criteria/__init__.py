@@ -5,6 +5,8 @@ from rules_engine.criteria.confirmation import derive_confirmed_pairs
 from rules_engine.criteria.new_lesions import derive_new_lesion_visits, derive_new_lesions
 from rules_engine.criteria.numbers import has_fallen_by, has_risen_by, hundredths
 from rules_engine.criteria.progression import first_trial_pfs, progression
+from rules_engine.criteria.reassessment import Reading, derive_reassessed
+from rules_engine.criteria.reporting import reported
 from rules_engine.criteria.responses import (
     RuleNames,
     lesion_response,
@@ -22,6 +24,7 @@ from rules_engine.criteria.timepoints import (
 from rules_engine.criteria.visits import derive_visits
 
 __all__ = [
+    "Reading",
     "RuleNames",
     "best_overall_response",
     "derive_backdating",
@@ -31,6 +34,7 @@ __all__ = [
     "derive_nadir",
     "derive_new_lesion_visits",
     "derive_new_lesions",
+    "derive_reassessed",
     "derive_timepoints",
     "derive_visits",
     "first_trial_pfs",
@@ -41,5 +45,6 @@ __all__ = [
     "nontarget_response",
     "overall_response",
     "progression",
+    "reported",
     "target_response",
 ]

@@ -6,6 +6,7 @@ import polars as pl
 
 from rules_engine import terms
 from rules_engine.criteria.confirmation import derive_confirmed_pairs
+from rules_engine.criteria.responses import RULE_WORDS
 from rules_engine.model import CriterionRules
 
 #: Columns of the answer: one row per subject of `reference_dates`.
@@ -44,14 +45,14 @@ def best_overall_response(
         candidates.filter(pl.col("bor").is_in(["CR", "PR"])).group_by("subject").agg(response_date=pl.col("date").min())
     )
     spoken = pl.col("bor").replace(_IRECIST_FORM) if rules.criterion == "irecist" else pl.col("bor")
-    word = pl.col("bor").str.to_lowercase().str.replace_all("[/-]", "_")
+    words = {**RULE_WORDS, "iCPD": "icpd", "iUPD": "iupd"}
+    decided = {code: f"{_family(rules)}.bor.{word}" for code, word in words.items()}
     return (
         reference_dates.select("subject")
         .unique()
         .join(best, on="subject", how="left")
         .join(responses, on="subject", how="left")
-        .with_columns(bor=spoken.fill_null("NE"))
-        .with_columns(rule_id=pl.format("{}.bor.{}", pl.lit(_family(rules)), word))
+        .with_columns(rule_id=pl.col("bor").fill_null("NE").replace(decided), bor=spoken.fill_null("NE"))
         .select(*(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()))
     )
 

@@ -64,11 +64,6 @@ def postbaseline_rows(lesions: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def with_baseline_traits(rows: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows with the traits that their lesion had at baseline; `role` is null for a lesion that the baseline does not have."""
-    return rows.drop(*TRAITS).join(known, on=["subject", "lesion_id"], how="left")
-
-
 def is_intrahepatic() -> pl.Expr:
     """The lesion is in the liver and no node."""
     return (pl.col("organ").str.strip_chars().str.to_lowercase() == LIVER).fill_null(value=False) & ~is_node()
@@ -169,24 +164,25 @@ def has_proof_of_malignancy(rules: CriterionRules) -> pl.Expr:
     )
 
 
-def without_orphaned_merges(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows in which a target merged into a lesion that carries no measurement of the mass is not evaluable.
+def orphaned_merges(lesions: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+    """Targets merged into a lesion that carries no measurement: subject, visit_date, lesion_id, `orphaned`.
 
-    The carrier must be another target of the baseline that is not itself merged at this visit; otherwise the mass is measured
-    nowhere and a contribution of 0 would feign shrinkage.
+    The carrier must be another target of the baseline that is recorded at this visit and not itself merged; otherwise the mass is
+    measured nowhere, and a contribution of 0 would feign shrinkage. Such a lesion is not evaluable.
     """
-    merged = rows.filter((pl.col("role") == "target") & (pl.col("state") == "merged"))
-    carriers = rows.filter((pl.col("role") == "target") & (pl.col("state") != "merged").fill_null(value=True)).select(
-        "subject", "visit_date", into="lesion_id"
+    is_merged = pl.col("state") == "merged"
+    merged = lesions.filter(is_merged).select("subject", "visit_date", "lesion_id", "into")
+    targets = known.filter(pl.col("role") == "target").select("subject", into="lesion_id")
+    carriers = (
+        lesions.filter(is_merged.not_().fill_null(value=True))
+        .select("subject", "visit_date", into="lesion_id")
+        .join(merged, on=["subject", "visit_date", "into"], how="semi")
+        .join(targets, on=["subject", "into"], how="semi")
     )
-    orphans = (
+    return (
         merged.join(carriers, on=["subject", "visit_date", "into"], how="anti")
-        .select("subject", "visit_date", "lesion_id")
+        .select("subject", "visit_date", "lesion_id", orphaned=pl.lit(value=True))
         .unique()
-        .with_columns(orphaned=True)
-    )
-    return rows.join(orphans, on=["subject", "visit_date", "lesion_id"], how="left").with_columns(
-        state=pl.when(pl.col("orphaned").is_null()).then("state").otherwise(pl.lit("ne"))
     )
 
 

@@ -84,10 +84,11 @@ def _rows_of_new_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
     )
     first = pl.col("visit_date") == pl.col("visit_date").min()
     of_lesion = ["subject", "lesion_id"]
-    is_measured = (pl.col("nl").max().over(of_lesion) == "target") | (
-        pl.col("nl").max().over(of_lesion).is_null()
-        & (pl.col("mm_x100").is_not_null() | pl.col("state").is_not_null()).any().over(of_lesion)
-    )
+    # A lesion that is to be measured and never is (an effusion, a thrombus) is followed by its status.
+    followed_by_size = pl.col("mm_x100").is_not_null() | (pl.col("state") != "ne").fill_null(value=False)
+    is_measured = (pl.col("nl") != "non-target").fill_null(value=True).all().over(
+        of_lesion
+    ) & followed_by_size.any().over(of_lesion)
     return unknown.with_columns(
         *(pl.col(trait).filter(first).max().over(of_lesion) for trait in TRAITS), measured=is_measured
     ).filter(pl.col("role") == "new")

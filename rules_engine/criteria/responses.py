@@ -20,6 +20,11 @@ import polars as pl
 from rules_engine.criteria.numbers import has_fallen_by, has_risen_by
 from rules_engine.model import CriterionRules
 
+#: How a response is called inside the id of a rule.
+RULE_WORDS = {
+    "CR": "cr", "PR": "pr", "SD": "sd", "NON-CR/NON-PD": "non_cr_non_pd", "PD": "pd", "NE": "ne", "NED": "ned",
+}  # fmt: skip
+
 NOTHING = pl.lit(None, pl.String)
 
 
@@ -141,7 +146,7 @@ def lesion_response(target: pl.Expr, nontarget: pl.Expr) -> pl.Expr:
 def overall_response(names: RuleNames) -> list[pl.Expr]:
     """Columns `overall_as_read` and `rule_id`: the truth table with new lesions, and the rule that decided it."""
     together = lesion_response(pl.col("target"), pl.col("nontarget"))
-    word = together.str.to_lowercase().str.replace_all("[/-]", "_")
+    decided = {code: f"{names.overall}.{word}" for code, word in RULE_WORDS.items()}
     return [
         pl.when("new_lesion").then(pl.lit("PD")).otherwise(together).alias("overall_as_read"),
         pl.when("new_lesion")
@@ -150,7 +155,7 @@ def overall_response(names: RuleNames) -> list[pl.Expr]:
         .then("target_rule")
         .when(pl.col("nontarget") == "PD")
         .then("nontarget_rule")
-        .otherwise(pl.format(names.overall + ".{}", word))
+        .otherwise(together.replace(decided))
         .alias("rule_id"),
     ]
 

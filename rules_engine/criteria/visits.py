@@ -1,25 +1,24 @@
 """One row per subject and visit after baseline: the sums of the targets and the state of the non-targets, before any judgement.
 
-=====================  ==================================================================================================
-column                 meaning
-=====================  ==================================================================================================
-subject, visit_date    the visit; `number` counts a subject's visits from 1
-reason                 why it took place: `symptom` where any row says so, else `scheduled`, else `other`
-suspected_pseudo…      any row carries the investigator's flag
-has_targets            the baseline has target lesions (or target lesions exist and the baseline has none: a fault)
-baseline_x100          sum at baseline; null where it is missing, incomplete or 0
-sum_x100               sum of all targets; null unless every one is known
-partial_x100           sum of the targets that are known: a lower bound of the true sum
-sum_complete           every target is known
-targets_gone           every known non-nodal target contributes 0 and every known node is normal
-nodes_back, others_back  number of known targets that are disease: nodes not normal, other lesions above 0
-tstm_count             number of targets that were too small to measure
-has_nontargets         the baseline has non-target lesions
-nontarget_progressed, nontarget_unknown, nontarget_gone, nontarget_seen   any unequivocal; any not evaluated; all absent; any
-                       non-nodal one present (an effusion only with the cytology that the ruleset asks for)
-=====================  ==================================================================================================
+==================================  =====================================================================================
+column                              meaning
+==================================  =====================================================================================
+subject, visit_date, number         the visit; `number` counts a subject's visits from 1
+reason                              why it took place: `symptom` where any row says so, else `scheduled`, else `other`
+suspected_pseudoprogression         any row carries the investigator's flag
+has_targets                         the baseline has target lesions, or (a fault) only later visits have
+baseline_x100                       sum at baseline; null where it is missing, incomplete or 0
+sum_x100, sum_complete              sum of all targets; null unless every one is known
+partial_x100                        sum of the targets that are known: a lower bound of the true sum
+nodes_back, others_back             number of known targets that are disease: nodes not normal, other lesions above 0
+tstm_count                          number of targets that were too small to measure
+has_nontargets                      the baseline has non-target lesions
+nontarget_progressed                any of them unequivocally progressed
+nontarget_unknown, nontarget_gone   any not evaluated; all that were evaluated absent
+nontarget_seen                      any that is no node present, an effusion only with the cytology asked for
+==================================  =====================================================================================
 
-With `per_lesion`, for the criteria that re-assess progression: `targets` (lesion and contribution, only for subjects with an
+With `per_lesion`, for criteria that re-assess progression: `targets` (lesion and contribution, only for subjects with an
 incomplete sum), `progressed_ids` and `increased_ids` of non-target lesions.
 """
 
@@ -28,40 +27,47 @@ from __future__ import annotations
 import polars as pl
 
 from rules_engine.criteria.lesions import (
+    TRAITS,
     baseline_lesions,
     baseline_rows,
     contribution,
+    first_baseline_dates,
     has_proof_of_malignancy,
     is_node,
     local_therapy_rule,
     nontarget_status,
-    postbaseline_rows,
+    orphaned_merges,
     target_diameter,
-    with_baseline_traits,
-    without_orphaned_merges,
 )
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.model import CriterionRules
 
 _IS_TARGET = pl.col("role") == "target"
 _IS_NONTARGET = pl.col("role") == "non-target"
+_COLUMNS = (
+    "subject", "visit_date", "lesion_id", "fragment_id", "mm_x100", "viable_mm_x100", "state", "into", "status", "vs_last", "cytology",
+    "reason", "suspected_pseudoprogression",
+)  # fmt: skip
 
 
 def derive_visits(lesions: pl.LazyFrame, rules: CriterionRules, *, per_lesion: bool = False) -> pl.LazyFrame:
     """Canonical lesion rows of one reading in; one row per subject and visit after baseline out (see the module)."""
     known = baseline_lesions(lesions)
-    rows = _readings(postbaseline_rows(lesions), known, rules)
+    readings = derive_readings(lesions.filter(~_is_baseline()), lesions, known, rules)
     visits = (
-        rows.group_by("subject", "visit_date")
+        readings.group_by("subject", "visit_date")
         .agg(
             pl.col("reason").max(),
-            pl.col("suspected_pseudoprogression").any(),
-            *_target_facts(rules),
-            *_nontarget_facts(rules),
+            pl.col("suspected_pseudoprogression").max(),
+            *_TARGET_FACTS,
+            *_NONTARGET_FACTS,
         )
-        .join(_baseline_facts(lesions, known, rules), on="subject", how="left")
+        .join(first_baseline_dates(lesions), on="subject", how="left")
+        .filter((pl.col("visit_date") > pl.col("baseline_date")).fill_null(value=True))
+        .join(_derive_baseline_facts(lesions, known, rules), on="subject", how="left")
         .with_columns(
             pl.col("reason").fill_null("scheduled"),
+            pl.col("suspected_pseudoprogression").fill_null(value=False),
             pl.col("n_targets", "n_nontargets").fill_null(0),
         )
         .with_columns(
@@ -70,91 +76,130 @@ def derive_visits(lesions: pl.LazyFrame, rules: CriterionRules, *, per_lesion: b
             sum_complete=(pl.col("n_targets") > 0)
             & (pl.col("targets_read") == pl.col("n_targets"))
             & ~pl.col("target_missing")
-            & ~pl.col("target_repeated"),
-            partial_x100=pl.when(~pl.col("target_repeated")).then("partial_x100"),
+            & ~_is_repeated(),
+            partial_x100=pl.when(~_is_repeated()).then("partial_x100"),
             nontarget_unknown=pl.col("nontarget_missing") | (pl.col("nontargets_read") < pl.col("n_nontargets")),
+            nontarget_gone=~pl.col("nontarget_left"),
         )
         .with_columns(
             sum_x100=pl.when("sum_complete").then("partial_x100"),
             number=pl.col("visit_date").rank("ordinal").over("subject").cast(pl.Int64),
         )
     )
-    return _with_lesion_lists(visits, rows) if per_lesion else visits
+    return _with_lesion_lists(visits, readings) if per_lesion else visits
 
 
-def _readings(rows: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
-    """Rows with the traits of their baseline lesion, `c` (contribution of a target) and `status` (of a non-target)."""
-    traited = without_orphaned_merges(with_baseline_traits(rows, known))
-    traited = traited.with_columns(
-        c=pl.when(_IS_TARGET).then(contribution(target_diameter(rules), rules)),
-        status=pl.when(_IS_NONTARGET).then(nontarget_status(rules)),
+def _is_baseline() -> pl.Expr:
+    return pl.col("is_baseline").fill_null(value=False)
+
+
+def derive_readings(
+    rows: pl.LazyFrame, lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules
+) -> pl.LazyFrame:
+    """Rows with the traits of their baseline lesion, `c` (a target's contribution), `status` (a non-target's) and what a visit counts.
+
+    `role` is null for a lesion that the baseline does not have. A lesion is looked at row by row: the fragments of a split lesion add up
+    in the sum.
+    """
+    readings = (
+        rows.select(_COLUMNS)
+        .join(known.select("subject", "lesion_id", *TRAITS, "enhanced"), on=["subject", "lesion_id"], how="left")
+        .join(orphaned_merges(lesions, known), on=["subject", "visit_date", "lesion_id"], how="left")
+        .with_columns(state=pl.when(pl.col("orphaned").is_null()).then("state").otherwise(pl.lit("ne")))
+        .with_columns(
+            c=pl.when(_IS_TARGET).then(contribution(target_diameter(rules), rules)),
+            status=pl.when(_IS_NONTARGET).then(nontarget_status(rules)),
+        )
     )
-    ended = local_therapy_rule(rows, rules)
-    if ended is None:
-        return traited
-    return traited.join(ended, on=["subject", "lesion_id"], how="left").with_columns(
-        c=pl.when((pl.col("visit_date") >= pl.col("treated_on")).fill_null(value=False)).then(None).otherwise("c")
-    )
+    ended = local_therapy_rule(lesions, rules)
+    if ended is not None:
+        treated = (pl.col("visit_date") >= pl.col("treated_on")).fill_null(value=False)
+        readings = readings.join(ended, on=["subject", "lesion_id"], how="left").with_columns(
+            c=pl.when(~treated).then("c")
+        )
+    return readings.with_columns(**_target_marks(rules), **_nontarget_marks(rules))
 
 
-def _target_facts(rules: CriterionRules) -> list[pl.Expr]:
+def _target_marks(rules: CriterionRules) -> dict[str, pl.Expr]:
+    """What each row says of a target; the visit sums it up in `_TARGET_FACTS`."""
     normal_below = hundredths(rules["node.normal_below_mm"])
-    lesion = pl.col("lesion_id")
-    is_disease_node = _IS_TARGET & is_node() & (pl.col("c") >= normal_below)
-    is_disease = _IS_TARGET & ~is_node() & (pl.col("c") > 0)
-    return [
-        pl.col("c").sum().alias("partial_x100"),
-        (_IS_TARGET & pl.col("c").is_null()).any().alias("target_missing"),
-        lesion.filter(_IS_TARGET).n_unique().cast(pl.Int64).alias("targets_read"),
-        _is_repeated().alias("target_repeated"),
-        is_disease_node.sum().cast(pl.Int64).alias("nodes_back"),
-        is_disease.sum().cast(pl.Int64).alias("others_back"),
-        (_IS_TARGET & (pl.col("state") == "tstm") & (pl.col("c") > 0)).sum().cast(pl.Int64).alias("tstm_count"),
-    ]
+    return {
+        "target_id": pl.when(_IS_TARGET).then("lesion_id"),
+        "whole_target_id": pl.when(_IS_TARGET & pl.col("fragment_id").is_null()).then("lesion_id"),
+        "target_missing": (_IS_TARGET & pl.col("c").is_null()).fill_null(value=False),
+        "nodes_back": (_IS_TARGET & is_node() & (pl.col("c") >= normal_below)).fill_null(value=False).cast(pl.Int64),
+        "others_back": (_IS_TARGET & ~is_node() & (pl.col("c") > 0)).fill_null(value=False).cast(pl.Int64),
+        "tstm_count": (_IS_TARGET & (pl.col("state") == "tstm") & (pl.col("c") > 0))
+        .fill_null(value=False)
+        .cast(pl.Int64),
+    }
+
+
+_TARGET_FACTS = [
+    pl.col("c").sum().alias("partial_x100"),
+    pl.col("target_missing").max(),
+    pl.col("nodes_back").sum(),
+    pl.col("others_back").sum(),
+    pl.col("tstm_count").sum(),
+    # n_unique counts null as one; the null_count tells whether there is one
+    (pl.col("target_id").n_unique() - (pl.col("target_id").null_count() > 0)).cast(pl.Int64).alias("targets_read"),
+    pl.col("whole_target_id").count().cast(pl.Int64).alias("whole_targets"),
+    (pl.col("whole_target_id").n_unique() - (pl.col("whole_target_id").null_count() > 0))
+    .cast(pl.Int64)
+    .alias("whole_targets_read"),
+]
 
 
 def _is_repeated() -> pl.Expr:
     """Some target is recorded twice at one visit; it cannot be summed, and validation names the rows."""
-    whole = _IS_TARGET & pl.col("fragment_id").is_null()
-    return whole.sum() > pl.col("lesion_id").filter(whole).n_unique()
+    return pl.col("whole_targets") > pl.col("whole_targets_read")
 
 
-def _nontarget_facts(rules: CriterionRules) -> list[pl.Expr]:
+def _nontarget_marks(rules: CriterionRules) -> dict[str, pl.Expr]:
+    """What each row says of a non-target; the visit sums it up in `_NONTARGET_FACTS`."""
     status = pl.col("status")
-    is_seen = (status == "present") & ~is_node() & has_proof_of_malignancy(rules)
-    return [
-        (status == "unequivocal").any().alias("nontarget_progressed"),
-        (_IS_NONTARGET & status.is_null()).any().alias("nontarget_missing"),
-        pl.col("lesion_id").filter(_IS_NONTARGET).n_unique().cast(pl.Int64).alias("nontargets_read"),
-        (_IS_NONTARGET & (status != "absent")).any().not_().alias("nontarget_gone"),
-        is_seen.any().alias("nontarget_seen"),
-    ]
+    return {
+        "nontarget_id": pl.when(_IS_NONTARGET).then("lesion_id"),
+        "nontarget_progressed": (status == "unequivocal").fill_null(value=False),
+        "nontarget_missing": (_IS_NONTARGET & status.is_null()).fill_null(value=False),
+        "nontarget_left": (_IS_NONTARGET & (status != "absent")).fill_null(value=False),
+        "nontarget_seen": ((status == "present") & ~is_node() & has_proof_of_malignancy(rules)).fill_null(value=False),
+    }
 
 
-def _baseline_facts(lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+_NONTARGET_FACTS = [
+    (pl.col("nontarget_id").n_unique() - (pl.col("nontarget_id").null_count() > 0))
+    .cast(pl.Int64)
+    .alias("nontargets_read"),
+    pl.col("nontarget_progressed").max(),
+    pl.col("nontarget_missing").max(),
+    pl.col("nontarget_left").max(),
+    pl.col("nontarget_seen").max(),
+]
+
+
+def _derive_baseline_facts(lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     """One row per subject: number of targets and non-targets, baseline sum, and whether targets lack a baseline."""
-    at_baseline = _readings(baseline_rows(lesions), known, rules)
-    lesion = pl.col("lesion_id")
-    counted = at_baseline.group_by("subject").agg(
-        n_targets=lesion.filter(_IS_TARGET).n_unique().cast(pl.Int64),
-        n_nontargets=lesion.filter(_IS_NONTARGET).n_unique().cast(pl.Int64),
-        total=pl.col("c").sum(),
-        incomplete=(_IS_TARGET & pl.col("c").is_null()).any(),
-        repeated=_is_repeated(),
+    counted = (
+        derive_readings(baseline_rows(lesions), lesions, known, rules)
+        .group_by("subject")
+        .agg(*_TARGET_FACTS, *_NONTARGET_FACTS)
     )
-    usable = ~pl.col("incomplete") & ~pl.col("repeated") & (pl.col("total") > 0)
+    is_usable = ~pl.col("target_missing") & ~_is_repeated() & (pl.col("partial_x100") > 0)
     any_target = lesions.filter(_IS_TARGET).select("subject").unique().with_columns(target_anywhere=pl.lit(value=True))
     return (
-        counted.select("subject", "n_targets", "n_nontargets", baseline_x100=pl.when(usable).then("total"))
-        .join(any_target, on="subject", how="full", coalesce=True)
-        .select(
+        counted.select(
             "subject",
-            "n_targets",
-            "n_nontargets",
-            "baseline_x100",
-            target_without_baseline=pl.col("target_anywhere").fill_null(value=False)
-            & (pl.col("n_targets").fill_null(0) == 0),
+            n_targets="targets_read",
+            n_nontargets="nontargets_read",
+            baseline_x100=pl.when(is_usable).then("partial_x100"),
         )
+        .join(any_target, on="subject", how="full", coalesce=True)
+        .with_columns(
+            target_without_baseline=pl.col("target_anywhere").fill_null(value=False)
+            & (pl.col("n_targets").fill_null(0) == 0)
+        )
+        .drop("target_anywhere")
     )
 
 

@@ -1,0 +1,462 @@
+"""Progression that waits for its confirmation: the states of iRECIST (Seymour 2017), run over a subject's visits in order.
+
+A subject is OPEN (no unresolved progression), PENDING (an iUPD, the *anchor*, waits for a later scan) or CONFIRMED. What a visit
+means depends on the state before it, so the visits are swept by their number: the first visits of all subjects together, then the
+second ones, and so on. `suspected_only` gives the hybrid of the first trial, in which only a progression that the investigator
+suspects to be pseudoprogression waits; any other is final (state PROGRESSED).
+
+The sweep carries two frames from visit to visit: `memory`, one row per subject, and `lesion memory`, one row per new lesion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from rules_engine.criteria.confirmation import derive_confirmed_pairs
+from rules_engine.criteria.new_lesion_growth import (
+    LESION_MEMORY,
+    derive_lesion_facts,
+    derive_lesions_now,
+    remember_lesions,
+)
+from rules_engine.criteria.new_lesions import derive_new_lesions
+from rules_engine.criteria.numbers import has_risen_by, hundredths
+from rules_engine.criteria.responses import (
+    RULE_WORDS,
+    RuleNames,
+    lesion_response,
+    nontarget_response,
+    target_response,
+)
+from rules_engine.criteria.timepoints import response_pair
+from rules_engine.criteria.visits import derive_visits
+from rules_engine.model import CriterionRules
+
+OPEN, PENDING, CONFIRMED, PROGRESSED = "OPEN", "PENDING", "CONFIRMED", "PROGRESSED"
+
+#: Each plain code and the one that iRECIST has for it.
+I_CODES = {"CR": "iCR", "PR": "iPR", "SD": "iSD", "NON-CR/NON-PD": "NON-iCR/NON-iUPD"}
+_I_WORDS = {"CR": "icr", "PR": "ipr", "SD": "isd", "NON-CR/NON-PD": "non_icr_non_iupd", "NE": "ne", "NED": "ned"}
+
+#: Categories of target and non-target response from worst to best; the same number is no improvement.
+_CATEGORY = {"PD": 1, "SD": 2, "NON-CR/NON-PD": 2, "PR": 3, "CR": 4, "NED": 4}
+
+#: What is remembered of a subject from one visit to the next, and how it begins.
+MEMORY: dict[str, tuple[Any, Any]] = {
+    "phase": (OPEN, pl.String),
+    "smallest_x100": (None, pl.Int64),
+    "cr_before": (False, pl.Boolean),
+    "target_cr_before": (False, pl.Boolean),
+    "pr_established": (False, pl.Boolean),
+    "course": (0, pl.Int64),
+    "anchor": (None, pl.Date),
+    "anchor_target": (False, pl.Boolean),
+    "anchor_nontarget": (False, pl.Boolean),
+    "anchor_new": (False, pl.Boolean),
+    "anchor_category": (None, pl.Int64),
+    "compared_sum": (None, pl.Int64),
+    "compared_targets": (None, pl.List(pl.Struct({"lesion_id": pl.String, "c": pl.Int64}))),
+    "progressed_before": ([], pl.List(pl.String)),
+    "any_nontarget": (False, pl.Boolean),
+    "smallest_new_sum": (None, pl.Int64),
+}
+
+#: What the sweep adds to a visit.
+DECISIONS = (
+    "nadir_x100", "target", "target_rule", "nontarget", "nontarget_rule", "new_lesion", "accepted", "code", "state", "anchor_date",
+    "confirmation_reasons", "rule_id", "backdated_to", "first_sights", "late",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the machine is run: the rules, the names of the rules, and which progressions wait."""
+
+    rules: CriterionRules
+    names: RuleNames
+    suspected_only: bool = False
+    parallel: bool = False
+
+
+def derive_reassessed(lesions: pl.LazyFrame, reading: Reading, parallel: pl.LazyFrame | None = None) -> pl.LazyFrame:
+    """Visits with the decisions of the machine: one row per subject and visit after baseline.
+
+    `parallel` (subject, visit_date, parallel_code, parallel_state, parallel_reasons) is a second reading that confirms or refutes in
+    place of this one.
+    """
+    rules = reading.rules
+    visits = derive_visits(lesions, rules, per_lesion=True)
+    new = derive_new_lesions(lesions, rules)
+    per_visit = new.group_by("subject", "visit_date").agg(new_lesions=pl.struct(pl.exclude("subject", "visit_date")))
+    joined = visits.join(per_visit, on=["subject", "visit_date"], how="left")
+    if parallel is not None:
+        joined = joined.join(parallel, on=["subject", "visit_date"], how="left")
+    joined = joined.with_columns(
+        progressed_ids=pl.col("progressed_ids").fill_null([]), increased_ids=pl.col("increased_ids").fill_null([])
+    )
+    given = joined.collect_schema()
+    schema = {**given, **_decision_schema()}
+
+    def sweep_all(frame: pl.DataFrame) -> pl.DataFrame:
+        return sweep(frame, reading).select(list(schema)).cast(schema)  # type: ignore[arg-type]
+
+    return joined.map_batches(
+        sweep_all, schema=schema, predicate_pushdown=False, projection_pushdown=False, slice_pushdown=False
+    )
+
+
+def _decision_schema() -> dict[str, Any]:
+    kinds: dict[str, Any] = dict.fromkeys(DECISIONS, pl.String)
+    kinds.update(dict.fromkeys(("new_lesion", "accepted", "late"), pl.Boolean))
+    kinds.update({"nadir_x100": pl.Int64, "anchor_date": pl.Date, "backdated_to": pl.Date})
+    kinds["first_sights"] = pl.List(pl.Date)
+    return kinds
+
+
+def sweep(visits: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """All visits with their decisions, visit number by visit number over all subjects."""
+    memory = pl.DataFrame(schema={"subject": pl.String, **{name: kind for name, (_start, kind) in MEMORY.items()}})
+    lesion_memory = pl.DataFrame(schema=LESION_MEMORY)
+    history = pl.DataFrame(
+        schema={"subject": pl.String, "course": pl.Int64, "number": pl.Int64, "visit_date": pl.Date, "code": pl.String}
+    )
+    decided = [visits.clear().with_columns(pl.lit(None, kind).alias(name) for name, kind in _decision_schema().items())]
+    for _number, step in sorted(visits.partition_by("number", as_dict=True).items()):
+        now = _with_memory(step, memory)
+        lesions_now = derive_lesions_now(now, lesion_memory, reading.rules)
+        now = now.join(derive_lesion_facts(lesions_now), on="subject", how="left").with_columns(
+            pl.col(name).fill_null(value=False)
+            for name in ("begins", "new_lesion", "persists", "new_increased", "new_unequivocal", "cause_unknown")
+        )
+        now = _judge(now, history, reading)
+        now = _accept(now, reading)
+        now = _confirm(now, reading)
+        now = _decide(now, reading)
+        decided.append(now.select(*visits.columns, *DECISIONS).cast({k: v for k, v in _decision_schema().items()}))
+        memory = _remember(now, reading)
+        lesion_memory = remember_lesions(lesions_now, now, reading.rules)
+        history = _remember_history(history, now, reading)
+    return pl.concat(decided)
+
+
+def _with_memory(step: pl.DataFrame, memory: pl.DataFrame) -> pl.DataFrame:
+    """The visits of one number with what is remembered of their subjects; a first visit begins afresh."""
+    joined = step.join(memory, on="subject", how="left", maintain_order="left")
+    is_first = pl.col("phase").is_null()
+    return joined.with_columns(
+        pl.when(is_first).then(pl.lit(start, dtype=kind)).otherwise(pl.col(name)).alias(name)
+        for name, (start, kind) in MEMORY.items()
+    )
+
+
+def _judge(now: pl.DataFrame, history: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Target and non-target response by RECIST 1.1, on the nadir of the accepted visits before."""
+    rules = reading.rules
+    start = pl.col("baseline_x100") if rules["nadir.includes_baseline"] else pl.lit(None, pl.Int64)
+    now = now.with_columns(nadir_x100=pl.min_horizontal("smallest_x100", start))
+    if rules["pr.persistence"] == "after_established" and rules["bor.confirmation"] == "required":
+        now = _with_confirmed_response(now, history, rules)
+    return now.with_columns(*target_response(rules, reading.names), *nontarget_response(reading.names)).with_columns(
+        is_target_pd=pl.col("target") == "PD",
+        is_nontarget_pd=pl.col("nontarget") == "PD",
+        category=lesion_response(pl.col("target"), pl.col("nontarget")),
+        since_anchor=(pl.col("visit_date") - pl.col("anchor")).dt.total_days(),
+    )
+
+
+def _with_confirmed_response(now: pl.DataFrame, history: pl.DataFrame, rules: CriterionRules) -> pl.DataFrame:
+    """Replace `pr_established` by: earlier visits of the running course hold a response and its confirmation."""
+    current = history.join(now.select("subject", "course"), on=["subject", "course"], how="semi")
+    pairs = derive_confirmed_pairs(current.lazy(), rules, by=("subject", "course"), **response_pair(rules)).collect()  # type: ignore[arg-type]
+    return now.with_columns(pr_established=pl.col("subject").is_in(pairs["subject"].implode()))
+
+
+def _accept(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Add `accepted`: a scan too soon after the anchor is disregarded, unless symptoms led to it and it shows a further new lesion."""
+    rules = reading.rules
+    if rules["irecist.early_scan"] == "use":
+        return now.with_columns(accepted=pl.lit(value=True), early=pl.lit(value=False))
+    further_new = pl.col("begins")
+    if reading.parallel:
+        further_new = (pl.col("parallel_state") == CONFIRMED) & pl.col("parallel_reasons").str.contains("C5")
+    early = (pl.col("phase") == PENDING) & (pl.col("since_anchor") < rules["irecist.confirm_min_days"])
+    excused = (pl.col("reason") == "symptom") & further_new
+    return now.with_columns(early=early.fill_null(value=False)).with_columns(
+        accepted=~pl.col("early") | excused.fill_null(value=False)
+    )
+
+
+def _confirm(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Add `c1` … `c6` (Seymour 2017 Table 2), `late`, and `grown_new`: growth of new lesions that would begin an iUPD."""
+    further = hundredths(reading.rules["irecist.further_mm"])
+    now = _with_target_growth(now)
+    progressed = pl.col("progressed_before").list.set_union("progressed_ids")
+    increased = pl.col("increased_ids")
+    same_nontarget = progressed.list.set_intersection(increased).list.len() > 0
+    any_nontarget = pl.col("any_nontarget") & (increased.list.len() > 0)
+    reasons = {
+        "c1": pl.col("anchor_target") & (pl.col("target_growth") >= further),
+        "c2": pl.col("anchor_nontarget") & (same_nontarget | any_nontarget),
+        "c3": pl.col("anchor_new") & (pl.col("new_growth") >= further),
+        "c4": pl.col("anchor_new") & pl.col("new_increased"),
+        "c5": pl.col("begins"),
+        "c6": (pl.col("is_target_pd") & ~pl.col("anchor_target"))
+        | (pl.col("is_nontarget_pd") & ~pl.col("anchor_nontarget"))
+        | ((pl.col("grown_new") | pl.col("new_unequivocal")) & ~pl.col("anchor_new")),
+    }
+    if reading.parallel:
+        reasons = {name: pl.lit(value=False) for name in reasons}
+    # On a scan that is too soon only a further new lesion confirms.
+    allowed = (pl.col("phase") == PENDING) & pl.col("accepted")
+    now = now.with_columns(grown_new=_has_new_sum_grown(reading.rules)).with_columns(
+        (allowed & (~pl.col("early") | pl.lit(name == "c5")) & holds).fill_null(value=False).alias(name)
+        for name, holds in reasons.items()
+    )
+    by_parallel = (pl.col("parallel_state") == CONFIRMED) & allowed if reading.parallel else pl.lit(value=False)
+    return now.with_columns(
+        confirms=pl.any_horizontal(*reasons, by_parallel.fill_null(value=False)),
+        late=(pl.col("since_anchor") > reading.rules["irecist.confirm_max_days"]).fill_null(value=False),
+    )
+
+
+def _has_new_sum_grown(rules: CriterionRules) -> pl.Expr:
+    """The sum of new lesions left from an earlier block has grown from its smallest value (EORTC iRECIST FAQ)."""
+    return has_risen_by(
+        pl.col("new_sum_known"), pl.col("smallest_new_sum"), rules["pd.pct"], rules["irecist.further_mm"]
+    ).fill_null(value=False)
+
+
+def _with_target_growth(now: pl.DataFrame) -> pl.DataFrame:
+    """Add `target_growth`: growth of the target sum since the visit compared with, or what of it is proven.
+
+    Where the sum compared with was incomplete, the lesions known at both visits are compared.
+    """
+    apart = now.filter(pl.col("compared_sum").is_null() & pl.col("anchor_target") & (pl.col("phase") == PENDING))
+    common = (
+        _exploded(apart, "targets")
+        .join(_exploded(apart, "compared_targets"), on=["subject", "lesion_id"], how="inner", suffix="_compared")
+        .group_by("subject")
+        .agg(common_growth=(pl.col("c") - pl.col("c_compared")).sum())
+    )
+    return now.join(common, on="subject", how="left", maintain_order="left").with_columns(
+        target_growth=pl.coalesce(pl.col("partial_x100") - pl.col("compared_sum"), "common_growth")
+    )
+
+
+def _exploded(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    return frame.select("subject", column).drop_nulls().explode(column).unnest(column)
+
+
+def _decide(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Add `code`, `rule_id`, the state after the visit, and whether a block begins here."""
+    rules = reading.rules
+    phase = pl.col("phase")
+    was_open, was_pending = phase == OPEN, phase == PENDING
+    new_signal = pl.col("begins") | pl.col("grown_new") | pl.col("new_unequivocal")
+    progresses = pl.col("is_target_pd") | pl.col("is_nontarget_pd") | new_signal
+    waits = pl.col("suspected_pseudoprogression") if reading.suspected_only else pl.lit(value=True)
+    too_late = pl.col("confirms") & pl.col("late") & pl.lit(rules["irecist.late_confirmation"] == "new_iupd")
+    now = now.with_columns(
+        new_signal=new_signal,
+        fate=pl.when(phase == CONFIRMED)
+        .then(pl.lit("after_confirmed"))
+        .when(phase == PROGRESSED)
+        .then(pl.lit("after_progression"))
+        .when(was_pending & ~pl.col("accepted"))
+        .then(pl.lit("early"))
+        .when(was_pending & too_late)
+        .then(pl.lit("late"))
+        .when(was_pending & pl.col("confirms"))
+        .then(pl.lit("confirmed"))
+        .when(was_pending & _cannot_tell(reading))
+        .then(pl.lit("unknown"))
+        .when(was_pending & _stays(reading))
+        .then(pl.lit("unchanged"))
+        .when(was_pending)
+        .then(pl.lit("reset"))
+        .when(was_open & progresses & waits)
+        .then(pl.lit("iupd"))
+        .when(was_open & progresses)
+        .then(pl.lit("final"))
+        .otherwise(pl.lit("open")),
+    )
+    return _with_state(_with_code(now, reading), reading)
+
+
+def _cannot_tell(reading: Reading) -> pl.Expr:
+    """What caused the iUPD, or the targets, cannot be evaluated."""
+    if reading.parallel:
+        return (pl.col("parallel_code") == "NE").fill_null(value=True)
+    return (
+        (pl.col("target") == "NE")
+        | (pl.col("category") == "NE")
+        | (pl.col("anchor_nontarget") & (pl.col("nontarget") == "NE"))
+        | (pl.col("anchor_new") & pl.col("cause_unknown"))
+    )
+
+
+def _stays(reading: Reading) -> pl.Expr:
+    """Progression is still there, or new lesions persist and nothing else is better than at the anchor."""
+    if reading.parallel:
+        return pl.col("parallel_state") != OPEN
+    improved = (_rank(pl.col("category")) > pl.col("anchor_category")).fill_null(value=False)
+    enough = {
+        "category_improved": improved,
+        "never": pl.lit(value=False),
+        "any_non_pd": pl.lit(value=True),
+    }[reading.rules["irecist.persisting_new"]]
+    return pl.col("is_target_pd") | pl.col("is_nontarget_pd") | (pl.col("persists") & ~enough)
+
+
+def _rank(category: pl.Expr) -> pl.Expr:
+    return category.replace_strict(_CATEGORY, default=None, return_dtype=pl.Int64)
+
+
+def _with_code(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Add `code` (the overall response) and `rule_id`."""
+    fate = pl.col("fate")
+    keeps_cr = ~pl.col("persists") | pl.lit(not reading.rules["irecist.icr_requires_new_resolved"])
+    found = pl.when((pl.col("category") == "CR") & ~keeps_cr).then(pl.lit("PR")).otherwise("category")
+    at_reset = pl.col("parallel_code") if reading.parallel else found.replace(I_CODES)
+    while_open = found if reading.suspected_only else found.replace(I_CODES)
+    open_rule = found.replace(
+        {code: f"recist_1_1.overall.{word}" for code, word in RULE_WORDS.items()}
+        if reading.suspected_only
+        else {code: f"irecist.open.{word}" for code, word in _I_WORDS.items()}
+    )
+    reset_rule = found.replace({code: f"irecist.reset.{word}" for code, word in _I_WORDS.items()})
+    first_reason = pl.coalesce(*(pl.when(c).then(pl.lit(f"irecist.icpd.{c}")) for c in _REASONS))
+    by_fate = {
+        "after_confirmed": (pl.lit("iCPD"), pl.lit("irecist.icpd.confirmed")),
+        "after_progression": (pl.lit(None, pl.String), pl.lit("mrecist_irecist.after_progression")),
+        "early": (pl.lit("iUPD"), pl.lit("irecist.early_scan")),
+        "late": (pl.lit("iUPD"), pl.lit("irecist.iupd.late")),
+        "confirmed": (pl.lit("iCPD"), pl.coalesce(first_reason, pl.lit("mrecist_irecist.whole_confirmed"))),
+        "unknown": (pl.lit("NE"), pl.lit("irecist.pending.ne")),
+        "unchanged": (
+            pl.lit("iUPD"),
+            pl.lit("mrecist_irecist.whole_open" if reading.parallel else "irecist.iupd.unchanged"),
+        ),
+        "reset": (at_reset, pl.lit("mrecist_irecist.whole_refuted") if reading.parallel else reset_rule),
+        "iupd": (pl.lit("iUPD"), _cause()),
+        "final": (pl.lit("PD"), pl.lit("mrecist_irecist.unsuspected")),
+        "open": (while_open, open_rule),
+    }
+    code, rule = pl.lit(None, pl.String), pl.lit(None, pl.String)
+    for name, (its_code, its_rule) in by_fate.items():
+        code = pl.when(fate == name).then(its_code).otherwise(code)
+        rule = pl.when(fate == name).then(its_rule).otherwise(rule)
+    return now.with_columns(code=code, rule_id=rule)
+
+
+_REASONS = ("c1", "c2", "c3", "c4", "c5", "c6")
+
+
+def _cause() -> pl.Expr:
+    return (
+        pl.when("is_target_pd")
+        .then(pl.lit("irecist.iupd.target"))
+        .when("is_nontarget_pd")
+        .then(pl.lit("irecist.iupd.nontarget"))
+        .otherwise(pl.lit("irecist.iupd.new_lesion"))
+    )
+
+
+def _with_state(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Add the state after the visit, the anchor in force, the reasons, and the visit to which a new lesion dates back."""
+    clears = reading.rules["irecist.ne_between"] == "clear"
+    after = {
+        "after_confirmed": CONFIRMED, "after_progression": PROGRESSED, "early": PENDING, "late": PENDING, "confirmed": CONFIRMED,
+        "unknown": OPEN if clears else PENDING, "unchanged": PENDING, "reset": OPEN, "iupd": PENDING, "final": PROGRESSED, "open": OPEN,
+    }  # fmt: skip
+    fate = pl.col("fate")
+    begins_block = fate.is_in(["iupd", "late"])
+    told = pl.concat_list(pl.when(c).then(pl.lit(c.upper())) for c in _REASONS).list.drop_nulls().list.join(";")
+    if reading.parallel:
+        told = pl.coalesce("parallel_reasons", pl.lit(""))
+    return now.with_columns(
+        state=fate.replace_strict(after, return_dtype=pl.String),
+        begins_block=begins_block,
+        anchor_date=pl.when(begins_block).then("visit_date").otherwise("anchor"),
+        confirmation_reasons=pl.when(fate == "confirmed").then(told),
+        # Only a final progression is dated back: a lesion is no iUPD before a reader is certain of it.
+        backdated_to=pl.when(fate == "final").then("backdated_to"),
+        late=pl.col("late") & (fate == "confirmed"),
+    )
+
+
+def _remember(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """What the next visit must know; a scan that was disregarded leaves everything as it was."""
+    rules = reading.rules
+    begins, accepted = pl.col("begins_block"), pl.col("accepted")
+    stays_pending = (pl.col("state") == PENDING) & ~begins
+    moves_on = (
+        pl.lit(rules["irecist.further_from"] == "previous")
+        & stays_pending
+        & accepted
+        & pl.col("sum_x100").is_not_null()
+    )
+    ends_response = pl.col("is_target_pd") | pl.col("code").is_in(["iUPD", "iCPD"])
+    responds = pl.col("target").is_in(["CR", "PR"])
+    progressed = pl.col("progressed_before").list.set_union("progressed_ids")
+    is_late = pl.col("fate") == "late"
+    updated = {
+        "smallest_x100": pl.when(accepted).then(pl.min_horizontal("smallest_x100", "sum_x100")),
+        "cr_before": pl.col("cr_before") | (accepted & pl.col("code").is_in(["CR", "iCR"]).fill_null(value=False)),
+        "target_cr_before": pl.col("target_cr_before") | (accepted & (pl.col("target") == "CR")),
+        "pr_established": pl.when(ends_response)
+        .then(pl.lit(value=False))
+        .otherwise(pl.col("pr_established") | responds),
+        "course": pl.col("course") + ends_response.fill_null(value=False).cast(pl.Int64),
+        "anchor_target": pl.when(begins).then(pl.col("is_target_pd") | (is_late & pl.col("c1"))),
+        "anchor_nontarget": pl.when(begins).then(pl.col("is_nontarget_pd") | (is_late & pl.col("c2"))),
+        "anchor_new": pl.when(begins).then(pl.col("new_signal") | (is_late & pl.any_horizontal("c3", "c4", "c5"))),
+        "anchor_category": pl.when(begins).then(_rank(pl.col("category"))),
+        "compared_sum": pl.when(begins | moves_on).then("sum_x100"),
+        "compared_targets": pl.when(begins).then("targets"),
+        "progressed_before": pl.when(begins & ~is_late).then("progressed_ids").otherwise(progressed),
+        "any_nontarget": pl.when(begins).then(
+            pl.col("nontarget_rule").str.ends_with(".reappearance") | (is_late & pl.col("any_nontarget"))
+        ),
+    }
+    kept_at_begin = {
+        "anchor_target",
+        "anchor_nontarget",
+        "anchor_new",
+        "anchor_category",
+        "any_nontarget",
+        "compared_targets",
+    }
+    changes = []
+    for name, value in updated.items():
+        if name in kept_at_begin:
+            changes.append(pl.when(begins).then(value).otherwise(pl.col(name)).alias(name))
+        elif name == "compared_sum":
+            changes.append(pl.when(begins | moves_on).then(value).otherwise(pl.col(name)).alias(name))
+        else:
+            changes.append(pl.when(accepted).then(value).otherwise(pl.col(name)).alias(name))
+    new_sum = pl.when("new_sum_complete").then("new_sum_known")
+    smallest_new = pl.min_horizontal("smallest_new_sum", new_sum)
+    return now.with_columns(
+        *changes,
+        pl.col("state").alias("phase"),
+        pl.when(pl.col("state") != OPEN).then("anchor_date").alias("anchor"),
+        pl.when(accepted & pl.col("joining_sum").is_not_null())
+        .then(smallest_new.fill_null(0) + pl.col("joining_sum"))
+        .when(accepted)
+        .then(smallest_new)
+        .otherwise("smallest_new_sum")
+        .alias("smallest_new_sum"),
+    ).select("subject", *(pl.col(name).cast(kind) for name, (_start, kind) in MEMORY.items()))
+
+
+def _remember_history(history: pl.DataFrame, now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Target responses of the accepted visits, by course; kept only where confirmation decides whether PR persists."""
+    if reading.rules["pr.persistence"] == "memoryless" or reading.rules["bor.confirmation"] != "required":
+        return history
+    ends_response = pl.col("is_target_pd") | pl.col("code").is_in(["iUPD", "iCPD"]).fill_null(value=False)
+    rows = now.filter(pl.col("accepted") & ~ends_response)
+    return pl.concat([history, rows.select("subject", "course", "number", "visit_date", code="target")])
