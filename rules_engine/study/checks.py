@@ -119,6 +119,7 @@ def date_findings(tables: Mapping[str, pl.LazyFrame]) -> list[pl.LazyFrame]:
     return [
         *_subject_dates(tables["subjects"]),
         _death_before_treatment(tables),
+        _baseline_after_treatment(tables),
         *(_after_death(name, tables) for name in _DAY_OF),
         *(_disordered(name, tables[name]) for name in _ORDERED),
     ]
@@ -153,24 +154,66 @@ def _subject_dates(subjects: pl.LazyFrame) -> list[pl.LazyFrame]:
     return found
 
 
-def _death_before_treatment(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+def _first_treatments(treatments: pl.LazyFrame) -> pl.LazyFrame:
+    """The earliest day on which each subject can have started the regimen: one row per subject."""
     start = dates.first_possible_day(pl.col("start_date"))
-    first = (
-        tables["treatments"]
-        .filter(pl.col("component").is_not_null())
-        .group_by("subject")
-        .agg(first_treatment=start.min())
-    )
+    return treatments.filter(pl.col("component").is_not_null()).group_by("subject").agg(first_treatment=start.min())
+
+
+def _death_before_treatment(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     odd = (
         tables["subjects"]
         .select("subject", "death_date", ROW.name)
         .filter(pl.col("death_date").is_not_null())
-        .join(first, on="subject", how="inner")
+        .join(_first_treatments(tables["treatments"]), on="subject", how="inner")
         .filter(dates.last_possible_day(pl.col("death_date")) < pl.col("first_treatment"))
     )
     return _warn(
         odd, "data.death_before_start", "subjects", "death_date", pl.col("death_date"),
         phrase("the death is before the first treatment ({})", "first_treatment"),
+    )  # fmt: skip
+
+
+def _baseline_after_treatment(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """Baseline scans after the start of the regimen: one finding per subject, assessor and reader.
+
+    The baseline is meant to show the disease as close as possible to the start and never after it (Eisenhauer 2009,
+    section 3.2).
+    """
+    baselines = (
+        tables["lesion_assessments"]
+        .filter(pl.col("is_baseline"))
+        .group_by("subject", "assessor", "reader")
+        .agg(visit_date=pl.col("visit_date").max(), first=pl.col(ROW.name).min())
+    )
+    odd = baselines.join(_first_treatments(tables["treatments"]), on="subject", how="inner").filter(
+        pl.col("visit_date") > pl.col("first_treatment")
+    )
+    return _warn(
+        odd.rename({"first": ROW.name}), "data.baseline_after_start", "lesion_assessments", "visit_date", pl.col("visit_date"),
+        phrase("the baseline scan is after the first treatment ({})", "first_treatment"),
+    )  # fmt: skip
+
+
+def missing_arms(subjects: pl.LazyFrame) -> pl.LazyFrame:
+    """Subjects without a treatment group, where others have one: they are in no group of an analysis by arm."""
+    return derive_findings(
+        subjects.filter(pl.col("arm").is_null(), pl.col("arm").is_not_null().any()),
+        rule_id="data.arm_missing",
+        severity=WARNING,
+        table="subjects",
+        message="the subject has no treatment group",
+        action="the subject is in no group of an analysis by arm",
+        record=phrase("row {}", ROW.name),
+        field="arm",
+    )
+
+
+def swapped_ranges(labs: pl.LazyFrame) -> pl.LazyFrame:
+    """Results whose lower limit of normal is above the upper one."""
+    return _warn(
+        labs.filter(pl.col("lln") > pl.col("uln")), "data.range_swapped", "labs", "lln",
+        phrase("{} to {}", "lln", "uln"), "the lower limit of normal is above the upper one",
     )  # fmt: skip
 
 

@@ -118,6 +118,7 @@ def _checked(
     for name, rows in zip(held, pl.collect_all([tables[name] for name in held]), strict=True):
         tables[name] = rows.lazy()
     odd += checks.date_findings(tables)
+    odd += [checks.missing_arms(tables["subjects"]), checks.swapped_ranges(tables["labs"])]
     return Study(
         tables=MappingProxyType(tables),
         findings=sort_findings(concat_findings(frame.lazy() for frame in pl.collect_all(odd))).collect().lazy(),

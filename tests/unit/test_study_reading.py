@@ -380,3 +380,39 @@ def test_findings_come_in_a_fixed_order_whatever_the_order_of_rows() -> None:
     one = read({"subjects": rows}).findings.drop("record").collect()
     two = read({"subjects": rows.reverse()}).findings.drop("record").collect()
     assert one.sort(pl.all()).equals(two.sort(pl.all()))
+
+
+def test_a_subject_without_arm_is_said_only_where_others_have_one() -> None:
+    some = pl.DataFrame({"subject": ["1", "2"], "arm": ["A", None]})
+    assert read({"subjects": some}).findings.select("rule_id", "subject").collect().rows() == [
+        ("data.arm_missing", "2")
+    ]
+    assert rules_found({"subjects": some.with_columns(arm=pl.lit(None, pl.String))}) == []
+
+
+@pytest.mark.parametrize(
+    ("lln", "uln", "odd"), [("9.5", "3", True), ("3", "9.5", False), ("3", "3", False), ("", "3", False)]
+)
+def test_limits_of_normal_in_the_wrong_order(lln: str, uln: str, odd: bool) -> None:
+    labs = pl.DataFrame(
+        {
+            "subject": ["1"],
+            "date": ["2024-01-01"],
+            "analyte": ["ALT"],
+            "value": ["1"],
+            "unit": ["U/L"],
+            "lln": [lln],
+            "uln": [uln],
+        }
+    )
+    assert rules_found({"subjects": pl.DataFrame({"subject": ["1"]}), "labs": labs}) == ["data.range_swapped"] * odd
+
+
+@pytest.mark.parametrize(("start", "odd"), [("2023-12-31", True), ("2024-01-01", False), ("2024-01", False)])
+def test_a_baseline_scan_after_the_start_of_the_regimen(start: str, odd: bool) -> None:
+    lesions = pl.read_csv(LESIONS.encode(), infer_schema=False)
+    treatments = pl.DataFrame({"subject": ["1"], "treatment": ["TACE"], "component": ["tace"], "start_date": [start]})
+    found = rules_found(
+        {"subjects": pl.DataFrame({"subject": ["1"]}), "lesion_assessments": lesions, "treatments": treatments}
+    )
+    assert found == ["data.baseline_after_start"] * odd
