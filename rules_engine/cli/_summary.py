@@ -85,12 +85,10 @@ def _estimate_lines(result: Result) -> list[str]:
             continue
         name, scale, unit = _SHOWN[row["statistic"]]
         of = (row["analysis"], row["paramcd"], row["group"], row["level"])
-        value, low, high = (
-            _number(v, scale) for v in (row["value"], limits.get((*of, "lower")), limits.get((*of, "upper")))
-        )
-        lines.append(
-            f"  {row['analysis']:<{wide}}{row['paramcd']:<9}{_who(row):<{width}}{name} {value}{unit if value[0].isdigit() else ''} ({low} to {high})"
-        )
+        numbers = (row["value"], limits.get((*of, "lower")), limits.get((*of, "upper")))
+        value, low, high = (_number(number, scale) for number in numbers)
+        shown = f"{name} {value}{unit if row['value'] is not None else ''} ({low} to {high})"
+        lines.append(f"  {row['analysis']:<{wide}}{row['paramcd']:<9}{_who(row):<{width}}{shown}")
     return lines
 
 
