@@ -79,7 +79,10 @@ def derive_context(
         "baseline": pl.col("baseline_date"),
     }[start]
     last_day = pl.lit(cutoff)
-    ends = [last_day, pl.col("death"), pl.col("end_of_study")]
+    ends = [last_day, pl.col("death")]
+    until = _end_column(str(window.get("to", "end_of_study")), subjects)
+    if until is not None:
+        ends.append(pl.col(until))
     if window.get("days_after") is not None:
         ends.append(pl.col("treatment_end") + pl.duration(days=int(window["days_after"])))
     return (
@@ -92,4 +95,21 @@ def derive_context(
         .with_columns(window_start=chosen, window_end=pl.min_horizontal(ends))
         .select(list(CONTEXT_SCHEMA))
         .cast({name: kind for name, kind in CONTEXT_SCHEMA.items()})  # noqa: C416  (a fresh mapping for Polars)
+    )
+
+
+def _end_column(name: str, subjects: pl.LazyFrame) -> str | None:
+    """The column of the subjects that ends the window; None where only the cut-off does. Raises `UsageError`."""
+    if name in ("cutoff", "data_cutoff"):
+        return None
+    days = [column for column, kind in subjects.collect_schema().items() if kind == pl.Date()]
+    for column in (name, f"{name}_date"):
+        if column in days:
+            return column
+    known = ["cutoff", *(column.removesuffix("_date") for column in days)]
+    raise UsageError.at(
+        "adverse_events.window.to",
+        f"{name!r} is no day of the subjects",
+        f"use one of {', '.join(known)}",
+        meant=closest(name, known),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,6 +23,8 @@ from rules_engine.grading.rules import GradingRules
 EXACT, ALIAS, SPELLING, SYNONYM, NONE = "exact", "alias", "spelling", "synonym", "none"
 #: How many names are offered for a term that matches nothing.
 NEAREST: Final = 3
+#: How many names are compared closely to find them.
+CANDIDATES: Final = 25
 
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
 _OTHER: Final = re.compile(r"\s*-\s*[(\[]?\s*other\s*,?\s*[(\[]?\s*specify\s*[)\]]*\s*$")
@@ -35,6 +38,10 @@ def normalised(text: str) -> str:
     folded = re.sub(r"\s+", " ", folded).strip()
     folded = folded.removesuffix(".").rstrip().casefold()
     return _OTHER.sub(" - other, specify", folded)
+
+
+def _parts(text: str) -> set[str]:
+    return {text[start : start + 3] for start in range(len(text) - 2)}
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,22 @@ class Dictionary:
         spelled = self._american(key)
         if spelled in self._spelled:
             return Match(self._spelled[spelled], SPELLING)
-        near = get_close_matches(key, self._exact, n=NEAREST, cutoff=0.6)
+        near = get_close_matches(key, self._alike(key), n=NEAREST, cutoff=0.6)
         return Match(None, NONE, tuple(self._exact[name] for name in near))
+
+    @cached_property
+    def _by_part(self) -> dict[str, list[str]]:
+        """Names by the runs of three letters in them."""
+        found: dict[str, list[str]] = {}
+        for name in self._exact:
+            for part in _parts(name):
+                found.setdefault(part, []).append(name)
+        return found
+
+    def _alike(self, key: str) -> list[str]:
+        """The few names that share most letters with a term: comparing it closely with all of them would take too long."""
+        shared = Counter(name for part in _parts(key) for name in self._by_part.get(part, ()))
+        return [name for name, _count in sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]]
 
     def match_frame(self, texts: Iterable[str | None]) -> pl.DataFrame:
         """One row per distinct reported term: `term`, `ctcae_term`, `ctcae_soc`, `term_match`, `term_nearest`."""

@@ -96,8 +96,9 @@ def grade_events(events: pl.DataFrame, rules: GradingRules, options: EventOption
 
 
 def _derive_terms(events: pl.DataFrame, rules: GradingRules, options: EventOptions) -> pl.DataFrame:
-    matches = Dictionary(rules, options.synonyms).match_frame(events["term"].unique())
-    return events.join(matches, on="term", how="left", maintain_order="left").with_columns(
+    matches = Dictionary(rules, options.synonyms).match_frame(events[options.match].unique())
+    found = matches.rename({"term": options.match})
+    return events.join(found, on=options.match, how="left", maintain_order="left").with_columns(
         analysis_term=pl.coalesce("ctcae_term", "decoded_term", "term"),
         analysis_soc=pl.coalesce("ctcae_soc", "soc"),
         term_match=pl.col("term_match").fill_null("none"),

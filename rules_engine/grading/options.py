@@ -66,6 +66,14 @@ OPTIONS_SCHEMA: Final[dict[str, Any]] = {
                 "Reported terms of this study and the dictionary terms that they stand for. Never guessed."
             ),
         },
+        "match": {
+            "enum": ["term", "decoded_term"],
+            "default": "term",
+            "description": (
+                "Column whose words are looked up in the dictionary. term: as reported, or the lowest-level term; "
+                "decoded_term: only where a study codes it from the dictionary itself."
+            ),
+        },
         "emergent_window_days": {
             "type": ["integer", "null"],
             "minimum": 0,
@@ -114,6 +122,7 @@ class EventOptions:
     """Options that the grading of adverse events reads; see `OPTIONS_SCHEMA`."""
 
     synonyms: Mapping[str, str] = field(default_factory=dict)
+    match: str = _default("match")
     emergent_window_days: int | None = _default("emergent_window_days")
     missing_grade_as_severe: bool = _default("missing_grade_as_severe")
     exclude_after_tace_days: int | None = _default("exclude_after_tace_days")

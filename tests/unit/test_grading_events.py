@@ -304,7 +304,7 @@ def event(
     }
 
 
-def graded(*rows: dict[str, Any], **options: Any) -> pl.DataFrame:
+def graded(*rows: dict[str, Any], window: dict[str, Any] | None = None, **options: Any) -> pl.DataFrame:
     subjects = pl.DataFrame(
         [{"subject": "1", "end_of_study_date": date(2024, 12, 1)}, {"subject": "2"}],
         schema=contracts.canonical_schema(contracts.TABLES["subjects"]),
@@ -317,7 +317,7 @@ def graded(*rows: dict[str, Any], **options: Any) -> pl.DataFrame:
         ],
         schema=contracts.canonical_schema(contracts.TABLES["treatments"]),
     )
-    context = grading.derive_context(subjects.lazy(), treatments.lazy(), date(2024, 12, 31))
+    context = grading.derive_context(subjects.lazy(), treatments.lazy(), date(2024, 12, 31), window)
     events = pl.LazyFrame(list(rows), schema=contracts.canonical_schema(contracts.TABLES["adverse_events"]))
     rules = rules_of_version("5.0")
     return grading.derive_event_grades(events, rules, grading.EventOptions(**options), context).collect()
@@ -465,3 +465,29 @@ def test_events_and_laboratory_grades_are_compared_but_neither_is_changed() -> N
         ("grading.labs.severe_without_event", "2024-03-07", "3"),
         ("grading.labs.severe_without_event", "2024-03-07", "3"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("window", "counts"),
+    [
+        ({"from": "first_component", "to": "end_of_study"}, [False, True, True, False]),
+        ({"from": "first_ici", "to": "end_of_study"}, [False, False, True, False]),
+        ({"from": "first_tace", "to": "cutoff"}, [False, True, True, True]),
+        ({"from": "first_component", "days_after": 30}, [False, True, False, False]),
+    ],
+)
+def test_the_protocol_says_which_days_count(window: dict[str, Any], counts: list[bool]) -> None:
+    days = ("2024-02-20", "2024-03-15", "2024-09-01", "2024-12-15")
+    rows = (event(seq, "Fever", "1", day, day, initial_grade="1") for seq, day in enumerate(days, start=1))
+    assert graded(*rows, window=window)["in_window"].to_list() == counts
+
+
+@pytest.mark.parametrize("window", [{"from": "first_componet"}, {"to": "end_of_stdy"}])
+def test_a_window_that_names_no_known_day_is_refused(window: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="did you mean"):
+        graded(event(1, "Fever", "1", "2024-03-05"), window=window)
+
+
+def test_a_study_may_code_its_preferred_terms_from_the_dictionary() -> None:
+    out = graded(event(1, "felt hot", "1", "2024-03-05", decoded_term="Fever"), match="decoded_term")
+    assert out.select("ctcae_term", "term_match", "term").row(0) == ("Fever", "exact", "felt hot")
