@@ -17,6 +17,7 @@ import polars as pl
 
 from rules_engine import records
 from rules_engine.analysis.options import with_defaults
+from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
 from rules_engine.errors import PluginError
 from rules_engine.findings import concat_findings, empty_findings, sort_findings
 from rules_engine.grading import derive_context
@@ -27,7 +28,7 @@ from rules_engine.vocabulary import ARD_SCHEMA, RESPONSE_SCHEMA, TIMEPOINT_SCHEM
 #: Called with the name of each stage as it begins.
 Progress = Callable[[str], None]
 Tables = Mapping[str, pl.LazyFrame]
-#: Endpoints work on a subject's few records, gathered before; their plans have many small steps, which stream badly.
+#: Criteria and endpoints work on frames gathered before; their plans have many small steps, which stream badly.
 _ENGINE: Literal["in-memory"] = "in-memory"
 
 DISCREPANCY_SCHEMA: dict[str, pl.DataType] = {
@@ -115,20 +116,20 @@ def derive_responses(
     derived = [definition for definition in ruleset.responses.values() if definition.source == "derived"]
     if not derived:
         return {}, []
-    frames: list[pl.LazyFrame] = []
-    for definition in derived:
-        criterion = _criterion(definition, registry)
-        lesions = _select_reading(tables["lesion_assessments"], definition)
-        assert definition.rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
-        frames.append(criterion.assess(lesions, definition.rules))
-        frames.append(criterion.validate(lesions, definition.rules))
-    collected = pl.collect_all(frames)
+    # Held in memory once: each criterion reads the lesions several times, and their sweeps over visits stream badly.
+    lesions = tables["lesion_assessments"].select(list(canonical_schema(LESION_ASSESSMENTS))).collect().lazy()
+    found: list[pl.DataFrame] = []
     offsets: pl.DataFrame | None = None
     timepoints: dict[str, pl.DataFrame] = {}
-    for definition, frame in zip(derived, collected[0::2], strict=True):
-        require_timepoints(frame, _criterion(definition, registry))
-        timepoints[definition.name], offsets = _number(frame, offsets)
-    return timepoints, list(collected[1::2])
+    for definition in derived:
+        criterion = _criterion(definition, registry)
+        reading = _select_reading(lesions, definition)
+        assert definition.rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
+        rows = criterion.assess(reading, definition.rules).collect(engine=_ENGINE)
+        require_timepoints(rows, criterion)
+        timepoints[definition.name], offsets = _number(rows, offsets)
+        found.append(criterion.validate(reading, definition.rules).collect(engine=_ENGINE))
+    return timepoints, found
 
 
 def require_timepoints(timepoints: pl.DataFrame, criterion: Criterion) -> pl.DataFrame:
