@@ -1,7 +1,8 @@
 """Random subjects and options for the endpoints, valid by construction, from a seed.
 
 Dates crowd around each other and around the limits of the rules, so that ties and boundaries are common. Nothing is dated after a
-death, and every start of treatment is on or after the first origin.
+death, and every start of treatment is on or after the first origin. An assessment has at most two parts, because the engine knows the
+first and the last day of an assessment only.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def _assessment(rng: random.Random, name: str, on: date, last: date, codes: str,
     if partial and rng.random() < 0.3:
         row["date"] = iso(on)[: rng.choice([7, 7, 7, 4])]  # type: ignore[index]
     elif rng.random() < 0.2:
-        days = sorted(on + timedelta(rng.choice([0, 1, 3, 5])) for _ in range(rng.choice([1, 2, 3])))
+        days = sorted(on + timedelta(rng.choice([0, 1, 3, 5])) for _ in range(rng.choice([1, 2, 2])))
         row["parts"] = [
             {"date": iso(d), "pd": response in ("PD", "iUPD", "iCPD") and rng.random() < 0.6} for d in days if d <= last
         ]
