@@ -86,7 +86,7 @@ def derive_visits(lesions: pl.LazyFrame, rules: CriterionRules, *, per_lesion: b
             number=pl.col("visit_date").rank("ordinal").over("subject").cast(pl.Int64),
         )
     )
-    return _with_lesion_lists(visits, readings) if per_lesion else visits
+    return _with_lesion_lists(visits, readings, rules) if per_lesion else visits
 
 
 def _is_baseline() -> pl.Expr:
@@ -203,16 +203,16 @@ def _derive_baseline_facts(lesions: pl.LazyFrame, known: pl.LazyFrame, rules: Cr
     )
 
 
-def _with_lesion_lists(visits: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
+def _with_lesion_lists(visits: pl.LazyFrame, rows: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    # An effusion that is worse has grown only with the cytology that the ruleset asks for.
+    has_grown = (pl.col("vs_last") == "increased") & (pl.col("status") != "absent") & has_proof_of_malignancy(rules)
     nontargets = (
         rows.filter(_IS_NONTARGET & pl.col("status").is_not_null())
-        .filter(
-            (pl.col("status") == "unequivocal") | ((pl.col("vs_last") == "increased") & (pl.col("status") != "absent"))
-        )
+        .filter((pl.col("status") == "unequivocal") | has_grown)
         .group_by("subject", "visit_date")
         .agg(
             progressed_ids=pl.col("lesion_id").filter(pl.col("status") == "unequivocal").unique(),
-            increased_ids=pl.col("lesion_id").filter(pl.col("vs_last") == "increased").unique(),
+            increased_ids=pl.col("lesion_id").filter(has_grown).unique(),
         )
     )
     # The targets one by one are needed only where a sum may be compared over the lesions known at two visits.
