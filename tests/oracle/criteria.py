@@ -54,7 +54,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "mrecist_irecist": {**_SHARED, **_IRECIST, **_MRECIST, **_HYBRID},
 }
 
-OPEN, PENDING, CONFIRMED = "OPEN", "PENDING", "CONFIRMED"
+OPEN, PENDING, CONFIRMED, PROGRESSED = "OPEN", "PENDING", "CONFIRMED", "PROGRESSED"
 I_CODE = {"CR": "iCR", "PR": "iPR", "SD": "iSD", "NON-CR/NON-PD": "NON-iCR/NON-iUPD", "PD": "iUPD"}
 PLAIN_CODE = {**{i: plain for plain, i in I_CODE.items()}, "iCPD": "PD"}
 QUALITY = {"CR": 3, "PR": 2, "SD": 1, "NON-CR/NON-PD": 1, "NED": 1, "PD": 0}
@@ -395,6 +395,7 @@ class NewLesion:
     is_measured: bool = False
     vs_last: str = "same"
     status: str | None = None
+    proven: bool = True
 
 
 def look(
@@ -417,7 +418,7 @@ def look(
 
 def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options: Options, family: str) -> None:
     row = rows[0]
-    proven = not is_effusion_without_proof(lesion, row, options, family)
+    now.proven = proven = not is_effusion_without_proof(lesion, row, options, family)
     now.size = contribution(rows, "mm_x100", options)
     now.status, now.vs_last = row.get("status"), row.get("vs_last") or "same"
     if row.get("status") == "absent" or (now.size == 0 and row.get("state") != "merged"):
@@ -537,7 +538,7 @@ def remember(memory: Memory, visit: Visit, categories: Categories, overall: str)
         memory.sums.append(categories.sum)
     memory.had_overall_cr = memory.had_overall_cr or overall in ("CR", "iCR")
     memory.had_target_cr = memory.had_target_cr or categories.target == "CR"
-    if categories.target == "PD" or overall == "iUPD":
+    if categories.target == "PD" or overall in ("iUPD", "iCPD"):
         memory.responses.clear()
     else:
         memory.responses.append((visit.date, categories.target))
@@ -578,8 +579,6 @@ def assess_irecist(history: History, options: Options, family: str, *, viable: b
 class Machine:
     """OPEN, PENDING and CONFIRMED over a subject's visits."""
 
-    hybrid = False
-
     def __init__(self, history: History, options: Options, family: str, *, viable: bool) -> None:
         self.history, self.options, self.family, self.viable = history, options, family, viable
         self.memory = Memory()
@@ -588,8 +587,9 @@ class Machine:
         self.first_sizes: dict[str, Fraction] = {}
         self.state = OPEN
         self.anchor: Anchor | None = None
-        self.previous: tuple[dict[str, Fraction | None], dict[str, NewLesion]] | None = None
-        self.finished = False  # hybrid: progression without suspicion
+        # The last accepted visit of the block whose sum was known, for targets and for new lesions.
+        self.compared_parts: dict[str, Fraction | None] = {}
+        self.compared_new: dict[str, NewLesion] = {}
         self.timepoints: list[Timepoint] = []
 
     def run(self) -> list[Timepoint]:
@@ -602,11 +602,13 @@ class Machine:
         new = look(self.new, self.history, visit, self.options, self.family)
         added = [name for name, lesion in new.items() if lesion.counted_on == visit.date]
         reasons: list[str] = []
+        before = self.anchor
         if self.is_too_early(visit):
-            if visit.reason != "symptom" or not added:
-                self.put(visit, categories, new, "iUPD", [], accepted=False)
+            reasons = self.early_confirmation(visit, added)
+            if not reasons:
+                self.put(visit, categories, new, "iUPD", [], before, accepted=False)
                 return
-            overall, reasons = "iCPD", ["C5"]
+            overall = "iCPD"
             self.state = CONFIRMED
         elif self.state == CONFIRMED:
             overall = "iCPD"
@@ -614,13 +616,19 @@ class Machine:
             overall, reasons = self.pending(visit, categories, new, added)
         else:
             overall = self.open(visit, categories, new, added)
-        self.put(visit, categories, new, overall, reasons, accepted=True)
+        self.put(visit, categories, new, overall, reasons, self.anchor or before, accepted=True)
         self.new = new
         for name in self.measured_new(new):
             size = new[name].size
             if size is not None:
                 self.first_sizes.setdefault(name, size)
-        self.previous = (categories.parts, new)
+        if self.state == PENDING and self.anchor is not None:
+            if complete_sum(categories.parts) is not None:
+                self.compared_parts = categories.parts
+            if all(new[name].size is not None for name in self.measured_new(self.anchor.new)):
+                self.compared_new = new
+            if self.anchor.date == visit.date:
+                self.compared_parts, self.compared_new = categories.parts, new
         together = self.sum_of_new(new)
         if together is not None:
             self.new_sums.append(together)
@@ -633,6 +641,7 @@ class Machine:
         new: Mapping[str, NewLesion],
         overall: str,
         reasons: list[str],
+        anchor: Anchor | None,
         *,
         accepted: bool,
     ) -> None:
@@ -646,7 +655,7 @@ class Machine:
                 basis_overall=overall,
                 accepted=accepted,
                 state=self.state,
-                anchor_date=self.anchor.date if self.anchor else None,
+                anchor_date=anchor.date if anchor else None,
                 confirmation_reasons=";".join(reasons) or None,
             )
         )
@@ -657,12 +666,15 @@ class Machine:
         assert self.anchor is not None
         return (visit.date - self.anchor.date).days < self.options["irecist.confirm_min_days"]
 
+    def early_confirmation(self, visit: Visit, added: list[str]) -> list[str]:
+        return ["C5"] if visit.reason == "symptom" and added else []
+
     # -- OPEN
 
     def open(self, visit: Visit, categories: Categories, new: dict[str, NewLesion], added: list[str]) -> str:
-        grown = self.grown_leftovers(new)
-        if categories.target == "PD" or categories.nontarget == "PD" or added or grown:
-            return self.progression_when_open(visit, categories, new, added or grown)
+        causing_new = added + self.grown_leftovers(new)
+        if categories.target == "PD" or categories.nontarget == "PD" or causing_new:
+            return self.progression_when_open(visit, categories, new, causing_new)
         return self.code(categories, new, I_CODE)
 
     def progression_when_open(
@@ -707,15 +719,16 @@ class Machine:
         grown = [
             name
             for name, lesion in left.items()
-            if not lesion.is_measured and lesion.seen and lesion.status == "unequivocal"
+            if not lesion.is_measured and lesion.seen and lesion.proven and lesion.status == "unequivocal"
         ]
-        now = self.sum_of_new(left)
-        if now is not None and self.new_sums:
+        measured = {name for name in self.measured_new(left) if name in self.first_sizes}
+        if measured and self.new_sums:
             # A lesion that joined later counts, at the visits before, with its first size.
-            earlier = [total + sum(self.first_sizes[n] for n in now[0] - names) for names, total in self.new_sums]
+            earlier = [total + sum(self.first_sizes[n] for n in measured - names) for names, total in self.new_sums]
+            certain = sum((new[name].size or Fraction(0) for name in measured), Fraction(0))
             own_minimum = {**self.options, "pd.abs_mm": self.options["irecist.further_mm"]}
-            if has_grown(now[1], min(earlier), own_minimum):
-                grown += sorted(now[0])
+            if has_grown(certain, min(earlier), own_minimum):
+                grown += sorted(measured)
         return grown
 
     def counted_before(self) -> list[str]:
@@ -732,20 +745,33 @@ class Machine:
         if reasons:
             too_late = (visit.date - anchor.date).days > self.options["irecist.confirm_max_days"]
             if too_late and self.options["irecist.late_confirmation"] == "new_iupd":
-                self.set_anchor(visit, categories, new, added or self.grown_leftovers(new))
+                self.begin_again(visit, categories, new, added, reasons)
                 return "iUPD", []
             self.state = CONFIRMED
             return "iCPD", reasons
-        if categories.target == "NE" or self.cause_is_unknown(categories, new):
+        anchor.progressed_nontargets = sorted({*anchor.progressed_nontargets, *categories.progressed_nontargets})
+        if "NE" in (categories.target, categories.without_new()) or self.cause_is_unknown(categories, new):
             return self.not_evaluable(), []
         if categories.target == "PD" or categories.nontarget == "PD":
             return "iUPD", []
         if not all_gone(new) and not self.may_reset_beside_new_lesions(categories):
             return "iUPD", []
-        if categories.without_new() == "NE":
-            return self.not_evaluable(), []
         self.state, self.anchor = OPEN, None
         return self.code(categories, new, I_CODE), []
+
+    def begin_again(
+        self, visit: Visit, categories: Categories, new: dict[str, NewLesion], added: list[str], reasons: list[str]
+    ) -> None:
+        """A confirmation that came too late: this visit is the iUPD of a new block, for whatever would have confirmed."""
+        progressed = self.anchor.progressed_nontargets if self.anchor else []
+        causing_new = added + self.grown_leftovers(new)
+        if {"C3", "C4", "C5"} & set(reasons):
+            causing_new = [name for name, lesion in new.items() if lesion.counted_on]
+        self.set_anchor(visit, categories, new, causing_new)
+        assert self.anchor is not None
+        self.anchor.by_target = self.anchor.by_target or "C1" in reasons
+        self.anchor.by_nontarget = self.anchor.by_nontarget or "C2" in reasons
+        self.anchor.progressed_nontargets = sorted({*progressed, *self.anchor.progressed_nontargets})
 
     def not_evaluable(self) -> str:
         if self.options["irecist.ne_between"] == "clear":
@@ -759,33 +785,37 @@ class Machine:
         assert anchor is not None
         before_parts, before_new = anchor.parts, anchor.new
         if self.options["irecist.further_from"] == "previous":
-            assert self.previous is not None
-            before_parts, before_new = self.previous
+            before_parts, before_new = self.compared_parts, self.compared_new
         further = hundredths(self.options["irecist.further_mm"])
         found = []
         if anchor.by_target:
             gain = increase(before_parts, categories.parts, categories.floor)
             if gain is not None and gain >= further:
                 found.append("C1")
-        if anchor.by_nontarget and any(self.is_increased(visit, name) for name in anchor.progressed_nontargets):
+        if anchor.by_nontarget and any(
+            self.is_increased(visit, name)
+            for name in (*anchor.progressed_nontargets, *categories.progressed_nontargets)
+        ):
             found.append("C2")
         if anchor.by_new:
-            names = [name for name in self.measured_new(anchor.new) if anchor.new[name].seen is not False]
+            names = self.measured_new(anchor.new)
             sizes = {n: new[n].size for n in names}
             known = {n: size or Fraction(0) for n, size in sizes.items()}
             gain = increase({n: before_new[n].size for n in names}, sizes, known)
             if names and gain is not None and gain >= further:
                 found.append("C3")
             if any(
-                lesion.seen and not lesion.is_measured and lesion.vs_last == "increased"
+                lesion.seen and lesion.proven and not lesion.is_measured and lesion.vs_last == "increased"
                 for name, lesion in new.items()
                 if name in self.counted_before()
             ):
                 found.append("C4")
         if added:
             found.append("C5")
-        if (categories.target == "PD" and not anchor.by_target) or (
-            categories.nontarget == "PD" and not anchor.by_nontarget
+        if (
+            (categories.target == "PD" and not anchor.by_target)
+            or (categories.nontarget == "PD" and not anchor.by_nontarget)
+            or (self.grown_leftovers(new) and not anchor.by_new)
         ):
             found.append("C6")
         return found
@@ -843,39 +873,52 @@ def all_gone(new: Mapping[str, NewLesion]) -> bool:
 class HybridMachine(Machine):
     """mRECIST; a progression that the investigator suspects to be none is re-assessed as in iRECIST."""
 
-    hybrid = True
     whole: Mapping[date, Timepoint] | None = None  # the parallel reading of whole diameters, where it decides
+
+    def open(self, visit: Visit, categories: Categories, new: dict[str, NewLesion], added: list[str]) -> str:
+        if self.state == PROGRESSED:
+            return ""  # for information, the code of mRECIST
+        causing_new = added + self.grown_leftovers(new)
+        if categories.target == "PD" or categories.nontarget == "PD" or causing_new:
+            return self.progression_when_open(visit, categories, new, causing_new)
+        return self.code(categories, new, {})
+
+    def progression_when_open(
+        self, visit: Visit, categories: Categories, new: dict[str, NewLesion], causing_new: list[str]
+    ) -> str:
+        if visit.flagged:
+            self.set_anchor(visit, categories, new, causing_new)
+            return "iUPD"
+        self.state = PROGRESSED
+        return "PD"
+
+    def early_confirmation(self, visit: Visit, added: list[str]) -> list[str]:
+        if self.whole is None:
+            return super().early_confirmation(visit, added)
+        read = self.whole[visit.date]
+        by_new_lesion = read["state"] == CONFIRMED and "C5" in (read["confirmation_reasons"] or "")
+        return [read["confirmation_reasons"]] if visit.reason == "symptom" and by_new_lesion else []
 
     def pending(
         self, visit: Visit, categories: Categories, new: dict[str, NewLesion], added: list[str]
     ) -> tuple[str, list[str]]:
         if self.whole is None:
             return super().pending(visit, categories, new, added)
+        assert self.anchor is not None
         read = self.whole[visit.date]
         if read["state"] == CONFIRMED:
+            too_late = (visit.date - self.anchor.date).days > self.options["irecist.confirm_max_days"]
+            if too_late and self.options["irecist.late_confirmation"] == "new_iupd":
+                self.set_anchor(visit, categories, new, added)
+                return "iUPD", []
             self.state = CONFIRMED
             return "iCPD", [read["confirmation_reasons"]] if read["confirmation_reasons"] else []
-        if read["state"] == PENDING:
-            return read["overall"], []
         if read["overall"] == "NE":
             return self.not_evaluable(), []
+        if read["state"] == PENDING:
+            return read["overall"], []
         self.state, self.anchor = OPEN, None
         return read["overall"], []
-
-    def progression_when_open(
-        self, visit: Visit, categories: Categories, new: dict[str, NewLesion], causing_new: list[str]
-    ) -> str:
-        if visit.flagged and not self.finished:
-            self.set_anchor(visit, categories, new, causing_new)
-            return "iUPD"
-        self.finished = True
-        return "PD"
-
-    def open(self, visit: Visit, categories: Categories, new: dict[str, NewLesion], added: list[str]) -> str:
-        grown = self.grown_leftovers(new)
-        if categories.target == "PD" or categories.nontarget == "PD" or added or grown:
-            return self.progression_when_open(visit, categories, new, added or grown)
-        return self.code(categories, new, {})
 
 
 def assess_hybrid(history: History, options: Options) -> list[Timepoint]:
@@ -889,18 +932,18 @@ def assess_hybrid(history: History, options: Options) -> list[Timepoint]:
     backdated: list[tuple[date, date]] = []
     for row, basis in zip(timepoints, plain, strict=True):
         row["basis_overall"] = basis["overall"]
-        if row["overall"] == "PD":
-            row["progression_date"] = row["visit_date"]
-            backdated += [
-                (lesion.first_seen, row["visit_date"])
-                for lesion in machine.new.values()
-                if lesion.counted_on == row["visit_date"]
-                and lesion.first_seen
-                and lesion.first_seen < row["visit_date"]
-            ]
-    redate(timepoints, backdated, options)
-    for row, basis in zip(timepoints, plain, strict=True):
         row["plain_progression_date"] = basis["progression_date"]
+        if row["state"] != PROGRESSED:
+            continue
+        if not row["overall"]:
+            row["overall"] = row["overall_as_read"] = basis["overall"]
+        row["progression_date"] = row["visit_date"] if row["overall"] == "PD" else None
+        backdated += [
+            (lesion.first_seen, row["visit_date"])
+            for lesion in machine.new.values()
+            if lesion.counted_on == row["visit_date"] and lesion.first_seen and lesion.first_seen < row["visit_date"]
+        ]
+    redate(timepoints, backdated, options)
     return timepoints
 
 
@@ -969,10 +1012,8 @@ def _best(
             confirmed = [as_plain[a][0] for a, b in pairs if is_confirmed(as_plain, a, b, starts, confirms, options)]
             if confirmed:
                 return i_code.get(best, best), min(confirmed)
-        if nontargets_only:
-            steps = [("NON-CR/NON-PD", ("CR", "NON-CR/NON-PD"), long_enough)]
-        else:
-            steps = [("SD", ("CR", "PR", "SD"), long_enough)]
+        least = ("NON-CR/NON-PD", ("CR", "NON-CR/NON-PD")) if nontargets_only else ("SD", ("CR", "PR", "SD"))
+        steps = [(*least, long_enough)]
     steps += [(code, (code,), as_plain) for code in ("iCPD", "iUPD", "PD", "NED")]
     for best, codes, among in steps:
         day = first(codes, among)

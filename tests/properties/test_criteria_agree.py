@@ -68,6 +68,7 @@ def differences(criterion: str, expected: dict[str, Any], actual: dict[str, Any]
         return [("visits", [row["visit_date"] for row in ours], [row["visit_date"] for row in theirs])]
     for mine, other in zip(ours, theirs, strict=True):
         columns = COLUMNS if mine["accepted"] else OF_A_DISREGARDED_SCAN
+        other = {**other, "confirmation_reasons": other["confirmation_reasons"] or None}
         wrong += [(mine["visit_date"].isoformat(), c, mine[c], other[c]) for c in columns if mine[c] != other[c]]
     wrong += [(key, expected[key], actual[key]) for key in ("bor", "progression_date") if expected[key] != actual[key]]
     survival = actual["pfs"] or {}
