@@ -15,7 +15,12 @@ from tests.strategies.lesions import CRITERIA, Row, random_options
 PEOPLE = random_subjects("laws", 250)
 PLAIN = ["recist_1_1", "mrecist"]
 #: A better best response stands further to the left; a tightened rule may only move to the right.
-AT_LEAST = {"CR": ("CR",), "PR": ("CR", "PR"), "SD": ("CR", "PR", "SD"), "NON-CR/NON-PD": ("CR", "NON-CR/NON-PD", "SD")}
+AT_LEAST = {
+    "CR": ("CR",),
+    "PR": ("CR", "PR"),
+    "SD": ("CR", "PR", "SD"),
+    "NON-CR/NON-PD": ("CR", "PR", "SD", "NON-CR/NON-PD"),
+}
 I_TO_PLAIN = {"iCR": "CR", "iPR": "PR", "iSD": "SD", "NON-iCR/NON-iUPD": "NON-CR/NON-PD"}
 
 
