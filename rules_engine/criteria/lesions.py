@@ -10,11 +10,15 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.contracts import UNITS_PER_MM
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.model import CriterionRules
 
 #: What is taken from the first record of a lesion.
 TRAITS = ("role", "organ", "node", "kind", "site", "nl")
+
+#: Largest diameter in mm that is believed; a check of plausibility, not a rule of any criterion.
+ABSURD_MM = 500
 
 LIVER = "liver"
 PORTA_HEPATIS = "porta_hepatis"
@@ -106,15 +110,17 @@ def contribution(diameter: pl.Expr, rules: CriterionRules) -> pl.Expr:
     """What a row contributes to a sum, in hundredths of a millimetre; null where the lesion was not evaluated.
 
     Absent: 0. Merged: 0, the lesion named in `into` carries the mass. Not evaluable: null. A number: the number, however small.
-    Too small to measure: the ruleset's default (Eisenhauer 2009 §4.3.2). Fragments of a split lesion contribute one by one.
+    Too small to measure: the ruleset's default (Eisenhauer 2009 §4.3.2). Fragments of a split lesion contribute one by one. A
+    diameter that nobody believes (below 0, above 500 mm) is refused: the lesion is not evaluable.
     """
     state = pl.col("state")
+    absurd = (diameter < 0) | (diameter > ABSURD_MM * UNITS_PER_MM)
     return (
         pl.when(state == "absent")
         .then(0)
         .when(state == "merged")
         .then(0)
-        .when(state == "ne")
+        .when((state == "ne") | absurd)
         .then(None)
         .when(diameter.is_not_null())
         .then(diameter)

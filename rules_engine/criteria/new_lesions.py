@@ -58,8 +58,8 @@ def derive_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyF
         certain=(pl.col("certainty") != "equivocal").fill_null(value=True).any(),
         typical=(pl.col("pattern") == "typical").any(),
         proven=has_proof_of_malignancy(rules).any(),
-        increased=(pl.col("vs_last") == "increased").any(),
-        unequivocal=(pl.col("status") == "unequivocal").any(),
+        increased=((pl.col("vs_last") == "increased") & has_proof_of_malignancy(rules)).any(),
+        unequivocal=((pl.col("status") == "unequivocal") & has_proof_of_malignancy(rules)).any(),
     )
     normal_node = is_node() & (pl.col("c") < hundredths(rules["node.normal_below_mm"]))
     small_node = is_node() & (pl.col("c") < by_node_site(rules, "new.node_min_short_mm"))
@@ -119,8 +119,9 @@ def derive_new_lesion_visits(new_lesions: pl.LazyFrame, rules: CriterionRules) -
     """One row per subject and visit with rows of new lesions: `new_lesion`, `backdated_to` and `first_sights`.
 
     `new_lesion`: a lesion that counts, now or since an earlier visit, is there. `backdated_to`: where a lesion counts for the first
-    time, the earlier visit that first showed it (of several such lesions the earliest; `first_sights` has them all). A lesion that was doubtful and then gone was nothing: where it is seen again, it is
-    first shown there (Eisenhauer 2009 §4.3.5). A visit at which it was not evaluated does not part one sight from the next.
+    time, the earlier visit that first showed it (of several such lesions the earliest; `first_sights` has them all). A lesion that
+    was doubtful and then gone was nothing: where it is seen again, it is first shown there (Eisenhauer 2009 §4.3.5). A visit at
+    which it was not evaluated does not part one sight from the next.
     """
     of_lesion = ["subject", "lesion_id"]
     of_sight = [*of_lesion, "sight"]

@@ -60,7 +60,6 @@ MEMORY: dict[str, tuple[Any, Any]] = {
     "compared_sum": (None, pl.Int64),
     "compared_targets": (None, pl.List(pl.Struct({"lesion_id": pl.String, "c": pl.Int64}))),
     "progressed_before": ([], pl.List(pl.String)),
-    "any_nontarget": (False, pl.Boolean),
     "smallest_new_sum": (None, pl.Int64),
 }
 
@@ -95,7 +94,9 @@ def derive_reassessed(lesions: pl.LazyFrame, reading: Reading, parallel: pl.Lazy
     if parallel is not None:
         joined = joined.join(parallel, on=["subject", "visit_date"], how="left")
     joined = joined.with_columns(
-        progressed_ids=pl.col("progressed_ids").fill_null([]), increased_ids=pl.col("increased_ids").fill_null([])
+        progressed_ids=pl.col("progressed_ids").fill_null([]),
+        increased_ids=pl.col("increased_ids").fill_null([]),
+        increased_seen_ids=pl.col("increased_seen_ids").fill_null([]),
     )
     given = joined.collect_schema()
     schema = {**given, **_decision_schema()}
@@ -135,7 +136,7 @@ def sweep(visits: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         now = _accept(now, reading)
         now = _confirm(now, reading)
         now = _decide(now, reading)
-        decided.append(now.select(*visits.columns, *DECISIONS).cast({k: v for k, v in _decision_schema().items()}))
+        decided.append(now.select(*visits.columns, *DECISIONS).cast(_decision_schema()))  # type: ignore[arg-type]
         memory = _remember(now, reading)
         lesion_memory = remember_lesions(lesions_now, now, reading.rules)
         history = _remember_history(history, now, reading)
@@ -170,7 +171,7 @@ def _judge(now: pl.DataFrame, history: pl.DataFrame, reading: Reading) -> pl.Dat
 def _with_confirmed_response(now: pl.DataFrame, history: pl.DataFrame, rules: CriterionRules) -> pl.DataFrame:
     """Replace `pr_established` by: earlier visits of the running course hold a response and its confirmation."""
     current = history.join(now.select("subject", "course"), on=["subject", "course"], how="semi")
-    pairs = derive_confirmed_pairs(current.lazy(), rules, by=("subject", "course"), **response_pair(rules)).collect()  # type: ignore[arg-type]
+    pairs = derive_confirmed_pairs(current.lazy(), rules, by=("subject", "course"), **response_pair(rules)).collect()
     return now.with_columns(pr_established=pl.col("subject").is_in(pairs["subject"].implode()))
 
 
@@ -196,10 +197,11 @@ def _confirm(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     progressed = pl.col("progressed_before").list.set_union("progressed_ids")
     increased = pl.col("increased_ids")
     same_nontarget = progressed.list.set_intersection(increased).list.len() > 0
-    any_nontarget = pl.col("any_nontarget") & (increased.list.len() > 0)
+    # After a complete response every non-target lesion that is seen again has progressed, so its increase is a further one.
+    seen_again = pl.col("cr_before") & (pl.col("increased_seen_ids").list.len() > 0)
     reasons = {
         "c1": pl.col("anchor_target") & (pl.col("target_growth") >= further),
-        "c2": pl.col("anchor_nontarget") & (same_nontarget | any_nontarget),
+        "c2": pl.col("anchor_nontarget") & (same_nontarget | seen_again),
         "c3": pl.col("anchor_new") & (pl.col("new_growth") >= further),
         "c4": pl.col("anchor_new") & pl.col("new_increased"),
         "c5": pl.col("begins"),
@@ -383,7 +385,7 @@ def _with_state(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         anchor_date=pl.when(begins_block).then("visit_date").otherwise("anchor"),
         confirmation_reasons=pl.when(fate == "confirmed").then(told),
         # Only a final progression is dated back: a lesion is no iUPD before a reader is certain of it.
-        backdated_to=pl.when(fate == "final").then("backdated_to"),
+        backdated_to=pl.when(fate.is_in(["final", "after_progression"])).then("backdated_to"),
         late=pl.col("late") & (fate == "confirmed"),
     )
 
@@ -399,57 +401,37 @@ def _remember(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         & accepted
         & pl.col("sum_x100").is_not_null()
     )
-    ends_response = pl.col("is_target_pd") | pl.col("code").is_in(["iUPD", "iCPD"])
+    ends_response = pl.col("is_target_pd") | pl.col("code").is_in(["iUPD", "iCPD"]).fill_null(value=False)
     responds = pl.col("target").is_in(["CR", "PR"])
-    progressed = pl.col("progressed_before").list.set_union("progressed_ids")
     is_late = pl.col("fate") == "late"
-    updated = {
-        "smallest_x100": pl.when(accepted).then(pl.min_horizontal("smallest_x100", "sum_x100")),
-        "cr_before": pl.col("cr_before") | (accepted & pl.col("code").is_in(["CR", "iCR"]).fill_null(value=False)),
-        "target_cr_before": pl.col("target_cr_before") | (accepted & (pl.col("target") == "CR")),
-        "pr_established": pl.when(ends_response)
-        .then(pl.lit(value=False))
-        .otherwise(pl.col("pr_established") | responds),
-        "course": pl.col("course") + ends_response.fill_null(value=False).cast(pl.Int64),
-        "anchor_target": pl.when(begins).then(pl.col("is_target_pd") | (is_late & pl.col("c1"))),
-        "anchor_nontarget": pl.when(begins).then(pl.col("is_nontarget_pd") | (is_late & pl.col("c2"))),
-        "anchor_new": pl.when(begins).then(pl.col("new_signal") | (is_late & pl.any_horizontal("c3", "c4", "c5"))),
-        "anchor_category": pl.when(begins).then(_rank(pl.col("category"))),
-        "compared_sum": pl.when(begins | moves_on).then("sum_x100"),
-        "compared_targets": pl.when(begins).then("targets"),
-        "progressed_before": pl.when(begins & ~is_late).then("progressed_ids").otherwise(progressed),
-        "any_nontarget": pl.when(begins).then(
-            pl.col("nontarget_rule").str.ends_with(".reappearance") | (is_late & pl.col("any_nontarget"))
-        ),
-    }
-    kept_at_begin = {
-        "anchor_target",
-        "anchor_nontarget",
-        "anchor_new",
-        "anchor_category",
-        "any_nontarget",
-        "compared_targets",
-    }
-    changes = []
-    for name, value in updated.items():
-        if name in kept_at_begin:
-            changes.append(pl.when(begins).then(value).otherwise(pl.col(name)).alias(name))
-        elif name == "compared_sum":
-            changes.append(pl.when(begins | moves_on).then(value).otherwise(pl.col(name)).alias(name))
-        else:
-            changes.append(pl.when(accepted).then(value).otherwise(pl.col(name)).alias(name))
+    progressed = pl.col("progressed_before").list.set_union("progressed_ids")
     new_sum = pl.when("new_sum_complete").then("new_sum_known")
     smallest_new = pl.min_horizontal("smallest_new_sum", new_sum)
+    with_joining = smallest_new.fill_null(0) + pl.col("joining_sum")
+
+    def kept(name: str, when: pl.Expr, value: pl.Expr) -> pl.Expr:
+        return pl.when(when).then(value).otherwise(pl.col(name)).alias(name)
+
     return now.with_columns(
-        *changes,
         pl.col("state").alias("phase"),
+        kept("smallest_x100", accepted, pl.min_horizontal("smallest_x100", "sum_x100")),
+        kept("cr_before", accepted & pl.col("code").is_in(["CR", "iCR"]), pl.lit(value=True)),
+        kept("target_cr_before", accepted & (pl.col("target") == "CR"), pl.lit(value=True)),
+        kept("pr_established", accepted, ~ends_response & (pl.col("pr_established") | responds)),
+        kept("course", accepted, pl.col("course") + ends_response.cast(pl.Int64)),
         pl.when(pl.col("state") != OPEN).then("anchor_date").alias("anchor"),
-        pl.when(accepted & pl.col("joining_sum").is_not_null())
-        .then(smallest_new.fill_null(0) + pl.col("joining_sum"))
-        .when(accepted)
-        .then(smallest_new)
-        .otherwise("smallest_new_sum")
-        .alias("smallest_new_sum"),
+        kept("anchor_target", begins, pl.col("is_target_pd") | (is_late & pl.col("c1"))),
+        kept("anchor_nontarget", begins, pl.col("is_nontarget_pd") | (is_late & pl.col("c2"))),
+        kept("anchor_new", begins, pl.col("new_signal") | (is_late & pl.any_horizontal("c3", "c4", "c5"))),
+        kept("anchor_category", begins, _rank(pl.col("category"))),
+        kept("compared_sum", begins | moves_on, pl.col("sum_x100")),
+        kept("compared_targets", begins, pl.col("targets")),
+        kept("progressed_before", accepted, pl.when(begins & ~is_late).then("progressed_ids").otherwise(progressed)),
+        kept(
+            "smallest_new_sum",
+            accepted,
+            pl.when(pl.col("joining_sum").is_not_null()).then(with_joining).otherwise(smallest_new),
+        ),
     ).select("subject", *(pl.col(name).cast(kind) for name, (_start, kind) in MEMORY.items()))
 
 

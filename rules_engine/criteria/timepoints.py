@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from rules_engine.criteria.confirmation import derive_confirmed_pairs
@@ -112,7 +114,7 @@ def derive_established_response(visits: pl.LazyFrame, rules: CriterionRules) -> 
     return courses.with_columns(pr_established=is_established).drop("course", "established_at")
 
 
-def response_pair(rules: CriterionRules) -> dict[str, object]:
+def response_pair(rules: CriterionRules) -> dict[str, Any]:
     """A response of the targets, PR or better, that is confirmed by another."""
     return {"first": ("PR", "CR"), "second": ("PR", "CR"), "max_sd": rules["bor.confirm_max_sd"]}
 

@@ -19,7 +19,7 @@ nontarget_seen                      any that is no node present, an effusion onl
 ==================================  =====================================================================================
 
 With `per_lesion`, for criteria that re-assess progression: `targets` (lesion and contribution, only for subjects with an
-incomplete sum), `progressed_ids` and `increased_ids` of non-target lesions.
+incomplete sum), and of the non-target lesions `progressed_ids`, `increased_ids` and `increased_seen_ids` (as `nontarget_seen`).
 """
 
 from __future__ import annotations
@@ -213,6 +213,7 @@ def _with_lesion_lists(visits: pl.LazyFrame, rows: pl.LazyFrame, rules: Criterio
         .agg(
             progressed_ids=pl.col("lesion_id").filter(pl.col("status") == "unequivocal").unique(),
             increased_ids=pl.col("lesion_id").filter(has_grown).unique(),
+            increased_seen_ids=pl.col("lesion_id").filter(has_grown & pl.col("nontarget_seen")).unique(),
         )
     )
     # The targets one by one are needed only where a sum may be compared over the lesions known at two visits.
