@@ -247,11 +247,17 @@ def _data_set(name: str, parts: list[pl.LazyFrame], study: Study, ruleset: Rules
     complete = (
         rows.drop("TRT01A")
         .join(arms, on="USUBJID", how="left")
-        .with_columns(STUDYID=pl.lit(study.id or ruleset.id), RULESET=pl.lit(ruleset_stamp(ruleset)))
+        .with_columns(STUDYID=pl.lit(_study_name(study, ruleset)), RULESET=pl.lit(ruleset_stamp(ruleset)))
         .select([pl.col(column).cast(dtype) for column, dtype in schema.items()])
     )
     rest = [column for column in schema if column not in key]
     return complete.sort([*key, *rest], nulls_last=True).collect()
+
+
+def _study_name(study: Study, ruleset: Ruleset) -> str:
+    """The study's name as the protocol states it, else as it was read, else the ruleset's."""
+    stated = (ruleset.document.get("study") or {}).get("id")
+    return str(stated or study.id or ruleset.id)
 
 
 def _mm(hundredths: pl.Expr) -> pl.Expr:

@@ -219,32 +219,32 @@ def _lazy(name: str, frame: Any) -> pl.LazyFrame:
         return frame
     if isinstance(frame, pl.DataFrame):
         return frame.lazy()
+    if not (_is_pandas(frame) or hasattr(frame, "__arrow_c_stream__")):
+        raise StudyError.at(
+            f"table {name}",
+            f"{type(frame).__name__} is no frame that can be read",
+            "pass a Polars, pandas or PyArrow table, or any object with __arrow_c_stream__",
+        )
+    _require_names_once(name, frame)
     try:
-        columns = [str(column) for column in getattr(frame, "columns", ()) or ()] if _is_pandas(frame) else []
-        twice = sorted({column for column in columns if columns.count(column) > 1})
-        if twice:
-            raise StudyError.at(
-                f"table {name}", f"two columns have one name: {', '.join(twice)}", "rename or remove one of them"
-            )
-        if _is_pandas(frame):
-            table: pl.DataFrame = pl.from_pandas(frame, include_index=False)
-            return table.lazy()
-        if hasattr(frame, "__arrow_c_stream__"):
-            converted = pl.DataFrame(frame)
-            return converted.lazy()
-    except StudyError:
-        raise
+        converted = pl.from_pandas(frame, include_index=False) if _is_pandas(frame) else pl.DataFrame(frame)
     except Exception as error:  # whatever a foreign frame raises while it hands its data over
         raise StudyError.at(
             f"table {name}",
             f"the {type(frame).__name__} cannot be read: {error}",
             "columns must hold plain values of one type",
         ) from error
-    raise StudyError.at(
-        f"table {name}",
-        f"{type(frame).__name__} is no frame that can be read",
-        "pass a Polars, pandas or PyArrow table, or any object with __arrow_c_stream__",
-    )
+    return pl.DataFrame(converted).lazy()
+
+
+def _require_names_once(name: str, frame: Any) -> None:
+    """Refuse a frame with two columns of one name, before the conversion renames or refuses them."""
+    names = [str(column) for column in getattr(frame, "column_names", getattr(frame, "columns", []))]
+    twice = sorted({column for column in names if names.count(column) > 1})
+    if twice:
+        raise StudyError.at(
+            f"table {name}", f"two columns have one name: {', '.join(twice)}", "rename or remove one of them"
+        )
 
 
 def _is_pandas(frame: Any) -> bool:
