@@ -137,7 +137,8 @@ def _target_rows(rng: Random, lesion: Row, targets: list[Row], number: int) -> l
     if form < 0.19:
         return [{**row, "state": "absent"} if _chance(rng, 0.8) else {**row, "mm_x100": 0}]
     if form < 0.23:
-        return [{**row, "state": "tstm"}]
+        small = rng.choice([None, None, None, 300])  # where a reader gives a number all the same, the number counts
+        return [{**row, "state": "tstm", "mm_x100": small, "viable_mm_x100": small if liver else None}]
     if form < 0.25 and not lesion["node"]:
         into = [other["lesion_id"] for other in targets if other is not lesion and not other["node"]]
         if into:
@@ -255,7 +256,7 @@ def _new_rows(rng: Random, lesion: Row, number: int) -> list[Row]:
     worse = rng.choice(["same", "same", "same", "increased", "decreased"]) if lesion["seen"] else "same"
     first, lesion["seen"] = not lesion["seen"], True
     if lesion["size"] is None:
-        status = "unequivocal" if _chance(rng, 0.1) else "present"
+        status = rng.choice(["present"] * 7 + ["unequivocal", None, None])  # a bare row shows the lesion, too
         row |= {"status": status, "vs_last": worse}
         if lesion["form"] == "effusion":
             row["cytology"] = rng.choice(["positive", "positive", "negative", "not_done"])
@@ -273,7 +274,9 @@ def _new_rows(rng: Random, lesion: Row, number: int) -> list[Row]:
     ):
         row |= {"mm_x100": None, "state": "tstm"}
     if lesion["nl"] == "non-target":
-        row |= {"status": "unequivocal" if not first and _chance(rng, 0.1) else "present", "vs_last": worse}
+        normal = lesion["node"] and lesion["size"] < 1000
+        progressed = not first and not normal and _chance(rng, 0.1)
+        row |= {"status": "unequivocal" if progressed else "present", "vs_last": worse}
     if lesion["form"] == "nodule":
         row["pattern"] = rng.choice(["typical", "atypical", "atypical", None])
     return [row]
