@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
+import polars as pl
 import pytest
+import rules_engine
+from rules_engine.grading import grade_cases
 from rules_engine.grading.dictionary import Dictionary, normalised
 from rules_engine.grading.documents import rules_of_version
 from rules_engine.grading.rules import GradingRules
 
+RULESETS = Path(rules_engine.__file__).resolve().parents[1] / "rulesets"
 VERSIONS = ("5.0", "4.03")
 
 
@@ -124,3 +129,15 @@ def test_names_stay_distinct_after_spelling(rules: GradingRules) -> None:
 def test_every_term_matches_itself(rules: GradingRules) -> None:
     dictionary = Dictionary(rules)
     assert all(dictionary.match(term.upper()).term == term for term in rules.terms)
+
+
+@pytest.mark.parametrize("name", ["ctcae_v5", "ctcae_v4_03"])
+def test_the_worked_cases_of_a_ruleset_hold(name: str) -> None:
+    cases = pl.read_csv(RULESETS / name / "cases.csv", infer_schema=False)
+    grades = grade_cases(cases)
+    wrong = [
+        (case["case_id"], case["why"], case["expected_grade"], grade)
+        for case, grade in zip(cases.iter_rows(named=True), grades, strict=True)
+        if case["expected_grade"] != grade
+    ]
+    assert wrong == []
