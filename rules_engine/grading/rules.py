@@ -6,9 +6,12 @@ Nothing here knows a version of CTCAE; every number comes from the ruleset.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+from rules_engine.errors import Problem, RulesetError, closest
 
 Direction = Literal["low", "high"]
 #: What the bound of a cut-off may be a multiple of, or be added to.
@@ -175,7 +178,8 @@ class GradingRules:
 
 
 def read_rules(document: Mapping[str, Any]) -> GradingRules:
-    """Read a grading document (after `extends`)."""
+    """Read a grading document (after `extends`). Raises `RulesetError` with every cut-off that cannot be understood."""
+    require_understood(document)
     version = str(document.get("version", ""))
     scales: dict[tuple[str, Direction], list[Scale]] = {}
     for entry in document.get("thresholds") or ():
@@ -213,10 +217,57 @@ def read_rules(document: Mapping[str, Any]) -> GradingRules:
     )
 
 
+#: What may stand in a cut-off, and what its words may be.
+_KEYS: Final = (
+    "grade", "arm", "when", "from", "above", "to", "below", "change_from", "percent_change_from", "and_above", "and", "or",
+    "sources", "agreement", "note", "source_note",
+)  # fmt: skip
+_REFERENCES: Final = ("uln", "lln", "baseline", "mi_cutoff")
+_WHEN: Final = ("any", *BASELINE_STATES, "on_anticoagulation", "not_on_anticoagulation")
+#: Clinical facts that a cut-off may need beside its number.
+NEEDS: Final = (
+    "symptomatic", "asymptomatic", "with physiologic consequences", "without physiologic consequences",
+    "no intervention initiated", "symptomatic or intervention indicated",
+    "asymptomatic and no intervention indicated", "duration>24h", "duration<=24h",
+)  # fmt: skip
+
+
+def require_understood(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same document, or `RulesetError` with every key and word of its cut-offs that grading does not know."""
+    problems: list[Problem] = []
+    for key in ("version", "numerics"):
+        if key not in document:
+            problems.append(Problem("grading ruleset", f"it has no {key}", "state it, or extend ctcae_common"))
+    for entry in document.get("thresholds") or ():
+        for unit, rows in entry["cutoffs"].items():
+            for row in rows:
+                where = f"thresholds, {entry['term']}, {unit}, grade {row.get('grade')}"
+                for word, known in _words(row):
+                    if word not in known:
+                        what = f"{word!r} is not understood"
+                        remedy = f"use one of {', '.join(known)}"
+                        problems.append(Problem(where, what, remedy, meant=closest(str(word), known)))
+    if problems:
+        raise RulesetError(problems)
+    return document
+
+
+def _words(row: Mapping[str, Any]) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Each word of a cut-off with the words that may stand in its place."""
+    for key, value in row.items():
+        yield key, _KEYS
+        if key in ("from", "above", "to", "below", "and_above") and isinstance(value, Mapping):
+            yield from ((name, _REFERENCES) for name in value)
+        elif key in ("change_from", "percent_change_from"):
+            yield value, _REFERENCES
+        elif key == "when":
+            yield value, _WHEN
+        elif key == "and":
+            yield value, NEEDS
+
+
 def unit_key(text: str) -> str:
     """A unit as it is compared: NFKC, no spaces, `µ` and `mc` as `u`, case ignored."""
-    import unicodedata
-
     folded = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
     return folded.replace("µ", "u").replace("μ", "u").replace("mc", "u")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 import rules_engine
+from rules_engine.errors import RulesetError
 from rules_engine.grading import grade_cases
 from rules_engine.grading.dictionary import Dictionary, normalised
 from rules_engine.grading.documents import rules_of_version
-from rules_engine.grading.rules import GradingRules
+from rules_engine.grading.rules import GradingRules, read_rules
 
 RULESETS = Path(rules_engine.__file__).resolve().parents[1] / "rulesets"
 VERSIONS = ("5.0", "4.03")
@@ -141,3 +142,13 @@ def test_the_worked_cases_of_a_ruleset_hold(name: str) -> None:
         if case["expected_grade"] != grade
     ]
     assert wrong == []
+
+
+def test_words_that_grading_does_not_know_are_refused_together() -> None:
+    rows = [{"grade": 1, "abov": {"uln": 1}}, {"grade": 2, "above": {"ulm": 3}, "and": "symptomatik", "when": "normal"}]
+    entry = {"term": "ALT", "analyte": "ALT", "direction": "high", "cutoffs": {"any": rows}}
+    with pytest.raises(RulesetError) as refused:
+        read_rules({"version": "9", "numerics": {"tolerance": 1e-9, "prolonged_hours": 24}, "thresholds": [entry]})
+    assert [problem.meant for problem in refused.value.problems] == ["above", "uln", "symptomatic"]
+    with pytest.raises(RulesetError, match="it has no numerics"):
+        read_rules({"version": "9"})
