@@ -56,20 +56,21 @@ def derive_last_known_alive(
     """
     last_days = clock.select("subject", "last_day")
     if options["os_censor"] == "last_contact":
-        parts = [derive_contact_evidence(records).join(last_days, on="subject")]
+        facts = derive_contact_evidence(records).join(last_days, on="subject")
     else:
-        parts = [
-            _without_assessments(records).join(last_days, on="subject"),
-            _latest_assessment_facts(records.assessments.join(last_days, on="subject")),
-        ]
-    known = pl.concat(parts)
-    within = known.filter(pl.col("date") <= pl.col("last_day"))
+        facts = pl.concat(
+            [
+                _without_assessments(records).join(last_days, on="subject"),
+                _latest_assessment_facts(records.assessments.join(last_days, on="subject")),
+            ]
+        )
+    within = facts.filter(pl.col("date") <= pl.col("last_day"))
     latest = (
         within.join(within.group_by("subject").agg(date=pl.col("date").max()), on=["subject", "date"], how="semi")
         .sort("subject", "order", "source_id", "source_variable", "source_seq", nulls_last=True)
         .unique("subject", keep="first", maintain_order=True)
     )
-    beyond = known.group_by("subject").agg(_after=pl.col("date").max() > cutoff)
+    beyond = facts.group_by("subject").agg(_after=pl.col("date").max() > cutoff)
     # A truncated record (withdrawal up to the cut-off) says nothing of the time after it.
     truncated = pl.lit(options["withdrawal"] == "truncate") & (pl.col("withdrawal_date") <= cutoff)
     capped = (
@@ -95,21 +96,25 @@ def derive_last_known_alive(
 def _latest_assessment_facts(assessments: pl.LazyFrame) -> pl.LazyFrame:
     """Of each subject's assessments the facts that can be the latest: within the snapshot, and after it.
 
-    As `_fact`, with last_day; the latest day within comes with every assessment that has it.
+    As `_fact`, with last_day; the latest day within comes with every assessment that has it, the latest after it once.
     """
     complete = pl.when(dates.is_complete(pl.col("date"))).then(pl.col("date").str.to_date("%Y-%m-%d", strict=False))
     last_day = pl.col("last_day")
-    days = assessments.with_columns(date=complete)
-    facts = [pl.col(column) for column in ("date", *ASSESSMENT_DATES)]
-    days = days.with_columns(
-        within=pl.max_horizontal([pl.when(fact <= last_day).then(fact) for fact in facts]),
-        after=pl.max_horizontal([pl.when(fact > last_day).then(fact) for fact in facts]),
+    days = [complete, *[pl.col(column) for column in ASSESSMENT_DATES]]
+    dated = assessments.select(
+        "subject",
+        "last_day",
+        "source_id",
+        "seq",
+        within=pl.max_horizontal([pl.when(day <= last_day).then(day) for day in days]),
+        after=pl.max_horizontal([pl.when(day > last_day).then(day) for day in days]),
     )
-    latest = days.group_by("subject").agg(within=pl.col("within").max())
+    latest = dated.group_by("subject", "last_day").agg(within=pl.col("within").max(), after=pl.col("after").max())
+    after = latest.with_columns(source_id=pl.lit(ASSESSMENT), seq=pl.lit(None, pl.Int64))
     return pl.concat(
         [
-            _fact(days.join(latest, on=["subject", "within"], how="semi"), "within", ASSESSMENT, 1, "last_day"),
-            _fact(days, "after", ASSESSMENT, 1, "last_day"),
+            _fact(dated.join(latest, on=["subject", "within"], how="semi"), "within", ASSESSMENT, 1, "last_day"),
+            _fact(after, "after", ASSESSMENT, 1, "last_day"),
         ]
     )
 

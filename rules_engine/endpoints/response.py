@@ -9,6 +9,7 @@ import polars as pl
 from rules_engine import terms
 from rules_engine.endpoints.best_response import derive_best_response, derive_window
 from rules_engine.endpoints.landmark import derive_landmark_response
+from rules_engine.endpoints.sharing import named, numbered
 from rules_engine.endpoints.sources import ASSESSMENT, SOURCE_COLUMNS, record_source
 from rules_engine.endpoints.stream import Stream, derive_stream
 from rules_engine.model import EndpointDefinition
@@ -23,6 +24,10 @@ def derive_response(records: SubjectRecords, endpoint: EndpointDefinition, cutof
     With `response.landmark` the response is that of the window, else the best one; clinical benefit always uses the
     best one.
     """
+    return named(_derive(numbered(records), endpoint, cutoff), records, RESPONSE_SCHEMA)
+
+
+def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
     options = endpoint.options
     stream = derive_stream(records, endpoint, cutoff)
     benefit = options.get("benefit", "none") == "long_control"
@@ -42,7 +47,7 @@ def derive_response(records: SubjectRecords, endpoint: EndpointDefinition, cutof
     return (
         rows.join(sources, on=["subject", "date"], how="left")
         .with_columns(pl.when(pl.col("date").is_not_null()).then(name).alias(name) for name in SOURCE_COLUMNS)
-        .select([pl.col(name).cast(dtype) for name, dtype in RESPONSE_SCHEMA.items()])
+        .select("subject", *[pl.col(name).cast(dtype) for name, dtype in RESPONSE_SCHEMA.items() if name != "subject"])
     )
 
 

@@ -29,6 +29,7 @@ from rules_engine.endpoints.censoring import (
 from rules_engine.endpoints.event_dates import midpoint, next_scheduled_visit
 from rules_engine.endpoints.evidence_of_life import derive_last_known_alive
 from rules_engine.endpoints.missed_visits import derive_first_long_gap, is_gap_too_long, is_reference
+from rules_engine.endpoints.sharing import named, numbered
 from rules_engine.endpoints.sources import ASSESSMENT, DEATH, ORIGIN, SOURCE_COLUMNS, record_source, source
 from rules_engine.endpoints.stream import Stream, derive_stream
 from rules_engine.endpoints.therapies import filter_to_action, filter_usable
@@ -39,6 +40,10 @@ from rules_engine.vocabulary import TTE_SCHEMA, SubjectRecords
 
 def derive_time_to_event(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
     """One row of `TTE_SCHEMA` per subject who has a record of this endpoint."""
+    return named(_derive(numbered(records), endpoint, cutoff), records, TTE_SCHEMA)
+
+
+def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
     stream = derive_stream(records, endpoint, cutoff)  # steps 1-8
     return (
         derive_starts(records, stream, endpoint)
@@ -313,7 +318,7 @@ def derive_record(subjects: pl.LazyFrame, endpoint: EndpointDefinition) -> pl.La
             pl.col("reason").str.to_lowercase(),
         ),
         **_sources(options, start_variable),
-    ).select([pl.col(name).cast(dtype) for name, dtype in TTE_SCHEMA.items()])
+    ).select("subject", *[pl.col(name).cast(dtype) for name, dtype in TTE_SCHEMA.items() if name != "subject"])
 
 
 def _event_text(options: Mapping[str, Any]) -> pl.Expr:

@@ -10,14 +10,19 @@ from rules_engine import terms
 from rules_engine.endpoints.evidence_of_life import derive_last_evidence
 from rules_engine.endpoints.origin import derive_time_origin, first_start
 from rules_engine.endpoints.progression import derive_scan
+from rules_engine.endpoints.sharing import named, numbered
 from rules_engine.endpoints.stream import Stream, derive_stream
-from rules_engine.findings import ERROR, NOTE, WARNING, concat_findings, derive_findings, phrase
+from rules_engine.findings import ERROR, NOTE, SCHEMA, WARNING, concat_findings, derive_findings, phrase
 from rules_engine.model import EndpointDefinition
 from rules_engine.vocabulary import SubjectRecords
 
 
 def validate_endpoint(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
     """Findings about the records of one endpoint: one row per odd record (`findings.SCHEMA`)."""
+    return named(_validate(numbered(records), endpoint, cutoff), records, SCHEMA)
+
+
+def _validate(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
     stream = derive_stream(records, endpoint, cutoff)
     return concat_findings(
         [

@@ -52,7 +52,6 @@ def protocol(like: str, options: dict[str, Any], schedule: dict[str, Any] | None
         ),
         ("PFS", {"pd_date": "next_scheduled"}, "pd_date"),
         ("PFS", {"origin": "last_component", "origin_components": []}, "origin_components"),
-        ("PFS", {"origin": "last_component", "delayed_entry": "last_component"}, "delayed_entry"),
         ("PFS", {"censoring_reasons": {"CUTOFF": {"code": 2}}}, "censoring_reasons"),
         (
             "ORR",
