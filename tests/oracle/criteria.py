@@ -1012,7 +1012,7 @@ def _best(
             confirmed = [as_plain[a][0] for a, b in pairs if is_confirmed(as_plain, a, b, starts, confirms, options)]
             if confirmed:
                 return i_code.get(best, best), min(confirmed)
-        least = ("NON-CR/NON-PD", ("CR", "NON-CR/NON-PD")) if nontargets_only else ("SD", ("CR", "PR", "SD"))
+        least = ("NON-CR/NON-PD", ("CR", "PR", "NON-CR/NON-PD")) if nontargets_only else ("SD", ("CR", "PR", "SD"))
         steps = [(*least, long_enough)]
     steps += [(code, (code,), as_plain) for code in ("iCPD", "iUPD", "PD", "NED")]
     for best, codes, among in steps:
