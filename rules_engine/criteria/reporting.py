@@ -45,7 +45,7 @@ def reported(
             late_rule=confirms_late,
             reason_rules=reasons.list.eval(
                 pl.when(pl.element().str.contains("^c[1-6]$")).then(pl.lit("irecist.icpd.") + pl.element())
-            ),
+            ).fill_null([]),
         )
         .with_columns(
             progression_date=pl.when(is_progression).then(pl.min_horizontal("backdated_to", "visit_date")),
