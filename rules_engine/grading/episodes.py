@@ -28,17 +28,21 @@ def derive_episodes(events: pl.DataFrame) -> pl.DataFrame:
     units = linked.group_by(*who, "_unit").agg(
         start=pl.col("astdt").min(), end=pl.col("aendt").fill_null(goes_on).max(), first_seq=pl.col("aeseq").min()
     )
-    ordered = units.sort(*who, "start", "end", "first_seq", "_unit", nulls_last=True)
-    reached = pl.col("end").cum_max().shift(1).over(who)
+    ordered = units.sort(*who, "start", "end", "first_seq", "_unit", nulls_last=True).with_columns(
+        _group=pl.struct(who).rle_id()
+    )
+    reached = pl.col("end").cum_max().shift(1).over("_group")
     begins = (
         reached.is_null()
         | pl.col("start").is_null()
         | (pl.col("start").cast(pl.Int32) > reached.cast(pl.Int32) + NEXT_DAY)
     )
-    numbered = ordered.with_columns(episode_id=begins.fill_null(value=True).cast(pl.Int64).cum_sum().over(who))
+    numbered = ordered.with_columns(begins.fill_null(value=True).cast(pl.Int64).alias("_begins")).with_columns(
+        episode_id=pl.col("_begins").cum_sum().over("_group"), _episode=pl.col("_begins").cum_sum()
+    )
     return (
-        linked.join(numbered.select(*who, "_unit", "episode_id"), on=[*who, "_unit"], how="left", nulls_equal=True,
+        linked.join(numbered.select(*who, "_unit", "episode_id", "_episode"), on=[*who, "_unit"], how="left", nulls_equal=True,
                     maintain_order="left")
-        .with_columns(episode_grade=pl.col("atoxgrn").max().over([*who, "episode_id"]))
-        .drop("_unit")
+        .with_columns(episode_grade=pl.col("atoxgrn").max().over("_episode"))
+        .drop("_unit", "_episode")
     )  # fmt: skip

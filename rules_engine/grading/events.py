@@ -106,14 +106,21 @@ def _derive_terms(events: pl.DataFrame, rules: GradingRules, options: EventOptio
 
 
 def _derive_verdicts(events: pl.DataFrame, rules: GradingRules) -> pl.DataFrame:
+    """Grade and codes; the grade is read once for each pair of term and grade that occurs."""
     allowed = pl.col("ctcae_term").replace_strict(allowed_digits(rules), default=None, return_dtype=pl.String)
-    grade = event_grade(pl.col("grade"))
+    pair = ["grade", "ctcae_term"]
+    read = (
+        events.select(pair)
+        .unique()
+        .with_columns(
+            _allowed=allowed, atoxgrn=event_grade(pl.col("grade")), grade_code=grade_code(pl.col("grade"), allowed)
+        )
+    )
     fatal = pl.col("fatal").fill_null(value=False) | (pl.col("outcome").str.strip_chars().str.to_uppercase() == "FATAL")
-    return events.with_columns(
-        atoxgrn=grade,
-        atoxgr=grade.cast(pl.String),
-        grade_code=grade_code(pl.col("grade"), allowed),
-        consistency_codes=consistency_codes(grade, allowed, fatal, pl.col("serious"), pl.lit(None, pl.Boolean)),
+    nothing = pl.lit(None, pl.Boolean)
+    return events.join(read, on=pair, how="left", nulls_equal=True, maintain_order="left").with_columns(
+        atoxgr=pl.col("atoxgrn").cast(pl.String),
+        consistency_codes=consistency_codes(pl.col("atoxgrn"), pl.col("_allowed"), fatal, pl.col("serious"), nothing),
     )
 
 

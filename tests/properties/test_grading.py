@@ -13,7 +13,16 @@ import pytest
 import rules_engine
 import yaml
 from rules_engine import contracts
-from rules_engine.grading import GRADED_LABS_SCHEMA, LabOptions, derive_lab_grades, grade_cases
+from rules_engine.grading import (
+    GRADED_EVENTS_SCHEMA,
+    GRADED_LABS_SCHEMA,
+    EventOptions,
+    LabOptions,
+    derive_context,
+    derive_event_grades,
+    derive_lab_grades,
+    grade_cases,
+)
 from rules_engine.grading.documents import rules_of_version
 
 from tests.oracle import grading as oracle
@@ -135,3 +144,59 @@ def test_the_worst_case_is_never_milder_than_the_minimum() -> None:
     worst, least = graded(labs, on_unknown="worst_case"), graded(labs, on_unknown="lab_minimum")
     for column in ("atoxgrl", "atoxgrh"):
         assert (worst[column].fill_null(-1) >= least[column].fill_null(-1)).all()
+
+
+def random_events(seed: int, subjects: int, records: int) -> pl.DataFrame:
+    """Events of all kinds of quality: partial and missing days, odd grades, unknown terms, links, ties."""
+    rng = random.Random(seed)
+    rows = []
+    for number in range(subjects * records):
+        month, day = rng.randint(1, 9), rng.randint(1, 28)
+        full = f"2024-0{month}-{day:02d}"
+        rows.append({
+            "subject": str(number % subjects), "term": rng.choice(["Fever", "Anaemia", "Nausea", "Feeling odd"]),
+            "grade": rng.choice(["1", "2", "3", "Grade 4", "5", "0", "II", None]),
+            "initial_grade": rng.choice(["1", None]),
+            "start_date": rng.choice([full, full, full[:7], "2024", None]),
+            "end_date": rng.choice([f"2024-0{month}-28", f"2024-0{month}", None]),
+            "serious": rng.choice([True, False, None]), "fatal": rng.choice([True, False, None]),
+            "related_to": rng.choice(["tace", "ici;tace", None]), "episode": rng.choice([None, None, None, "A"]),
+            "aeseq": rng.choice([number, 7, None]), "row": number + 1,
+        })  # fmt: skip
+    return pl.DataFrame(rows, schema=contracts.canonical_schema(contracts.TABLES["adverse_events"]))
+
+
+def graded_events(events: pl.DataFrame) -> pl.DataFrame:
+    subjects = pl.LazyFrame(
+        {"subject": [str(number) for number in range(20)]},
+    )
+    known = contracts.canonical_schema(contracts.TABLES["subjects"])
+    people = subjects.with_columns(pl.lit(None, kind).alias(name) for name, kind in known.items() if name != "subject")
+    courses = pl.LazyFrame(
+        [
+            {"subject": str(number), "component": "tace", "start_date": "2024-03-01", "last_date": date(2024, 6, 1)}
+            for number in range(20)
+        ],
+        schema=contracts.canonical_schema(contracts.TABLES["treatments"]),
+    )
+    context = derive_context(people, courses, date(2024, 12, 31))
+    return derive_event_grades(events.lazy(), rules_of_version("5.0"), EventOptions(), context).collect()
+
+
+def test_events_do_not_depend_on_the_order_of_rows_or_on_other_subjects() -> None:
+    events = random_events(1, subjects=20, records=25)
+    expected = graded_events(events).sort("row")
+    assert graded_events(events.sample(fraction=1, shuffle=True, seed=3)).sort("row").equals(expected)
+    some = pl.col("subject").cast(pl.Int64) < 10
+    assert graded_events(events.filter(some)).sort("row").equals(expected.filter(some))
+
+
+def test_events_are_neither_lost_nor_changed() -> None:
+    events = random_events(2, subjects=20, records=25)
+    out = graded_events(events)
+    assert out.drop(list(GRADED_EVENTS_SCHEMA)).equals(events)
+    assert out.filter(pl.col("atoxgrn").is_not_null() & ~pl.col("atoxgrn").is_between(1, 5)).is_empty()
+    assert out.filter(pl.col("astdt") > pl.col("aendt"), pl.col("astdtf").is_not_null()).is_empty()
+    first = out.filter("aoccfl").group_by("subject").len()
+    assert first["len"].eq(1).all()
+    assert first.height == out.filter("treatment_emergent")["subject"].n_unique()
