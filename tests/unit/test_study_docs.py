@@ -16,8 +16,10 @@ def test_every_column_of_every_input_table_is_described() -> None:
         assert f"One row per {table.row}." in section
         for column in table.columns:
             name = f"**`{column.name}`**" if column.required else f"`{column.name}`"
-            assert f"| {name} | {column.kind.replace('_', ' ')} | {column.meaning}" in section, (table.name,
-            column.name)
+            assert f"| {name} | {column.kind.replace('_', ' ')} | {column.meaning}" in section, (
+                table.name,
+                column.name,
+            )
         assert section.count("\n| ") == len(table.columns) + 1
 
 
