@@ -15,8 +15,7 @@ from rules_engine.vocabulary import Reader
 
 
 def scan_csv(path: Path) -> pl.LazyFrame:
-    """Every column of a comma-separated UTF-8 file as text; empty cells are missing, nothing else is (`NA` is a value).
-    """
+    """Every column of a comma-separated UTF-8 file as text; empty cells are missing, nothing else is (`NA` is a value)."""
     return pl.scan_csv(path, infer_schema=False, quote_char='"', glob=False)
 
 
