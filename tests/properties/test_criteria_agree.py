@@ -96,7 +96,7 @@ def readable(rows: Sequence[Row]) -> list[str]:
 
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_the_engine_agrees_with_the_reference(criterion: str) -> None:
-    found = [text for seed in range(8) for text in disagreements(criterion, seed, subjects=250)]
+    found = [text for seed in range(6) for text in disagreements(criterion, seed, subjects=250)]
     assert not found, f"{len(found)} disagreements (what, expected, actual); the first:\n{found[0]}"
 
 

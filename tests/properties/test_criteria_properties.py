@@ -12,7 +12,7 @@ import pytest
 from tests.strategies.criteria_engine import Answers, ask, first_day, random_subjects
 from tests.strategies.lesions import CRITERIA, Row, random_options
 
-PEOPLE = random_subjects("laws", 250)
+PEOPLE = random_subjects("laws", 200)
 PLAIN = ["recist_1_1", "mrecist"]
 #: A better best response stands further to the left; a tightened rule may only move to the right.
 AT_LEAST = {
