@@ -7,6 +7,7 @@ waits for confirmation or reset as under iRECIST. No publication defines the com
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 from rules_engine.criteria import (
@@ -53,7 +54,7 @@ def whole_reading(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     as_irecist = {key: value for key, value in rules.options.items() if not key.startswith(("mrecist.", "hybrid."))}
     as_irecist = {key: value for key, value in as_irecist.items() if not key.endswith(".porta_hepatis")}
     as_irecist["pd.abs_mm"] = rules["hybrid.whole_pd_abs_mm"]
-    whole = CriterionRules(ruleset=rules.ruleset, criterion="irecist", options=as_irecist)
+    whole = replace(rules, options=as_irecist)
     return derive_reassessed(lesions, Reading(whole, WHOLE)).select(
         "subject",
         "visit_date",
@@ -63,9 +64,9 @@ def whole_reading(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     )
 
 
-def validate(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+def validate(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:
     """What is odd in the lesions of one reading, and in what follows from them."""
-    return validation.derive_lesion_findings(lesions, rules, assess(lesions, rules))
+    return validation.derive_lesion_findings(lesions, rules, timepoints)
 
 
 MRECIST_IRECIST = Criterion(

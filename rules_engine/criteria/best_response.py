@@ -6,6 +6,7 @@ import polars as pl
 
 from rules_engine import terms
 from rules_engine.criteria.confirmation import derive_confirmed_pairs
+from rules_engine.criteria.options import waits_for_confirmation, waits_only_if_suspected
 from rules_engine.criteria.responses import RULE_WORDS
 from rules_engine.model import CriterionRules
 
@@ -44,7 +45,7 @@ def best_overall_response(
     responses = (
         candidates.filter(pl.col("bor").is_in(["CR", "PR"])).group_by("subject").agg(response_date=pl.col("date").min())
     )
-    spoken = pl.col("bor").replace(_IRECIST_FORM) if rules.criterion == "irecist" else pl.col("bor")
+    spoken = pl.col("bor").replace(_IRECIST_FORM) if _speaks_irecist(rules) else pl.col("bor")
     words = {**RULE_WORDS, "iCPD": "icpd", "iUPD": "iupd"}
     decided = {code: f"{_family(rules)}.bor.{word}" for code, word in words.items()}
     return (
@@ -57,8 +58,13 @@ def best_overall_response(
     )
 
 
+def _speaks_irecist(rules: CriterionRules) -> bool:
+    """Every progression waits for its confirmation, so that even the best response is an i-code."""
+    return waits_for_confirmation(rules) and not waits_only_if_suspected(rules)
+
+
 def _family(rules: CriterionRules) -> str:
-    return "irecist" if rules.criterion == "irecist" else "recist_1_1"
+    return "irecist" if _speaks_irecist(rules) else "recist_1_1"
 
 
 def _assessments_that_count(
@@ -73,11 +79,11 @@ def _assessments_that_count(
         "subject", "visit_date", "overall", "state", "anchor_date", "target",
         number=pl.col("visit_date").rank("ordinal").over("subject").cast(pl.Int64),
     )  # fmt: skip
-    if rules.criterion == "irecist":
+    if _speaks_irecist(rules):
         code = pl.col("overall").replace({k: v for k, v in terms.PLAIN_FORM.items() if v != "PD"})
         ends = code == "iCPD"
     else:
-        if rules.criterion == "mrecist_irecist":
+        if waits_only_if_suspected(rules):
             rows = _without_void_progression(rows)
         code = pl.col("overall").replace(terms.PLAIN_FORM)
         ends = code == "PD"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rules_engine.model import CriterionRules
 from rules_engine.vocabulary import JsonSchema
 
 Properties = Mapping[str, Mapping[str, Any]]
@@ -194,3 +195,19 @@ def options_schema(*groups: Properties) -> JsonSchema:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def waits_for_confirmation(rules: CriterionRules) -> bool:
+    """Progression is unconfirmed (iUPD) until a later scan confirms it; the rules say what one left open at the end is.
+
+    Told by the options and not by the name of the criterion, so that any criterion that takes the group `IRECIST` is meant.
+    """
+    return "irecist.pending_at_end" in rules.options
+
+
+def waits_only_if_suspected(rules: CriterionRules) -> bool:
+    """Only a progression that the investigator suspects to be pseudoprogression waits; the rules say how it is dated.
+
+    Told by the options, as in `waits_for_confirmation`: any criterion that takes the group `HYBRID` is meant.
+    """
+    return "hybrid.progression_date" in rules.options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from rules_engine.criteria.options import waits_for_confirmation, waits_only_if_suspected
 from rules_engine.model import CriterionRules
 
 #: Columns of `progression`: one row per subject of the timepoints.
@@ -29,10 +30,10 @@ def progression(timepoints: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame
     null where the ruleset does not call that progression); `none`. `progression_reasons`: what decided.
     """
     subjects = timepoints.select("subject").unique()
-    if rules.criterion == "irecist":
-        found = _of_reassessment(timepoints, rules)
-    elif rules.criterion == "mrecist_irecist":
+    if waits_only_if_suspected(rules):
         found = _of_hybrid(timepoints, rules)
+    elif waits_for_confirmation(rules):
+        found = _of_reassessment(timepoints, rules)
     else:
         found = _first_pd(timepoints, "overall", "progression_date")
     return (
