@@ -128,7 +128,7 @@ def derive_responses(
         rows = criterion.assess(reading, definition.rules).collect(engine=_ENGINE)
         require_timepoints(rows, criterion)
         timepoints[definition.name], offsets = _number(rows, offsets)
-        found.append(criterion.validate(reading, definition.rules).collect(engine=_ENGINE))
+        found.append(criterion.validate(reading, definition.rules, rows.lazy()).collect(engine=_ENGINE))
     return timepoints, found
 
 

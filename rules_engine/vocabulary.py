@@ -20,7 +20,7 @@ from rules_engine.model import CriterionRules, EndpointDefinition
 JsonSchema = Mapping[str, Any]
 
 
-def no_findings(records: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:  # noqa: ARG001
+def no_findings(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:  # noqa: ARG001
     """The validation of a criterion that has nothing to validate."""
     return empty_findings()
 
@@ -57,7 +57,7 @@ class Criterion:
 
     `assess(lesions, rules)` receives the canonical `lesion_assessments` of one assessor and reader (any subjects, any order)
     and returns one row per subject and post-baseline visit with at least the columns of `TIMEPOINT_SCHEMA`.
-    `validate(lesions, rules)` returns findings. `responses` is the codelist of `overall`, best first.
+    `validate(lesions, rules, timepoints)` returns findings; `timepoints` is what `assess` gave for the same lesions. `responses` is the codelist of `overall`, best first.
     `columns` names the columns of `lesion_assessments` that must hold data for the criterion to make sense.
     """
 
@@ -68,7 +68,7 @@ class Criterion:
     options_schema: JsonSchema
     responses: Sequence[str]
     assess: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame]
-    validate: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame] = no_findings
+    validate: Callable[[pl.LazyFrame, CriterionRules, pl.LazyFrame], pl.LazyFrame] = no_findings
     columns: Sequence[str] = ()
 
 

@@ -27,9 +27,9 @@ def assess(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     return derive_timepoints(lesions, rules, NAMES)
 
 
-def validate(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+def validate(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:
     """What is odd in the lesions of one reading, and in what follows from them."""
-    return validation.derive_lesion_findings(lesions, rules, assess(lesions, rules))
+    return validation.derive_lesion_findings(lesions, rules, timepoints)
 
 
 MRECIST = Criterion(

@@ -424,7 +424,8 @@ def test_progression_free_survival_takes_the_earlier_of_progression_and_death() 
 
 def findings(criterion: str, lesions: pl.LazyFrame, **options: Any) -> set[str]:
     rules = load_criterion_rules(criterion, overrides=options, registry=default_registry())
-    found = default_registry().criteria.require(criterion).validate(lesions, rules).collect()
+    chosen = default_registry().criteria.require(criterion)
+    found = chosen.validate(lesions, rules, chosen.assess(lesions, rules)).collect()
     return set(found["rule_id"])
 
 
