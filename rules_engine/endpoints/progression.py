@@ -53,26 +53,30 @@ def derive_scan(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFr
     state after any row is what the last "make" left, swapped once for each "swap" since.
     """
     rows = derive_transitions(timeline, options["pd_rule"]).sort("subject", "date")
+    # Every subject begins open, so the first row makes a state whatever it does; filling forward never leaves a subject.
+    is_first = (pl.col("subject") != pl.col("subject").shift(1)).fill_null(value=True)
     swap = pl.col("begins") & pl.col("clears")
-    made = pl.when(swap).then(None).when("begins").then(pl.lit(value=True)).when("clears").then(pl.lit(value=False))
-
-    def in_order(expression: pl.Expr) -> pl.Expr:
-        return expression.over("subject")  # the rows are sorted
-
-    rows = rows.with_columns(_made=made, _swaps=in_order(swap.cast(pl.Int32).cum_sum()))
-    swaps_then = pl.when(pl.col("_made").is_not_null()).then("_swaps").forward_fill()
-    rows = rows.with_columns(
-        _base=in_order(pl.col("_made").forward_fill()).fill_null(value=False),
-        _swaps_then=in_order(swaps_then).fill_null(0),
+    made = (
+        pl.when(is_first)
+        .then("begins")
+        .when(swap)
+        .then(pl.lit(None, pl.Boolean))
+        .when("begins")
+        .then(pl.lit(value=True))
+        .when("clears")
+        .then(pl.lit(value=False))
     )
-    swapped = (pl.col("_swaps") - pl.col("_swaps_then")) % 2 == 1
-    rows = rows.with_columns(is_pending=pl.col("_base") ^ swapped)
-    rows = rows.with_columns(was_pending=in_order(pl.col("is_pending").shift(1)).fill_null(value=False))
+    rows = rows.with_columns(_first=is_first, _made=made, _swaps=swap.cast(pl.Int64).cum_sum())
+    swaps_then = pl.when(pl.col("_made").is_not_null()).then("_swaps").forward_fill()
+    swapped = (pl.col("_swaps") - swaps_then) % 2 == 1
+    rows = rows.with_columns(is_pending=pl.col("_made").forward_fill() ^ swapped)
+    rows = rows.with_columns(was_pending=pl.col("is_pending").shift(1, fill_value=False) & ~pl.col("_first"))
     starts = pl.when(~pl.col("was_pending") & pl.col("begins")).then("date")
-    rows = rows.with_columns(pending_since=in_order(starts.forward_fill()))
+    # A pending subject has a start of its own; while open the value means nothing.
+    rows = rows.with_columns(pending_since=starts.forward_fill())
     waited = (pl.col("date") - pl.col("pending_since")).dt.total_days() >= options["irecist"]["confirm_min_days"]
     ends = pl.when("was_pending").then(pl.col("confirms") & waited).otherwise("final")
-    return rows.with_columns(ends=ends).drop("_made", "_swaps", "_base", "_swaps_then")
+    return rows.with_columns(ends=ends).drop("_first", "_made", "_swaps")
 
 
 def derive_progression(
