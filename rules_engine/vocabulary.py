@@ -57,7 +57,8 @@ class Criterion:
 
     `assess(lesions, rules)` receives the canonical `lesion_assessments` of one assessor and reader (any subjects, any order)
     and returns one row per subject and post-baseline visit with at least the columns of `TIMEPOINT_SCHEMA`.
-    `validate(lesions, rules, timepoints)` returns findings; `timepoints` is what `assess` gave for the same lesions. `responses` is the codelist of `overall`, best first.
+    `validate(lesions, rules, timepoints)` returns findings; `timepoints` is what `assess` gave for the same lesions.
+    `responses` is the codelist of `overall`, best first.
     `columns` names the columns of `lesion_assessments` that must hold data for the criterion to make sense.
     """
 
