@@ -8,11 +8,13 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
+import rules_engine
 from rules_engine import criteria
 from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
 from rules_engine.loading import load_criterion_rules
 from rules_engine.model import CriterionRules
-from rules_engine.registry import default_registry
+from rules_engine.registry import build_registry, default_registry
+from rules_engine.vocabulary import Criterion
 
 START = date(2024, 1, 1)
 #: Sums of one target by visit, 42 days apart: a confirmed progression, one that is reset, one still open, none.
@@ -77,3 +79,24 @@ def test_a_criterion_with_the_options_of_the_hybrid_waits_only_where_pseudoprogr
 def test_the_name_of_a_criterion_changes_nothing(criterion: str) -> None:
     rules = load_criterion_rules(criterion, registry=default_registry())
     assert judged(criterion, replace(rules, criterion="another")) == judged(criterion, rules)
+
+
+def test_a_plugin_offers_a_stricter_irecist_under_a_name_of_its_own() -> None:
+    class HousePlugin:
+        @rules_engine.hookimpl
+        def rules_engine_criteria(self) -> list[Criterion]:
+            return [replace(default_registry().criteria.require("irecist"), id="house_immune", title="House rules")]
+
+    registry = build_registry(extra=[("house", HousePlugin())])
+    ruleset = {
+        "rules_engine": 1, "id": "house", "kind": "criterion", "extends": ["irecist"], "criterion": "house_immune",
+        "title": "House rules", "reference": "Charter of the readers, version 1",
+        "values": {
+            "irecist.further_mm": {"value": 10, "unit": "mm", "text": "Growth that confirms.", "reference": "Charter, 4.2"}
+        },
+    }  # fmt: skip
+    rules = load_criterion_rules(ruleset, registry=registry)
+    assert rules.criterion == "house_immune"
+    found = judged("irecist", rules)
+    assert found["p0"] == ("iUPD", day(1), "unconfirmed")  # 8 mm further are not enough here
+    assert found["p1"] == ("iPR", None, "none")
