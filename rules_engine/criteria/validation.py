@@ -16,6 +16,7 @@ from rules_engine.criteria.lesions import (
     baseline_rows,
     by_node_site,
     first_baseline_dates,
+    is_intrahepatic,
     is_node,
     option,
     orphaned_merges,
@@ -24,7 +25,7 @@ from rules_engine.criteria.lesions import (
 )
 from rules_engine.criteria.new_lesions import derive_new_lesions
 from rules_engine.criteria.numbers import hundredths
-from rules_engine.criteria.visits import derive_visits
+from rules_engine.criteria.visits import derive_baseline_facts, derive_readings, derive_visits
 from rules_engine.findings import ERROR, NOTE, WARNING, concat_findings, derive_findings
 from rules_engine.model import CriterionRules
 
@@ -116,9 +117,21 @@ def _of_baseline(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.La
         first.filter(pl.col("kind").is_in(NOT_MEASURABLE)), "target.not_measurable", ERROR,
         "disease of this kind cannot be measured and should be non-target", "it is used as a target", _LESION, "kind", pl.col("kind"),
     )  # fmt: skip
+    if option(rules, "mrecist.measure") == "viable":
+        yield _finding(
+            first.filter(is_intrahepatic(), pl.col("kind") == "infiltrative"), "target.infiltrative", WARNING,
+            "infiltrative liver cancer has no diameter that can be repeated and should be non-target", "it is used as a target",
+            _LESION, "kind", pl.col("kind"),
+        )  # fmt: skip
     yield _finding(
         baseline_rows(lesions).filter(pl.col("kind") == "cyst"), "cyst", WARNING, "a simple cyst is no disease",
         "it is used as recorded", _LESION, "kind", pl.col("kind"),
+    )  # fmt: skip
+    has_targets = (pl.col("n_targets") > 0) | pl.col("target_without_baseline")
+    without_sum = derive_baseline_facts(lesions, known, rules).filter(has_targets, pl.col("baseline_x100").is_null())
+    yield _finding(
+        without_sum, "baseline.no_sum", ERROR, "the target sum at baseline is missing, incomplete or 0",
+        "the target response is NE at every visit", None, "mm",
     )  # fmt: skip
     targets = known.filter(_IS_TARGET)
     total = targets.group_by("subject").agg(count=pl.len()).filter(pl.col("count") > rules["target.max_total"])
@@ -178,12 +191,27 @@ def _of_records(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.Laz
         repeated.filter(pl.col("count") > 1), "record.repeated", ERROR, "the lesion is recorded more than once at one visit",
         "a target sum with it is not evaluable", _RECORD, "lesion_id", pl.col("count"),
     )  # fmt: skip
+    parts = lesions.group_by("subject", "visit_date", "lesion_id").agg(
+        wholes=pl.col("fragment_id").null_count(), fragments=pl.col("fragment_id").count()
+    )
+    yield _finding(
+        parts.filter(pl.col("wholes") > 0, pl.col("fragments") > 0), "record.whole_and_fragments", ERROR,
+        "the lesion is recorded at one visit both as a whole and in fragments", "a target sum with it is not evaluable", _RECORD,
+        "fragment_id", pl.col("fragments"),
+    )  # fmt: skip
     orphans = orphaned_merges(lesions, baseline_lesions(lesions)).join(
         baseline_lesions(lesions).filter(_IS_TARGET), on=["subject", "lesion_id"], how="semi"
     )
     yield _finding(
         orphans, "merged.without_carrier", ERROR,
         "the lesion is merged into one that is no measured target at this visit", "the lesion is not evaluable", _RECORD, "into",
+    )  # fmt: skip
+    merged = pl.col("state") == "merged"
+    carriers = lesions.filter(merged.not_().fill_null(value=True)).select("subject", "visit_date", into="lesion_id")
+    yield _finding(
+        lesions.filter(merged, pl.col("role") == "new").join(carriers, on=["subject", "visit_date", "into"], how="anti"),
+        "merged.new_without_carrier", WARNING, "the new lesion is merged into one that is not recorded at this visit",
+        "it contributes 0 to the sum of new lesions", _RECORD, "into", pl.col("into"),
     )  # fmt: skip
     ask_exclusion = option(rules, "mrecist.on_study_local") == "exclude"
     if ask_exclusion and "local_therapy" not in lesions.collect_schema().names():
@@ -234,21 +262,19 @@ def _of_timepoints(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.
     def fired(rule: str) -> pl.Expr:
         return decided.list.eval(pl.element().str.ends_with(rule)).list.any()
 
-    yield _finding(
-        timepoints.filter(fired(".target.no_baseline")).select("subject").unique(), "baseline.no_sum", ERROR,
-        "the target sum at baseline is missing, incomplete or 0", "the target response is NE at every visit", None, "mm",
-    )  # fmt: skip
-    visits = derive_visits(lesions, rules).select("subject", "visit_date", "nodes_back", "others_back", "tstm_count")
+    visits = derive_visits(lesions, rules).select("subject", "visit_date", "nodes_back", "others_back")
     joined = timepoints.join(visits, on=["subject", "visit_date"], how="left")
     only_node = (pl.col("nodes_back") == 1) & (pl.col("others_back") == 0) & ~pl.col("new_lesion")
     yield _finding(
         joined.filter(fired(".target.reappearance"), only_node, pl.col("nontarget") != "PD"), "node_only_relapse", WARNING,
         "after a complete response a single lymph node is the only disease", "it is progression; consider imaging it again", _VISIT,
     )  # fmt: skip
-    by_tstm = fired(".target.pd") & (pl.col("nadir_x100") == 0) & (pl.col("tstm_count") > 0)
+    returns = _visits_with_tstm_return(lesions, rules)
+    by_arithmetic = fired(".target.pd") | fired(".target.pd_partial")
     yield _finding(
-        joined.filter(by_tstm), "tstm_reappearance", WARNING,
-        "a lesion that is too small to measure makes progression from a nadir of 0", "it counts with the ruleset's default size", _VISIT,
+        timepoints.filter(by_arithmetic).join(returns, on=["subject", "visit_date"], how="semi"), "tstm_reappearance", WARNING,
+        "a lesion that had gone is back, too small to measure, in a sum that is progression",
+        "it counts with the ruleset's default size", _VISIT,
     )  # fmt: skip
     yield _finding(
         timepoints.filter(fired("irecist.late_confirmation")), "late_confirmation", WARNING,
@@ -259,11 +285,38 @@ def _of_timepoints(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.
         timepoints.filter(~pl.col("accepted")), "early_scan", NOTE,
         "the scan comes too soon after an unconfirmed progression", "it is disregarded", _VISIT,
     )  # fmt: skip
-    partial = timepoints.filter(fired(".c1"), ~pl.col("sum_complete"))
+    anchors = timepoints.filter(pl.col("target") == "PD", ~pl.col("sum_complete")).select(
+        "subject", anchor_date="visit_date", from_partial=pl.lit(value=True)
+    )
+    compared = timepoints.join(anchors, on=["subject", "anchor_date"], how="left")
+    still_asked = (pl.col("overall") == "iUPD") & pl.col("accepted") & (pl.col("visit_date") > pl.col("anchor_date"))
+    rests_on_part = (fired(".c1") & (~pl.col("sum_complete") | pl.col("from_partial"))) | (
+        still_asked & pl.col("from_partial")
+    )
     yield _finding(
-        partial, "incomplete_growth", WARNING, "further growth of the targets rests on an incomplete sum",
+        compared.filter(rests_on_part), "incomplete_growth", WARNING, "further growth of the targets rests on an incomplete sum",
         "the lesions that are known are compared", _VISIT,
     )  # fmt: skip
+
+
+def _visits_with_tstm_return(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """Visits at which a target is too small to measure that had contributed nothing at an earlier one: subject, visit_date."""
+    of_lesion = ["subject", "lesion_id"]
+    rows = postbaseline_rows(lesions)
+    # Few lesions are ever too small to measure; only their rows are read.
+    rows = rows.join(rows.filter(pl.col("state") == "tstm").select(of_lesion).unique(), on=of_lesion, how="semi")
+    readings = derive_readings(rows, lesions, baseline_lesions(lesions), rules).filter(_IS_TARGET)
+    per_visit = readings.group_by(*of_lesion, "visit_date").agg(
+        size=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()), small=(pl.col("state") == "tstm").any()
+    )
+    gone = per_visit.filter(pl.col("size") == 0).group_by(of_lesion).agg(gone_on=pl.col("visit_date").min())
+    return (
+        per_visit.filter("small", pl.col("size") > 0)
+        .join(gone, on=of_lesion)
+        .filter(pl.col("visit_date") > pl.col("gone_on"))
+        .select("subject", "visit_date")
+        .unique()
+    )
 
 
 def _mm(column: str) -> pl.Expr:

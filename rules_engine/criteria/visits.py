@@ -11,7 +11,6 @@ baseline_x100                       sum at baseline; null where it is missing, i
 sum_x100, sum_complete              sum of all targets; null unless every one is known
 partial_x100                        sum of the targets that are known: a lower bound of the true sum
 nodes_back, others_back             number of known targets that are disease: nodes not normal, other lesions above 0
-tstm_count                          number of targets that were too small to measure
 has_nontargets                      the baseline has non-target lesions
 nontarget_progressed                any of them unequivocally progressed
 nontarget_unknown, nontarget_gone   any not evaluated; all that were evaluated absent
@@ -64,7 +63,7 @@ def derive_visits(lesions: pl.LazyFrame, rules: CriterionRules, *, per_lesion: b
         )
         .join(first_baseline_dates(lesions), on="subject", how="left")
         .filter((pl.col("visit_date") > pl.col("baseline_date")).fill_null(value=True))
-        .join(_derive_baseline_facts(lesions, known, rules), on="subject", how="left")
+        .join(derive_baseline_facts(lesions, known, rules), on="subject", how="left")
         .with_columns(
             pl.col("reason").fill_null("scheduled"),
             pl.col("suspected_pseudoprogression").fill_null(value=False),
@@ -126,13 +125,17 @@ def _target_marks(rules: CriterionRules) -> dict[str, pl.Expr]:
     return {
         "target_id": pl.when(_IS_TARGET).then("lesion_id"),
         "whole_target_id": pl.when(_IS_TARGET & pl.col("fragment_id").is_null()).then("lesion_id"),
+        "split_target_id": pl.when(_IS_TARGET & pl.col("fragment_id").is_not_null()).then("lesion_id"),
+        "fragment_key": pl.when(_IS_TARGET).then(pl.concat_str("lesion_id", "fragment_id", separator="\n")),
         "target_missing": (_IS_TARGET & pl.col("c").is_null()).fill_null(value=False),
         "nodes_back": (_IS_TARGET & is_node() & (pl.col("c") >= normal_below)).fill_null(value=False).cast(pl.Int64),
         "others_back": (_IS_TARGET & ~is_node() & (pl.col("c") > 0)).fill_null(value=False).cast(pl.Int64),
-        "tstm_count": (_IS_TARGET & (pl.col("state") == "tstm") & (pl.col("c") > 0))
-        .fill_null(value=False)
-        .cast(pl.Int64),
     }
+
+
+def _distinct(column: str) -> pl.Expr:
+    # n_unique counts null as one; the null_count tells whether there is one
+    return (pl.col(column).n_unique() - (pl.col(column).null_count() > 0)).cast(pl.Int64)
 
 
 _TARGET_FACTS = [
@@ -140,19 +143,25 @@ _TARGET_FACTS = [
     pl.col("target_missing").max(),
     pl.col("nodes_back").sum(),
     pl.col("others_back").sum(),
-    pl.col("tstm_count").sum(),
-    # n_unique counts null as one; the null_count tells whether there is one
-    (pl.col("target_id").n_unique() - (pl.col("target_id").null_count() > 0)).cast(pl.Int64).alias("targets_read"),
+    _distinct("target_id").alias("targets_read"),
     pl.col("whole_target_id").count().cast(pl.Int64).alias("whole_targets"),
-    (pl.col("whole_target_id").n_unique() - (pl.col("whole_target_id").null_count() > 0))
-    .cast(pl.Int64)
-    .alias("whole_targets_read"),
+    _distinct("whole_target_id").alias("whole_targets_read"),
+    pl.col("fragment_key").count().cast(pl.Int64).alias("fragments"),
+    _distinct("fragment_key").alias("fragments_read"),
+    _distinct("split_target_id").alias("split_targets_read"),
 ]
 
 
 def _is_repeated() -> pl.Expr:
-    """Some target is recorded twice at one visit; it cannot be summed, and validation names the rows."""
-    return pl.col("whole_targets") > pl.col("whole_targets_read")
+    """Some target is recorded twice at one visit, as a whole, in one fragment, or both as a whole and in fragments.
+
+    It cannot be summed without counting it twice, and validation names the rows.
+    """
+    return (
+        (pl.col("whole_targets") > pl.col("whole_targets_read"))
+        | (pl.col("fragments") > pl.col("fragments_read"))
+        | (pl.col("whole_targets_read") + pl.col("split_targets_read") > pl.col("targets_read"))
+    )
 
 
 def _nontarget_marks(rules: CriterionRules) -> dict[str, pl.Expr]:
@@ -178,7 +187,7 @@ _NONTARGET_FACTS = [
 ]
 
 
-def _derive_baseline_facts(lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+def derive_baseline_facts(lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     """One row per subject: number of targets and non-targets, baseline sum, and whether targets lack a baseline."""
     counted = (
         derive_readings(baseline_rows(lesions), lesions, known, rules)
