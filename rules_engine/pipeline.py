@@ -20,7 +20,7 @@ from rules_engine.analysis.options import with_defaults
 from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
 from rules_engine.errors import PluginError
 from rules_engine.findings import concat_findings, empty_findings, sort_findings
-from rules_engine.grading import derive_context
+from rules_engine.grading import derive_context, summarise_events
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import ARD_SCHEMA, RESPONSE_SCHEMA, TIMEPOINT_SCHEMA, TTE_SCHEMA, Criterion
@@ -85,6 +85,8 @@ def derive(
     progress("analyses")
     subjects = tables["subjects"].collect()
     ard, analysis_options = derive_estimates(ruleset, {**time_to_event, **responses}, subjects, registry)
+    if adverse_events is not None:
+        ard = pl.concat([ard, derive_event_counts(ruleset, adverse_events, subjects)])
     progress("discrepancies")
     discrepancies = derive_discrepancies(ruleset, tables["response_assessments"], timepoints)
     return Derived(
@@ -304,6 +306,15 @@ def derive_estimates(
             )
             complete[name] = with_defaults(options, estimator.options_schema)
     return pl.concat(parts), complete
+
+
+def derive_event_counts(ruleset: Ruleset, adverse_events: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
+    """Numbers of adverse events and of subjects with them, by arm and worst grade, as rows of the ARD."""
+    assert ruleset.adverse_events is not None  # noqa: S101  (there are graded events)
+    by_arm = "arm" if subjects["arm"].null_count() < subjects.height else None
+    severe = bool(ruleset.adverse_events.options.get("missing_grade_as_severe", False))
+    rows = summarise_events(adverse_events.lazy(), subjects.lazy(), by_arm, missing_as_severe=severe).collect()
+    return rows.with_columns(analysis=pl.lit("adverse_events")).select(list(ARD_SCHEMA))
 
 
 def _analysis_options(
