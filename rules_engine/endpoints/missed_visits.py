@@ -47,7 +47,8 @@ def derive_first_long_gap(
     the inspection, not the cut-off.
     """
     starts = facts.select("subject", date="start_date")
-    ends = facts.filter(pl.col("end_date").is_not_null()).select("subject", date="end_date")
+    # An event before the start (of a response) counts on the day of the start and leaves no gap.
+    ends = facts.filter(pl.col("end_date") > pl.col("start_date")).select("subject", date="end_date")
     steps = pl.concat([starts, references.select("subject", "date"), ends]).unique().sort("subject", "date")
     gaps = steps.with_columns(gap_from=pl.col("date").shift(1).over("subject", order_by="date")).filter(
         pl.col("gap_from").is_not_null()
