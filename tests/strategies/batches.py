@@ -56,7 +56,7 @@ class Batch:
 
 
 def batches(
-    name: str, options: Mapping[str, Any] | None = None, *, codes: str = "recist", seeds: int = 2, subjects: int = 300
+    name: str, options: Mapping[str, Any] | None = None, *, codes: str = "recist", seeds: int = 1, subjects: int = 400
 ) -> Iterable[Batch]:
     """Batches from a seed that belongs to `name`: random options with `options` laid over them."""
     for seed in range(seeds):
