@@ -242,7 +242,7 @@ def test_without_therapies_an_unconfirmed_progression_may_be_overturned() -> Non
     options = {**PLAIN_CLOCK, **CENSORING, "irecist": {"unconfirmed": "event", "pending_grace_days": None}}
     found = (
         gained_or_moved(batch.derive("PFS"), batch.with_subjects(without_therapies).derive("PFS"))
-        for batch in batches("no therapies i", options, codes="irecist")
+        for batch in batches("no therapies i", options, codes="irecist", seeds=8)
     )
     assert any(found)
 
