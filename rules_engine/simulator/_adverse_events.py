@@ -31,7 +31,9 @@ def draw_adverse_events(
         pieces.append(_events(rng, cohort, term, event, anywhere))
     pieces += [_before_treatment(rng, catalogue, cohort), _toxicity(rng, catalogue, cohort, care)]
     pieces.append(_fatal(rng, catalogue, cohort))
-    events = pl.concat([piece for piece in pieces if piece.height]).sort("_who", "_start", "term", "_grade", "_end")
+    events = pl.concat([piece for piece in pieces if piece.height] or pieces[:1]).sort(
+        "_who", "_start", "term", "_grade", "_end"
+    )
     return _records(rng, plan, catalogue, cohort, events)
 
 

@@ -223,3 +223,7 @@ def test_an_interruption_leaves_what_was_there(tmp_path: Path) -> None:
         simulate_to(tmp_path / "out", 10, 2, progress=stop)
     assert hashes(tmp_path / "out") == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_study_in_which_nobody_has_an_adverse_event_has_an_empty_table() -> None:
+    assert simulate(1, 1797)["adverse_events"].is_empty()
