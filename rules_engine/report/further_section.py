@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from rules_engine.report.page import Folded, Section
-from rules_engine.report.tables import Row, Table, estimate_cell, heading
+from rules_engine.pages import Folded, Row, Section, Table, heading
+from rules_engine.report.tables import estimate_cell
 from rules_engine.report.view import ReportView
 
 #: Estimators whose first analysis by arm of an endpoint stands in another section, and those of which every one does.

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rules_engine.pages import Cell, Row, Table
 from rules_engine.report.survival_section import pair_with_limits
-from rules_engine.report.tables import (
-    Cell,
-    Estimates,
-    Row,
-    Table,
-)
+from rules_engine.report.tables import Estimates
 from rules_engine.report.view import ReportView
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from rules_engine.findings import SEVERITIES
-from rules_engine.report.page import Block, Folded, Paragraph, Preformatted, Section
-from rules_engine.report.tables import Row, Table, count, heading, words
+from rules_engine.pages import Block, Folded, Paragraph, Preformatted, Row, Section, Table, heading, words
+from rules_engine.report.tables import count
 from rules_engine.report.view import ReportView
 
 #: Examples that are named per rule, and lines of a listing.

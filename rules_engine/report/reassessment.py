@@ -5,17 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from rules_engine import terms
-from rules_engine.report.page import Block, Folded
-from rules_engine.report.tables import (
-    Row,
-    Table,
-    count,
-    counts_by_arm,
-    heading,
-    percent_cells,
-    with_totals,
-    words,
-)
+from rules_engine.pages import Block, Folded, Row, Table, heading, words
+from rules_engine.report.tables import count, counts_by_arm, percent_cells, with_totals
 from rules_engine.report.view import ARM, ReportView
 
 #: How many subjects a listing names.

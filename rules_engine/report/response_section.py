@@ -7,19 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine.analysis.response_estimates import BEST_FIRST
-from rules_engine.report.page import Block, Section
+from rules_engine.pages import Block, Cell, Row, Section, Table, heading
 from rules_engine.report.reassessment import reassessment_tables
-from rules_engine.report.tables import (
-    Cell,
-    Estimates,
-    Row,
-    Table,
-    count,
-    counts_by_arm,
-    heading,
-    percent_cells,
-    with_totals,
-)
+from rules_engine.report.tables import Estimates, count, counts_by_arm, percent_cells, with_totals
 from rules_engine.report.view import ReportView
 from rules_engine.report.waterfall import waterfalls
 

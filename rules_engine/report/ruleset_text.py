@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rules_engine.model import EndpointDefinition, ResponseDefinition
-from rules_engine.report.tables import Cell, Row, Table, heading, words
+from rules_engine.pages import Cell, Row, Table, heading, words
 from rules_engine.report.view import ReportView
 
 #: Options in the order of the page: key, heading, and words for its values. A key that is not here is shown as it is

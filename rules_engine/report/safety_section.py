@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from rules_engine.report.page import Block, Folded, Paragraph, Section
-from rules_engine.report.tables import Cell, Row, Table, count, counts_by_arm, heading, percent_cells, subjects_by_arm
+from rules_engine.pages import Block, Cell, Folded, Paragraph, Row, Section, Table, heading
+from rules_engine.report.tables import count, counts_by_arm, percent_cells, subjects_by_arm
 from rules_engine.report.view import ARM, ReportView
 
 GRADES = (1, 2, 3, 4, 5)

@@ -7,8 +7,8 @@ import polars as pl
 
 from rules_engine import dates, terms
 from rules_engine.contracts import SUBJECTS
-from rules_engine.report.page import Block, Section
-from rules_engine.report.tables import Cell, Row, Table, count, counts_by_arm, heading, percent_cells, with_totals
+from rules_engine.pages import Block, Cell, Row, Section, Table, heading
+from rules_engine.report.tables import count, counts_by_arm, percent_cells, with_totals
 from rules_engine.report.tables import subjects_by_arm as distinct_subjects
 from rules_engine.report.view import ARM, ReportView
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from rules_engine.analysis.competing import COMPETING, OF_INTEREST
 from rules_engine.analysis.curves import incidence_curve, survival_curve
-from rules_engine.report.page import Block, Figure
+from rules_engine.pages import Block, Figure
 from rules_engine.report.plots import Line, curves_svg, risk_months
 from rules_engine.report.view import ARM, ReportView
 

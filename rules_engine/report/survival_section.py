@@ -7,18 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine.analysis.competing import COMPETING
-from rules_engine.report.page import Block, Paragraph, Section, SubHeading
+from rules_engine.pages import Block, Cell, Paragraph, Row, Section, SubHeading, Table, heading
 from rules_engine.report.survival_figures import groups_of, survival_figures
-from rules_engine.report.tables import (
-    Cell,
-    Estimates,
-    Row,
-    Table,
-    counts_by_arm,
-    heading,
-    percent_cells,
-    with_totals,
-)
+from rules_engine.report.tables import Estimates, counts_by_arm, percent_cells, with_totals
 from rules_engine.report.view import ReportView
 
 #: Words for the reasons of censoring and the kinds of event, as the endpoints name them.

@@ -1,57 +1,16 @@
-"""Tables of the page: cells, rows and columns before they become HTML, and how numbers are written."""
+"""Cells of the report's tables: how numbers are written, estimates found, subjects counted by arm."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
+from rules_engine.pages import Cell
+
 #: Written where a median is not reached, and where a number is missing for another reason.
 NOT_REACHED, NO_NUMBER = "NR", "–"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell: its text, a hint shown on request, whether it is a number, its indentation, a short tag before it."""
-
-    text: str
-    hint: str = ""
-    numeric: bool = True
-    indent: int = 0
-    tag: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: its heading and its cells. A row without cells is a heading over the rows below it."""
-
-    heading: Cell
-    cells: Sequence[Cell] = ()
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with a caption, column headings (the first over the row headings), rows and notes below it.
-
-    `bands` are headings over several columns each: words and number of columns.
-    """
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Row]
-    notes: Sequence[str] = field(default_factory=tuple)
-    bands: Sequence[tuple[str, int]] = field(default_factory=tuple)
-
-
-def heading(text: object, indent: int = 0) -> Cell:
-    """A row's heading."""
-    return Cell(str(text), numeric=False, indent=indent)
-
-
-def words(text: object, hint: str = "") -> Cell:
-    """A cell of words."""
-    return Cell("" if text is None else str(text), hint=hint, numeric=False)
 
 
 def count(number: int | float | None) -> Cell:

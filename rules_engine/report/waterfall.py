@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from rules_engine.report.page import Block, Figure
+from rules_engine.pages import Block, Figure
 from rules_engine.report.plots import bars_svg
 from rules_engine.report.view import ARM, ReportView
 

@@ -1,0 +1,41 @@
+"""Pages: what a report, a description or a comparison shows, as parts that become HTML or Markdown."""
+
+from __future__ import annotations
+
+from rules_engine.pages.blocks import (
+    Block,
+    Bullets,
+    Cell,
+    Figure,
+    Folded,
+    Page,
+    Paragraph,
+    Preformatted,
+    Row,
+    Section,
+    SubHeading,
+    Table,
+    heading,
+    words,
+)
+from rules_engine.pages.html import render_html
+from rules_engine.pages.markdown import render_markdown
+
+__all__ = [
+    "Block",
+    "Bullets",
+    "Cell",
+    "Figure",
+    "Folded",
+    "Page",
+    "Paragraph",
+    "Preformatted",
+    "Row",
+    "Section",
+    "SubHeading",
+    "Table",
+    "heading",
+    "render_html",
+    "render_markdown",
+    "words",
+]
