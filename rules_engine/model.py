@@ -115,10 +115,55 @@ class GradedRecords:
 
 
 @dataclass(frozen=True, slots=True)
+class CovariateDefinition:
+    """A characteristic of the subjects as analyses use it: a column of `subjects`, read as a number or as levels.
+
+    `kind` is `category`, `number` or None (by the column). `cuts` turn a number into levels, whose names are `intervals`, lowest
+    first; `pooled` names the values that a level stands for. `levels` are in the order of tables and the first is the reference;
+    further values follow alphabetically. `missing` is
+    `own_level` or `exclude`. A number is divided by `per` and, with `transform: log`, its natural logarithm is taken first.
+    """
+
+    name: str
+    column: str
+    kind: str | None = None
+    levels: tuple[str, ...] = ()
+    cuts: tuple[float, ...] = ()
+    intervals: tuple[str, ...] = ()
+    cut_belongs_to: str = "upper"
+    pooled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: str = "own_level"
+    transform: str = "none"
+    per: float = 1.0
+    label: str = ""
+    unit: str = ""
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsDefinition:
+    """How subjects are weighted so that two groups become comparable: the propensity model and what is made of its score.
+
+    `method` is `overlap`, `inverse_probability` or `treated`. `score_range` are the lowest and highest score that stay in the
+    analysis (None = all); `refit` fits the model again to those who stay. Weights above the quantile `truncate_at` become it.
+    """
+
+    name: str
+    method: str
+    covariates: tuple[str, ...]
+    stabilised: bool = True
+    score_range: tuple[float, float] | None = None
+    refit: bool = False
+    truncate_at: float | None = None
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisDefinition:
     """One analysis: the estimator, the endpoints (PARAMCD) it reads, the grouping column (None = all subjects), its options.
 
-    `options` is as stated; what the schema of the estimator gives by default is filled in by the estimator.
+    `options` is as stated; what the schema of the estimator gives by default is filled in by the estimator. `subgroups` are
+    characteristics in each of whose levels the analysis is repeated; `weights` names a definition of weights.
     """
 
     name: str
@@ -127,6 +172,8 @@ class AnalysisDefinition:
     by: str | None
     options: Mapping[str, Any]
     position: Position | None = None
+    subgroups: tuple[str, ...] = ()
+    weights: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +194,5 @@ class Ruleset:
     adverse_events: GradedRecords | None = None
     labs: GradedRecords | None = None
     analyses: Mapping[str, AnalysisDefinition] = field(default_factory=dict)
+    covariates: Mapping[str, CovariateDefinition] = field(default_factory=dict)
+    weights: Mapping[str, WeightsDefinition] = field(default_factory=dict)

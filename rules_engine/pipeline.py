@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -16,14 +16,21 @@ from typing import Any, Literal
 import polars as pl
 
 from rules_engine import records
-from rules_engine.analysis.options import with_defaults
+from rules_engine.analyses import derive_estimates
 from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
 from rules_engine.errors import PluginError
 from rules_engine.findings import concat_findings, empty_findings, sort_findings
 from rules_engine.grading import derive_context, summarise_events
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
-from rules_engine.vocabulary import ARD_SCHEMA, RESPONSE_SCHEMA, TIMEPOINT_SCHEMA, TTE_SCHEMA, Criterion
+from rules_engine.vocabulary import (
+    ARD_SCHEMA,
+    RESPONSE_SCHEMA,
+    TIMEPOINT_SCHEMA,
+    TTE_SCHEMA,
+    Criterion,
+    require_columns,
+)
 
 #: Called with the name of each stage as it begins.
 Progress = Callable[[str], None]
@@ -84,7 +91,9 @@ def derive(
     found.append(more)
     progress("analyses")
     subjects = tables["subjects"].collect()
-    ard, analysis_options = derive_estimates(ruleset, {**time_to_event, **responses}, subjects, registry)
+    estimated = derive_estimates(ruleset, {**time_to_event, **responses}, subjects, registry)
+    found.append(estimated.findings)
+    ard = estimated.ard
     if adverse_events is not None:
         ard = pl.concat([ard, derive_event_counts(ruleset, adverse_events, subjects)])
     progress("discrepancies")
@@ -99,7 +108,7 @@ def derive(
         labs=labs,
         adverse_events=adverse_events,
         ard=ard,
-        analysis_options=analysis_options,
+        analysis_options=estimated.options,
         discrepancies=discrepancies,
         findings=sort_findings(concat_findings(frame.lazy() for frame in found)).collect(),
     )
@@ -153,18 +162,6 @@ def require_timepoints(timepoints: pl.DataFrame, criterion: Criterion) -> pl.Dat
             who, f"it returned response codes outside its codelist: {codes}", f"use {', '.join(criterion.responses)}"
         )
     return timepoints
-
-
-def require_columns(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], who: str) -> pl.DataFrame:
-    """The same frame, or `PluginError` that names every column that is missing or of another type."""
-    faults = [
-        f"{name}: {'missing' if name not in frame.columns else f'{frame.schema[name]} instead of {dtype}'}"
-        for name, dtype in schema.items()
-        if name not in frame.columns or frame.schema[name] != dtype
-    ]
-    if faults:
-        raise PluginError.at(who, f"it returned columns that break its contract: {'; '.join(faults)}", "correct it")
-    return frame
 
 
 def _number(timepoints: pl.DataFrame, offsets: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -285,29 +282,6 @@ def derive_grades(
 # Analyses ----------------------------------------------------------------------------------------------------------------
 
 
-def derive_estimates(
-    ruleset: Ruleset, endpoints: Mapping[str, pl.DataFrame], subjects: pl.DataFrame, registry: Registry
-) -> tuple[pl.DataFrame, dict[str, dict[str, Any]]]:
-    """Analysis results data, one row per number in the order of the ruleset's analyses; and each analysis' complete options."""
-    parts = [pl.DataFrame(schema=ARD_SCHEMA)]
-    complete: dict[str, dict[str, Any]] = {}
-    arms: Sequence[str] = (ruleset.document.get("study") or {}).get("arms") or ()
-    for name, analysis in (ruleset.document.get("analyses") or {}).items():
-        estimator = registry.estimators.require(analysis["estimator"])
-        by = analysis.get("by")
-        for paramcd in analysis["endpoints"]:
-            options = _analysis_options(analysis, estimator.options_schema, ruleset, paramcd, by, arms)
-            columns = [by, *options.get("strata", [])] if by else options.get("strata", [])
-            rows = _with_columns(endpoints[paramcd], subjects, columns)
-            estimates = estimator.estimate(rows, by, options)
-            named = estimates.with_columns(analysis=pl.lit(name), paramcd=pl.lit(paramcd)).select(list(ARD_SCHEMA))
-            parts.append(
-                require_columns(named, ARD_SCHEMA, f"estimator {estimator.id!r} (version {estimator.version})")
-            )
-            complete[name] = with_defaults(options, estimator.options_schema)
-    return pl.concat(parts), complete
-
-
 def derive_event_counts(ruleset: Ruleset, adverse_events: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
     """Numbers of adverse events and of subjects with them, by arm and worst grade, as rows of the ARD."""
     assert ruleset.adverse_events is not None  # noqa: S101  (there are graded events)
@@ -315,35 +289,6 @@ def derive_event_counts(ruleset: Ruleset, adverse_events: pl.DataFrame, subjects
     severe = bool(ruleset.adverse_events.options.get("missing_grade_as_severe", False))
     rows = summarise_events(adverse_events.lazy(), subjects.lazy(), by_arm, missing_as_severe=severe).collect()
     return rows.with_columns(analysis=pl.lit("adverse_events")).select(list(ARD_SCHEMA))
-
-
-def _analysis_options(
-    analysis: Mapping[str, Any],
-    schema: Mapping[str, Any],
-    ruleset: Ruleset,
-    paramcd: str,
-    by: str | None,
-    arms: Sequence[str],
-) -> dict[str, Any]:
-    """The analysis' own options, and what the engine knows and the estimator asks for."""
-    known = schema.get("properties", {})
-    given: dict[str, Any] = dict(analysis.get("options") or {})
-    endpoint = ruleset.endpoints[paramcd]
-    if "days_per_month" in known and "days_per_month" in endpoint.options:
-        given.setdefault("days_per_month", endpoint.options["days_per_month"])
-    if "group_order" in known and by == "arm" and arms:
-        given.setdefault("group_order", list(arms))
-    if "reference_group" in known and by == "arm":
-        reference = (ruleset.document.get("study") or {}).get("reference_arm")
-        if reference is not None:
-            given.setdefault("reference_group", reference)
-    return given
-
-
-def _with_columns(rows: pl.DataFrame, subjects: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """The rows with columns of the subjects joined; the estimator says which one the study lacks."""
-    present = [name for name in dict.fromkeys(columns) if name in subjects.columns]
-    return rows.join(subjects.select("subject", *present), on="subject", how="left", maintain_order="left")
 
 
 # Discrepancies -----------------------------------------------------------------------------------------------------------

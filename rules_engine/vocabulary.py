@@ -14,10 +14,23 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.errors import PluginError
 from rules_engine.findings import empty_findings
 from rules_engine.model import CriterionRules, EndpointDefinition
 
 JsonSchema = Mapping[str, Any]
+
+
+def require_columns(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], who: str) -> pl.DataFrame:
+    """The same frame, or `PluginError` that names every column that is missing or of another type."""
+    faults = [
+        f"{name}: {'missing' if name not in frame.columns else f'{frame.schema[name]} instead of {dtype}'}"
+        for name, dtype in schema.items()
+        if name not in frame.columns or frame.schema[name] != dtype
+    ]
+    if faults:
+        raise PluginError.at(who, f"it returned columns that break its contract: {'; '.join(faults)}", "correct it")
+    return frame
 
 
 def no_findings(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:  # noqa: ARG001
@@ -194,10 +207,12 @@ class Grading:
     document_schema: JsonSchema = field(default_factory=dict)
 
 
-#: Columns of the analysis results data (ARD): one row per number.
+#: Columns of the analysis results data (ARD): one row per number. `ARD_KEY` names a number: no two rows share it.
 ARD_SCHEMA: dict[str, pl.DataType] = {
     "analysis": pl.String(),  # name of the analysis in the ruleset
     "paramcd": pl.String(),
+    "subgroup_variable": pl.String(),  # null = all subjects of the analysis
+    "subgroup": pl.String(),  # null under a subgroup variable: a number about all of its levels, such as an interaction test
     "group_variable": pl.String(),  # null = all subjects
     "group": pl.String(),
     "comparison": pl.String(),  # the other group, for a comparison; else null
@@ -207,18 +222,40 @@ ARD_SCHEMA: dict[str, pl.DataType] = {
     "label": pl.String(),
     "value": pl.Float64(),
     "note": pl.String(),  # the reason where value is null
+    "n": pl.Int64(),  # subjects that the number rests on
     "format": pl.String(),  # how to print it, e.g. `.1f`
     "method": pl.String(),
 }
+ARD_KEY = (
+    "analysis", "paramcd", "subgroup_variable", "subgroup", "group_variable", "group", "comparison", "variable",
+    "level", "statistic",
+)  # fmt: skip
+#: Columns that the engine adds to what an estimator returns.
+ARD_OF_ENGINE = ("analysis", "paramcd", "subgroup_variable", "subgroup")
+
+#: Columns that the engine adds to the rows of an endpoint where an analysis has weights: the weight, the propensity score
+#: behind it, and where there is no weight the reason. A subject without a weight is not in the analysis.
+WEIGHT_SCHEMA: dict[str, pl.DataType] = {
+    "weight": pl.Float64(),
+    "propensity_score": pl.Float64(),
+    "weight_note": pl.String(),
+}
+
+#: What an estimator reads.
+SHAPES = ("time_to_event", "response", "any")
 
 
 @dataclass(frozen=True, slots=True)
 class Estimator:
     """A statistical estimate over derived endpoints.
 
-    `estimate(rows, group, options)` receives the collected endpoint rows of one PARAMCD joined with its group column
-    (None = one group) and returns rows of `ARD_SCHEMA` without `analysis` and `paramcd`, which the engine adds.
-    `shape` says which endpoints it reads (`time_to_event` or `response`).
+    `estimate(rows, group, options)` receives the collected endpoint rows of one PARAMCD, with the group column (None = one
+    group) and every column that its options `strata` and `covariates` name, and returns rows of `ARD_SCHEMA` without the
+    columns `ARD_OF_ENGINE`. A category comes as Enum, its levels in order and the first the reference.
+    `shape` says which endpoints it reads (`time_to_event`, `response` or `any`).
+    `weighted` estimators use the columns `WEIGHT_SCHEMA` where the rows have them; others cannot be asked for weights.
+    `interaction(rows, group, subgroup, options)` tests whether the comparison of groups differs between the levels of the
+    column `subgroup`; None where there is no such test.
     """
 
     id: str
@@ -228,6 +265,8 @@ class Estimator:
     shape: str
     options_schema: JsonSchema
     estimate: Callable[[pl.DataFrame, str | None, Mapping[str, Any]], pl.DataFrame]
+    weighted: bool = False
+    interaction: Callable[[pl.DataFrame, str | None, str, Mapping[str, Any]], pl.DataFrame] | None = None
 
 
 @dataclass(frozen=True, slots=True)

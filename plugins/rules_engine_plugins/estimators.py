@@ -13,6 +13,7 @@ import polars as pl
 from rules_engine.analysis import response_estimates as response
 from rules_engine.analysis.comparison_estimates import estimate_hazard_ratio, estimate_log_rank
 from rules_engine.analysis.incidence_estimates import estimate_incidence
+from rules_engine.analysis.limits import CONF_TYPES
 from rules_engine.analysis.mean_estimates import estimate_restricted_mean
 from rules_engine.analysis.options import with_defaults
 from rules_engine.analysis.survival_estimates import estimate_survival
@@ -26,9 +27,9 @@ CONF_LEVEL = {
     "description": "Confidence level of all limits: 0.95 for 95 %.",
 }  # fmt: skip
 CONF_TYPE = {
-    "enum": ["log-log", "log", "plain"], "default": "log-log",
+    "enum": list(CONF_TYPES), "default": "log-log",
     "description": "Scale on which the limits of a curve are symmetric: `log-log` (complementary log-log, stays "
-    "between 0 and 1), `log` (the default of R's survival package) or `plain`.",
+    "between 0 and 1), `log` (the default of R's survival package), `plain`, `logit` or `arcsin` (square root).",
 }  # fmt: skip
 DAYS_PER_MONTH = {
     "type": "number", "exclusiveMinimum": 0, "default": 30.4375,
@@ -79,6 +80,8 @@ def _estimator(
     shape: str,
     schema: JsonSchema,
     estimate: Estimate,
+    *,
+    weighted: bool = False,
 ) -> Estimator:
     """An estimator whose function receives the options completed with the schema's defaults."""
 
@@ -93,6 +96,7 @@ def _estimator(
         shape=shape,
         options_schema=schema,
         estimate=with_complete_options,
+        weighted=weighted,
     )
 
 
@@ -113,6 +117,7 @@ KAPLAN_MEIER = _estimator(
     "time_to_event",
     _CURVE,
     estimate_survival,
+    weighted=True,
 )
 
 REVERSE_KAPLAN_MEIER = _estimator(
@@ -122,6 +127,7 @@ REVERSE_KAPLAN_MEIER = _estimator(
     "time_to_event",
     _CURVE,
     partial(estimate_survival, reverse=True),
+    weighted=True,
 )
 
 LOG_RANK = _estimator(
@@ -175,6 +181,7 @@ RMST = _estimator(
         required=["tau_months"],
     ),
     estimate_restricted_mean,
+    weighted=True,
 )
 
 CUMULATIVE_INCIDENCE = _estimator(

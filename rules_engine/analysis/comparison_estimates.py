@@ -24,7 +24,7 @@ def estimate_log_rank(rows: pl.DataFrame, group: str | None, options: Mapping[st
     method = "Log-rank, two-sided" + (f", stratified by {', '.join(strata)}" if strata else "")
     estimates = Estimates(method, group)
     grouping = group_rows(filter_ever_at_risk(rows), group, options)
-    grouping.report_exclusions(estimates)
+    grouping.report_to(estimates)
     times = Times.of(grouping.rows)
     test = log_rank(
         times.days, times.event, grouping.group_index, len(grouping.names), grouping.stratum_index, times.entry
@@ -67,7 +67,7 @@ def estimate_hazard_ratio(rows: pl.DataFrame, group: str | None, options: Mappin
     method = f"Cox, {options['ties']} ties, Wald limits, {options['conf_level']:g}"
     estimates = Estimates(method + (f", stratified by {', '.join(strata)}" if strata else ""), group)
     grouping = group_rows(filter_ever_at_risk(rows), group, options)
-    grouping.report_exclusions(estimates)
+    grouping.report_to(estimates)
     if len(grouping.names) < 2:
         name = grouping.names[0] if grouping.names else None
         estimates.add("hazard_ratio", "Hazard ratio", None, TWO_DECIMALS, group=name, note=ONE_GROUP)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rules_engine.analysis.options import Numbers, normal_quantile
-from rules_engine.analysis.survival import at_risk_at
+from rules_engine.analysis.options import Numbers
+from rules_engine.analysis.risk_sets import at_risk_at
 
 #: Values of `event_type`.
 CENSORED, OF_INTEREST, COMPETING = 0, 1, 2
@@ -69,18 +69,3 @@ def _variance(
     crossed = incidence * summed(cross_term) - summed(incidence * cross_term)
     variance: Numbers = np.maximum(squares + summed(own_term) - 2 * crossed, 0.0)
     return variance
-
-
-def incidence_limits(incidence: float, variance: float, conf_level: float, conf_type: str) -> tuple[float, float]:
-    """Limits of a cumulative incidence; undefined (NaN) at 0 and at 1."""
-    if not 0 < incidence < 1:
-        return float("nan"), float("nan")
-    width = normal_quantile(conf_level) * np.sqrt(variance)
-    if conf_type == "log-log":
-        scaled = width / (incidence * abs(np.log(incidence)))
-        return float(incidence ** np.exp(scaled)), float(incidence ** np.exp(-scaled))
-    if conf_type == "log":
-        return float(incidence * np.exp(-width / incidence)), float(min(incidence * np.exp(width / incidence), 1.0))
-    if conf_type == "plain":
-        return float(max(incidence - width, 0.0)), float(min(incidence + width, 1.0))
-    raise ValueError(f"unknown kind of confidence limits: {conf_type!r}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from rules_engine.analysis.competing import incidence_limits, incidence_table
+from rules_engine.analysis.competing import incidence_table
+from rules_engine.analysis.limits import limits_on_scale
 from rules_engine.analysis.options import Numbers
 from rules_engine.analysis.survival import survival_limits
 from rules_engine.analysis.times import Times, filter_ever_at_risk
@@ -48,7 +49,7 @@ def survival_curve(
         censoring_times=table.times[marked],
         censoring_heights=table.survival[marked],
         risk_days=np.asarray(risk_days, dtype=float),
-        at_risk=_at_risk_on(times, risk_days),
+        at_risk=times.at_risk_on(risk_days),
     )
 
 
@@ -58,39 +59,21 @@ def incidence_curve(
     """The cumulative incidence of a cause (1 the event, 2 the competing one) of endpoint rows with `event_type`."""
     times = Times.of(filter_ever_at_risk(rows))
     table = incidence_table(times.days, times.event_type, cause, times.entry)
-    limits = np.array(
-        [
-            incidence_limits(float(value), float(variance), conf_level, conf_type)
-            for value, variance in zip(table.incidence, table.variance, strict=True)
-        ]
-    ).reshape(-1, 2)
+    lower, upper = limits_on_scale(table.incidence, np.sqrt(table.variance), conf_level, conf_type)
     censored = times.days[times.event_type == 0]
     marks = np.unique(censored)
     heights = table.incidence[np.searchsorted(table.times, marks)] if marks.size else marks
     return Curve(
         times=_from_zero(table.times, 0.0),
         estimate=_from_zero(table.incidence, 0.0),
-        lower=_from_zero(limits[:, 0], np.nan),
-        upper=_from_zero(limits[:, 1], np.nan),
+        lower=_from_zero(lower, np.nan),
+        upper=_from_zero(upper, np.nan),
         censoring_times=marks,
         censoring_heights=heights,
         risk_days=np.asarray(risk_days, dtype=float),
-        at_risk=_at_risk_on(times, risk_days),
+        at_risk=times.at_risk_on(risk_days),
     )
 
 
 def _from_zero(column: Numbers, start: float) -> Numbers:
     return np.concatenate([[start], column])
-
-
-def _at_risk_on(times: Times, risk_days: Sequence[float]) -> Numbers:
-    """Subjects at risk at each day: entered before it (on day 0: by then) and not gone before it."""
-    days = np.asarray(risk_days, dtype=float)
-    not_gone = times.days.size - np.searchsorted(np.sort(times.days), days, side="left")
-    if times.entry is None:
-        return not_gone.astype(float)
-    not_entered = times.entry.size - np.searchsorted(
-        np.sort(times.entry), np.maximum(days, np.finfo(float).tiny), side="left"
-    )
-    at_risk: Numbers = np.maximum(not_gone - not_entered, 0).astype(float)
-    return at_risk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rules_engine.analysis.ard import COUNT, Estimates
+from rules_engine.analysis.covariates import MISSING_LEVEL
+from rules_engine.analysis.options import Numbers
 from rules_engine.errors import StudyError, closest
 
 #: Why nothing is compared where the analysis has no second group.
 ONE_GROUP = "there is only one group"
-#: The level under which subjects without a stratum value are analysed, where the analysis says `own_level`.
-MISSING_LEVEL = "(missing)"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Grouping:
     """The rows of an analysis with a group and a stratum number each.
 
     `names` are the groups in order; `group_index` and `stratum_index` number each row of `rows`, which holds no row
-    without a group.
+    without a group. `weight` is each row's weight where the analysis has weights; `left_out` counts subjects without
+    one by the reason.
     """
 
     rows: pl.DataFrame
@@ -33,31 +34,41 @@ class Grouping:
     stratum_index: NDArray[np.int64]
     without_group: int
     without_stratum: int
+    weight: Numbers | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def parts(self) -> Iterator[tuple[str | None, pl.DataFrame]]:
         """Each group's name and rows; a group without subjects has no rows."""
         for number, name in enumerate(self.names):
             yield name, self.rows.filter(pl.Series(self.group_index == number))
 
-    def report_exclusions(self, estimates: Estimates) -> None:
-        """Say how many subjects the analysis had to leave out."""
+    def report_to(self, estimates: Estimates) -> None:
+        """Tell the estimates how many subjects each group has, and how many had to be left out."""
+        counts = np.bincount(self.group_index, minlength=len(self.names))
+        estimates.sizes = {name: int(count) for name, count in zip(self.names, counts, strict=True)}
         if self.without_group:
             estimates.add(
                 "n_without_group", "Subjects left out: no group", self.without_group, COUNT,
-                note="the group variable is missing",
+                note="the group variable is missing", n=self.without_group,
             )  # fmt: skip
         if self.without_stratum:
             estimates.add(
                 "n_without_stratum", "Subjects left out: no stratum value", self.without_stratum, COUNT,
-                note="a stratum variable is missing and the analysis excludes such subjects",
+                note="a stratum variable is missing and the analysis excludes such subjects", n=self.without_stratum,
+            )  # fmt: skip
+        for reason, number in self.left_out.items():
+            estimates.add(
+                "n_without_weight", "Subjects left out: no weight", number, COUNT,
+                variable="reason", level=reason, note=reason, n=number,
             )  # fmt: skip
 
 
 def group_rows(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> Grouping:
     """Sort the rows of an analysis into groups and strata.
 
-    Groups stand in the order of `group_order`, further ones after them in alphabetical order; a group that is named
-    there and has no subject stays, empty. Raises `StudyError` where a group or stratum column does not exist.
+    Groups stand in the order of `group_order`, further ones after them in the order of the column's levels (Enum) or
+    alphabetically; a group that is named there or is a level and has no subject stays, empty. Raises `StudyError`
+    where a group or stratum column does not exist.
     """
     strata: Sequence[str] = options.get("strata") or ()
     _require_columns(rows, [name for name in (group, *strata) if name is not None])
@@ -70,6 +81,11 @@ def group_rows(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]
         complete = kept.drop_nulls(list(strata))
         without_stratum = kept.height - complete.height
         kept = complete
+    left_out: dict[str, int] = {}
+    if "weight" in kept.columns:
+        without = kept.filter(pl.col("weight").is_null())["weight_note"].fill_null("no weight")
+        left_out = dict(without.value_counts().sort("weight_note").iter_rows())
+        kept = kept.filter(pl.col("weight").is_not_null())
     names = _group_names(kept, group, options.get("group_order") or ())
     return Grouping(
         rows=kept,
@@ -78,6 +94,8 @@ def group_rows(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]
         stratum_index=_stratum_numbers(kept, strata),
         without_group=without_group,
         without_stratum=without_stratum,
+        weight=kept["weight"].to_numpy() if "weight" in kept.columns else None,
+        left_out=left_out,
     )
 
 
@@ -111,7 +129,10 @@ def _require_columns(rows: pl.DataFrame, names: Sequence[str]) -> None:
 def _group_names(rows: pl.DataFrame, group: str | None, order: Sequence[str]) -> tuple[str | None, ...]:
     if group is None:
         return (None,)
-    found = set(rows[group].cast(pl.String).unique().to_list())
+    column = rows[group]
+    if isinstance(column.dtype, pl.Enum):
+        return (*order, *(level for level in column.dtype.categories if level not in order))
+    found = set(column.cast(pl.String).unique().to_list())
     return (*order, *sorted(found - set(order)))
 
 

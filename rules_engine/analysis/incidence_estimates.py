@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 
 from rules_engine.analysis.ard import COUNT, PERCENT, THREE_DECIMALS, Estimates
-from rules_engine.analysis.competing import COMPETING, OF_INTEREST, IncidenceTable, incidence_limits, incidence_table
+from rules_engine.analysis.competing import COMPETING, OF_INTEREST, IncidenceTable, incidence_table
 from rules_engine.analysis.groups import group_rows
+from rules_engine.analysis.limits import limits_on_scale
 from rules_engine.analysis.options import days_of, level_text
 from rules_engine.analysis.times import Times, filter_ever_at_risk, why_not_at
 
@@ -22,7 +23,7 @@ def estimate_incidence(rows: pl.DataFrame, group: str | None, options: Mapping[s
     """Cumulative incidence per group at landmarks: of the event (`time`), of the competing (`time_competing`)."""
     estimates = Estimates(f"Aalen-Johansen, {options['conf_type']}, {options['conf_level']:g}", group)
     grouping = group_rows(filter_ever_at_risk(rows), group, options)
-    grouping.report_exclusions(estimates)
+    grouping.report_to(estimates)
     for label, part in grouping.parts():
         times = Times.of(part)
         estimates.add("n", "Subjects", times.days.size, COUNT, group=label)
@@ -51,10 +52,12 @@ def _add_incidence(
     reason = why_not_at(day, table.last_time)
     row = int(np.searchsorted(table.times, day, side="right")) - 1
     value, variance = (float(table.incidence[row]), float(table.variance[row])) if row >= 0 else (0.0, 0.0)
-    lower, upper = incidence_limits(value, variance, options["conf_level"], options["conf_type"])
+    error = np.sqrt(variance)
+    limits = limits_on_scale(np.array(value), np.array(error), options["conf_level"], options["conf_type"])
+    lower, upper = (float(limit) for limit in limits)
     for statistic, text, number, number_format in (
         ("incidence", f"{words} at {months:g} months", value, PERCENT),
-        ("std_error", f"{words}: standard error", float(np.sqrt(variance)), THREE_DECIMALS),
+        ("std_error", f"{words}: standard error", float(error), THREE_DECIMALS),
         ("lower", f"{words}: lower limit", lower, PERCENT),
         ("upper", f"{words}: upper limit", upper, PERCENT),
     ):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from rules_engine.analysis.options import Flags, Numbers
-from rules_engine.analysis.survival import at_risk_at
+from rules_engine.analysis.risk_sets import at_risk_at
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,10 @@ from rules_engine.analysis.times import NO_SUBJECTS, Times, filter_ever_at_risk
 
 def estimate_restricted_mean(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:
     """Restricted mean survival time per group up to each stated time, and its difference from the reference group."""
-    estimates = Estimates(
-        f"Restricted mean survival time, Greenwood-type standard error, {options['conf_level']:g}", group
-    )
+    variance = "weighted, infinitesimal jackknife" if "weight" in rows.columns else "Greenwood-type standard error"
+    estimates = Estimates(f"Restricted mean survival time, {variance}, {options['conf_level']:g}", group)
     grouping = group_rows(filter_ever_at_risk(rows), group, options)
-    grouping.report_exclusions(estimates)
+    grouping.report_to(estimates)
     tables = [Times.of(part).table() for _label, part in grouping.parts()]
     longest = [table.last_time for table in tables if table.times.size]
     z, month = normal_quantile(options["conf_level"]), options["days_per_month"]

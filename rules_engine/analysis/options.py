@@ -34,3 +34,22 @@ def days_of(months: float, days_per_month: float) -> float:
 def level_text(number: float) -> str:
     """How a level is written in results: `12`, not `12.0`."""
     return f"{number:g}"
+
+
+def cross_product(left: Numbers, right: Numbers) -> Numbers:
+    """`left` transposed times `right`, added up in one order whatever the number of threads (a BLAS product is not)."""
+    left_columns = left[:, None] if left.ndim == 1 else left
+    right_columns = right[:, None] if right.ndim == 1 else right
+    product: Numbers = np.einsum("ij,ik->jk", left_columns, right_columns)
+    return product
+
+
+def inner_product(left: Numbers, right: Numbers) -> float:
+    """Sum of products of two columns, in one order whatever the number of threads."""
+    return float(np.einsum("i,i->", left, right))
+
+
+def effective_size(weight: Numbers) -> float:
+    """How many subjects of equal weight tell as much (Kish 1965): the square of the sum over the sum of squares."""
+    squares = float((weight**2).sum())
+    return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0

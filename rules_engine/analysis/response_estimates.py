@@ -38,7 +38,7 @@ def estimate_rates(rows: pl.DataFrame, group: str | None, options: Mapping[str, 
     name, limits = RATE_METHODS[options["method"]]
     estimates = Estimates(f"{name}, {options['conf_level']:g}", group)
     grouping = group_rows(rows, group, options)
-    grouping.report_exclusions(estimates)
+    grouping.report_to(estimates)
     for label, part in grouping.parts():
         rate = _rate(part["responder"])
         lower, upper = limits(rate, options["conf_level"])
@@ -61,7 +61,7 @@ def estimate_rate_differences(rows: pl.DataFrame, group: str | None, options: Ma
     method = f"{'Miettinen-Nurminen' if is_score else 'Newcombe'}, {options['conf_level']:g}"
     estimates = Estimates(method + (f", stratified by {', '.join(strata)}" if strata else ""), group)
     grouping = group_rows(rows, group, options)
-    grouping.report_exclusions(estimates)
+    grouping.report_to(estimates)
     if len(grouping.names) < 2:
         name = grouping.names[0] if grouping.names else None
         estimates.add("difference", "Difference of rates", None, PERCENT, group=name, note=ONE_GROUP)
@@ -103,7 +103,7 @@ def estimate_frequencies(rows: pl.DataFrame, group: str | None, options: Mapping
     """
     estimates = Estimates("Counts", group)
     grouping = group_rows(rows, group, options)
-    grouping.report_exclusions(estimates)
+    grouping.report_to(estimates)
     stated = list(options.get("value_order") or ())
     found = grouping.rows["value"].drop_nulls().unique().to_list()
     values = [value for value in stated if value in found] + sorted(set(found) - set(stated))

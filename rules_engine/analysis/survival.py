@@ -3,6 +3,9 @@
 References: Kaplan and Meier 1958; Greenwood 1926 (variance); Kalbfleisch and Prentice 2002 §1.4 (log-log limits);
 Brookmeyer and Crowley 1982 (limits of a quantile). Quantiles follow the convention of R's `survival` package: where
 the curve runs flat at exactly the wanted level, the middle of the flat stretch.
+
+With weights the curve is that of Xie and Liu 2005, and its variance the infinitesimal jackknife (Jaeckel 1972): the
+sum over subjects of (weight x derivative of the estimate by that weight)². With weights of one that is Greenwood's.
 """
 
 from __future__ import annotations
@@ -12,18 +15,31 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rules_engine.analysis.options import Flags, Numbers, normal_quantile
+from rules_engine.analysis.limits import limits_on_scale
+from rules_engine.analysis.options import Flags, Numbers
+from rules_engine.analysis.risk_sets import Index, at_risk_at, distinct_times, sums_at
 
 #: How far a curve may stand from a level and still lie on it: rounding of floating-point products, nothing clinical.
 ON_THE_LEVEL = float(np.sqrt(np.finfo(float).eps))
 
 
 @dataclass(frozen=True)
+class Weighted:
+    """Weighted subjects beside their table: the rows at which each is first (0 without delayed entry) and last at risk."""
+
+    weight: Numbers
+    event: Flags
+    first: Index
+    last: Index
+
+
+@dataclass(frozen=True)
 class SurvivalTable:
     """One row per distinct time at which a subject leaves the risk set, in ascending order.
 
-    `at_risk` counts who entered before the time and did not leave before it; `variance_sum` is Greenwood's sum
-    of d / (n (n - d)), infinite once everyone at risk has had the event.
+    `at_risk` counts who entered before the time and did not leave before it. `variance_sum` is the variance of the
+    survival over its square: Greenwood's sum of d / (n (n - d)), infinite once everyone at risk has had the event.
+    With weights, `at_risk`, `events` and `censored` are sums of weights.
     """
 
     times: Numbers
@@ -32,6 +48,7 @@ class SurvivalTable:
     censored: Numbers
     survival: Numbers
     variance_sum: Numbers
+    weighted: Weighted | None = None
 
     @property
     def last_time(self) -> float:
@@ -40,9 +57,14 @@ class SurvivalTable:
 
     @property
     def std_error(self) -> Numbers:
-        """Greenwood's standard error of the survival; NaN where the survival is 0."""
+        """Standard error of the survival; NaN where the survival is 0."""
         with np.errstate(invalid="ignore"):
             return np.where(self.survival > 0, self.survival * np.sqrt(self.variance_sum), np.nan)
+
+    @property
+    def is_last_event(self) -> Flags:
+        """Rows at which everyone who is at risk has the event."""
+        return np.asarray((self.events > 0) & (self.events == self.at_risk), dtype=bool)
 
     def value_at(self, day: float, column: Numbers, before: float) -> float:
         """The value of a column on `day`: that of the last row not after it, or `before` when there is none."""
@@ -50,60 +72,75 @@ class SurvivalTable:
         return float(column[row]) if row >= 0 else before
 
 
-def survival_table(days: ArrayLike, event: ArrayLike, entry: ArrayLike | None = None) -> SurvivalTable:
+def survival_table(
+    days: ArrayLike, event: ArrayLike, entry: ArrayLike | None = None, weight: ArrayLike | None = None
+) -> SurvivalTable:
     """The Kaplan–Meier table of subjects with a time, an event flag and, under delayed entry, the day of entry.
 
     A subject is at risk on a day t when entry < t <= days. On a day with events and censorings, events come first.
     """
     leaving: Numbers = np.asarray(days, dtype=np.float64)
     happened = np.asarray(event, dtype=bool)
-    times, row = np.unique(leaving, return_inverse=True)
-    total = np.bincount(row, minlength=times.size).astype(float)
-    events = np.bincount(row, weights=happened, minlength=times.size).astype(float)
-    at_risk = at_risk_at(times, leaving, None if entry is None else np.asarray(entry, dtype=float))
-    with np.errstate(divide="ignore"):
-        variance_steps = np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0)
-    return SurvivalTable(
-        times=times,
-        at_risk=at_risk,
-        events=events,
-        censored=total - events,
-        survival=np.cumprod((at_risk - events) / at_risk),
-        variance_sum=np.cumsum(variance_steps),
+    entered = None if entry is None else np.asarray(entry, dtype=np.float64)
+    weights = None if weight is None else np.asarray(weight, dtype=np.float64)
+    times, place = distinct_times(leaving)
+    ones: Numbers = happened.astype(float)
+    events = sums_at(place, times.size, ones if weights is None else ones * weights)
+    censored = sums_at(place, times.size, 1 - ones if weights is None else (1 - ones) * weights)
+    at_risk = at_risk_at(times, leaving, entered, weights)
+    if weights is not None:
+        # Sums of weights in two orders may differ in the last digit where they are the same weights.
+        everyone = sums_at(place, times.size, ones) == at_risk_at(times, leaving, entered)
+        at_risk = np.where(everyone, events, np.maximum(at_risk, events))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0)
+        survival = np.cumprod(np.where(events > 0, (at_risk - events) / at_risk, 1.0)).astype(np.float64)
+    table = SurvivalTable(times, at_risk, events, censored, survival, np.cumsum(steps))
+    if weights is None:
+        return table
+    first = np.zeros(place.size, dtype=np.int64) if entered is None else np.searchsorted(times, entered, side="right")
+    weighted = Weighted(weights, happened, first, place)
+    return SurvivalTable(times, at_risk, events, censored, survival, _jackknife_variance(table, weighted), weighted)
+
+
+def _jackknife_variance(table: SurvivalTable, subjects: Weighted) -> Numbers:
+    """Variance of the weighted survival over its square, at every time.
+
+    A subject who left by t moves the logarithm of the curve by hazard(left) - hazard(entered) - [event] / (n - d), one
+    still at risk by hazard(t) - hazard(entered), where hazard sums d / (n (n - d)).
+    """
+    finite = np.where(np.isfinite(table.variance_sum), table.variance_sum, 0.0)
+    hazard_before = np.concatenate([[0.0], finite])
+    entered = hazard_before[np.minimum(subjects.first, finite.size)]
+    moved = finite[subjects.last] - entered - _per_survivor(table)[subjects.last] * subjects.event
+    squared: Numbers = subjects.weight**2
+    gone = np.cumsum(sums_at(subjects.last, finite.size, squared * moved**2))
+
+    def still_there(values: Numbers) -> Numbers:
+        came = sums_at(np.minimum(subjects.first, finite.size), finite.size + 1, values)[:-1]
+        found: Numbers = np.cumsum(came) - np.cumsum(sums_at(subjects.last, finite.size, values))
+        return found
+
+    staying = (
+        finite**2 * still_there(squared)
+        - 2 * finite * still_there(squared * entered)
+        + still_there(squared * entered**2)
     )
+    return np.where(np.isfinite(table.variance_sum), np.maximum(gone + staying, 0.0), np.inf)
 
 
-def at_risk_at(times: Numbers, leaving: Numbers, entry: Numbers | None) -> Numbers:
-    """How many subjects are at risk at each of `times`: entered before it and not yet gone."""
-    not_gone = leaving.size - np.searchsorted(np.sort(leaving), times, side="left")
-    if entry is None:
-        return not_gone.astype(float)
-    not_entered = leaving.size - np.searchsorted(np.sort(entry), times, side="left")
-    return (not_gone - not_entered).astype(float)
+def _per_survivor(table: SurvivalTable) -> Numbers:
+    """1 / (n - d) at each time, and 0 where nobody survives it."""
+    left = table.at_risk - table.events
+    return np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
 
 
 def survival_limits(
     survival: Numbers, std_error: Numbers, conf_level: float, conf_type: str
 ) -> tuple[Numbers, Numbers]:
     """Pointwise limits of a survival curve: (lower, upper). At S = 1 both are 1; at S = 0 they are undefined (NaN)."""
-    z = normal_quantile(conf_level)
-    safe = np.where((survival > 0) & (survival < 1), survival, 0.5)
-    error = np.where((survival > 0) & (survival < 1), std_error, 0.0)
-    if conf_type == "log-log":
-        width = z * error / (safe * np.abs(np.log(safe)))
-        lower, upper = safe ** np.exp(width), safe ** np.exp(-width)
-    elif conf_type == "log":
-        width = z * error / safe
-        lower, upper = safe * np.exp(-width), np.minimum(safe * np.exp(width), 1.0)
-    elif conf_type == "plain":
-        lower, upper = np.maximum(safe - z * error, 0.0), np.minimum(safe + z * error, 1.0)
-    else:
-        raise ValueError(f"unknown kind of confidence limits: {conf_type!r}")
-    return _at_the_ends(survival, lower), _at_the_ends(survival, upper)
-
-
-def _at_the_ends(survival: Numbers, limit: Numbers) -> Numbers:
-    return np.where(survival >= 1, 1.0, np.where(survival <= 0, np.nan, limit))
+    lower, upper = limits_on_scale(survival, std_error, conf_level, conf_type)
+    return np.where(survival >= 1, 1.0, lower), np.where(survival >= 1, 1.0, upper)
 
 
 def quantile_of(times: Numbers, curve: Numbers, probability: float, last_time: float) -> float:
@@ -137,17 +174,29 @@ def restricted_mean(table: SurvivalTable, tau: float) -> tuple[float, float]:
     """Mean event-free time up to `tau` and its standard error, both in days.
 
     The area under the curve up to tau; variance: sum over event times of (area from the time to tau)² d / (n (n - d)).
+    With weights, the infinitesimal jackknife.
     """
     inside = table.times < tau
     corners = np.concatenate([[0.0], table.times[inside], [tau]])
     heights = np.concatenate([[1.0], table.survival[inside]])
     areas = heights * np.diff(corners)
-    area_after = np.cumsum(areas[::-1])[::-1][1:]
-    at_risk, events = table.at_risk[inside], table.events[inside]
+    area_after = np.zeros_like(table.times)
+    area_after[inside] = np.cumsum(areas[::-1])[::-1][1:]
     # Where all at risk have the event the area after it is 0, and so is the term.
-    weighs = (events > 0) & (at_risk > events)
-    terms = area_after[weighs] ** 2 * events[weighs] / (at_risk[weighs] * (at_risk[weighs] - events[weighs]))
-    return float(areas.sum()), float(np.sqrt(terms.sum()))
+    left = table.at_risk - table.events
+    hazard = np.divide(
+        table.events, table.at_risk * left, out=np.zeros_like(left), where=(table.events > 0) & (left > 0)
+    )
+    if table.weighted is None:
+        return float(areas.sum()), float(np.sqrt((area_after**2 * hazard).sum()))
+    subjects = table.weighted
+    moved = np.concatenate([[0.0], np.cumsum(area_after * hazard)])
+    share = (
+        moved[subjects.last + 1]
+        - moved[np.minimum(subjects.first, subjects.last + 1)]
+        - (area_after * _per_survivor(table))[subjects.last] * subjects.event
+    )
+    return float(areas.sum()), float(np.sqrt(((subjects.weight * share) ** 2).sum()))
 
 
 def is_event(rows_event: ArrayLike, *, reverse: bool) -> Flags:

@@ -16,7 +16,7 @@ import polars as pl
 
 from rules_engine.analysis.ard import COUNT, ONE_DECIMAL, PERCENT, THREE_DECIMALS, Estimates
 from rules_engine.analysis.groups import group_rows
-from rules_engine.analysis.options import days_of, level_text
+from rules_engine.analysis.options import days_of, effective_size, level_text
 from rules_engine.analysis.survival import SurvivalTable, quantile_with_limits, survival_limits
 from rules_engine.analysis.times import NO_SUBJECTS, Times, filter_ever_at_risk, why_not_at
 
@@ -30,15 +30,16 @@ def estimate_survival(
 ) -> pl.DataFrame:
     """Kaplan–Meier per group: numbers, quartiles with limits, survival at landmarks; `reverse` estimates follow-up."""
     name = "Reverse Kaplan-Meier" if reverse else "Kaplan-Meier"
-    estimates = Estimates(f"{name}, Greenwood, {options['conf_type']}, {options['conf_level']:g}", group)
+    variance = "weighted, infinitesimal jackknife" if "weight" in rows.columns else "Greenwood"
+    estimates = Estimates(f"{name}, {variance}, {options['conf_type']}, {options['conf_level']:g}", group)
     grouping = group_rows(filter_ever_at_risk(rows), group, options)
-    grouping.report_exclusions(estimates)
+    grouping.report_to(estimates)
     for label, part in grouping.parts():
         times = Times.of(part, reverse=reverse)
         _add_numbers(estimates, label, times, reverse=reverse)
         table = times.table()
         _add_quartiles(estimates, label, table, options)
-        _add_landmarks(estimates, label, table, options)
+        _add_landmarks(estimates, label, times, table, options)
         if reverse:
             _add_follow_up_range(estimates, label, times, options)
     return estimates.frame()
@@ -51,6 +52,11 @@ def _add_numbers(estimates: Estimates, label: str | None, times: Times, *, rever
     estimates.add("n", "Subjects", n, COUNT, group=label)
     estimates.add("events", "Events", events, COUNT, group=label)
     estimates.add("censored", "Censored", n - events, COUNT, group=label)
+    if times.weight is not None:
+        happened = float(times.weight[times.event].sum())
+        estimates.add("n_weighted", "Sum of weights", float(times.weight.sum()), ONE_DECIMAL, group=label)
+        estimates.add("events_weighted", "Sum of weights of the events", happened, ONE_DECIMAL, group=label)
+        estimates.add("n_effective", "Effective sample size", effective_size(times.weight), ONE_DECIMAL, group=label)
 
 
 def _add_quartiles(estimates: Estimates, label: str | None, table: SurvivalTable, options: Mapping[str, Any]) -> None:
@@ -73,12 +79,14 @@ def _add_quartiles(estimates: Estimates, label: str | None, table: SurvivalTable
             )
 
 
-def _add_landmarks(estimates: Estimates, label: str | None, table: SurvivalTable, options: Mapping[str, Any]) -> None:
+def _add_landmarks(
+    estimates: Estimates, label: str | None, times: Times, table: SurvivalTable, options: Mapping[str, Any]
+) -> None:
     lower, upper = survival_limits(table.survival, table.std_error, options["conf_level"], options["conf_type"])
     for months in options["landmarks_months"]:
         day = days_of(months, options["days_per_month"])
         reason = why_not_at(day, table.last_time)
-        at_risk = _still_at_risk(table, day)
+        at_risk = float(times.at_risk_on([day])[0])
         values = (
             ("survival", f"Event-free at {months:g} months", table.value_at(day, table.survival, 1.0), PERCENT),
             ("std_error", "standard error", table.value_at(day, table.std_error, 0.0), THREE_DECIMALS),
@@ -98,12 +106,6 @@ def _add_landmarks(estimates: Estimates, label: str | None, table: SurvivalTable
                 level=level_text(months),
                 note=reason if not known else ("undefined where the estimate is 0" if np.isnan(value) else None),
             )
-
-
-def _still_at_risk(table: SurvivalTable, day: float) -> float:
-    """Subjects at risk at the first recorded time not before `day`; none after the last one."""
-    row = int(np.searchsorted(table.times, day, side="left"))
-    return float(table.at_risk[row]) if row < table.times.size else 0.0
 
 
 def _add_follow_up_range(estimates: Estimates, label: str | None, times: Times, options: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +19,17 @@ BEFORE_DAY_ZERO = -1
 
 @dataclass(frozen=True)
 class Times:
-    """Times of subjects in days, whether each ended in an event, and days of delayed entry (None = none)."""
+    """Times of subjects in days, whether each ended in an event, days of delayed entry and weights (None = none)."""
 
     days: Numbers
     event: Flags
     event_type: Numbers
     entry: Numbers | None
+    weight: Numbers | None = None
 
     @classmethod
     def of(cls, rows: pl.DataFrame, *, reverse: bool = False) -> Times:
-        """The times in endpoint rows; `reverse` makes censoring the event (follow-up).
+        """The times in endpoint rows, weighted where they have weights; `reverse` makes censoring the event (follow-up).
 
         Under delayed entry a subject without an entry day is at risk from the start.
         """
@@ -38,11 +40,23 @@ class Times:
             event=is_event(rows["event"].to_numpy(), reverse=reverse),
             event_type=rows[kind].cast(pl.Float64).to_numpy(),
             entry=rows["entry_days"].fill_null(BEFORE_DAY_ZERO).cast(pl.Float64).to_numpy() if delayed else None,
+            weight=rows["weight"].to_numpy() if "weight" in rows.columns else None,
         )
+
+    def at_risk_on(self, risk_days: Sequence[float]) -> Numbers:
+        """Subjects at risk at each day: entered before it (on day 0: by then) and not gone before it."""
+        days = np.asarray(risk_days, dtype=float)
+        not_gone = self.days.size - np.searchsorted(np.sort(self.days), days, side="left")
+        if self.entry is None:
+            return not_gone.astype(float)
+        entered_by = np.maximum(days, np.finfo(float).tiny)
+        not_entered = self.entry.size - np.searchsorted(np.sort(self.entry), entered_by, side="left")
+        at_risk: Numbers = np.maximum(not_gone - not_entered, 0).astype(float)
+        return at_risk
 
     def table(self) -> SurvivalTable:
         """The Kaplan–Meier table of these subjects."""
-        return survival_table(self.days, self.event, self.entry)
+        return survival_table(self.days, self.event, self.entry, self.weight)
 
 
 def filter_ever_at_risk(rows: pl.DataFrame) -> pl.DataFrame:

@@ -73,18 +73,17 @@ _SHOWN = {
 
 def _estimate_lines(result: Result) -> list[str]:
     """One line per endpoint and group: the median, the rate or the hazard ratio, with its limits."""
-    rows = result.ard.to_dicts()
-    limits = {
-        (row["analysis"], row["paramcd"], row["group"], row["level"], row["statistic"]): row["value"] for row in rows
-    }
+    rows = [row for row in result.ard.to_dicts() if row["subgroup_variable"] is None]
+    place = ("analysis", "paramcd", "group", "comparison", "variable", "level")
+    limits = {(*(row[key] for key in place), row["statistic"]): row["value"] for row in rows}
     width = max((len(_who(row)) for row in rows), default=0) + 2
     wide = max((len(row["analysis"]) for row in rows), default=0) + 2
     lines = []
     for row in rows:
-        if row["statistic"] not in _SHOWN:
+        if row["statistic"] not in _SHOWN or row["variable"] not in (None, "probability"):
             continue
         name, scale, unit = _SHOWN[row["statistic"]]
-        of = (row["analysis"], row["paramcd"], row["group"], row["level"])
+        of = tuple(row[key] for key in place)
         numbers = (row["value"], limits.get((*of, "lower")), limits.get((*of, "upper")))
         value, low, high = (_number(number, scale) for number in numbers)
         shown = f"{name} {value}{unit if row['value'] is not None else ''} ({low} to {high})"

@@ -62,9 +62,9 @@ def _rows(
             size = safe.filter(pl.col("_group") == name).height
             groups.append((name, counted.filter(pl.col("_group") == name), size))
     for name, of_group, size in groups:
-        yield _published(_overview(of_group, size), by, name)
+        yield _published(_overview(of_group, size), by, name, size)
         for variable, level in (("soc", "analysis_soc"), ("term", "analysis_term")):
-            yield _published(_by_level(of_group, variable, level, size), by, name)
+            yield _published(_by_level(of_group, variable, level, size), by, name, size)
 
 
 def _safety_population(people: pl.DataFrame, by: str | None) -> pl.DataFrame:
@@ -170,10 +170,13 @@ def _frame(rows: list[_Row]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _published(rows: pl.DataFrame, by: str | None, group: str | None) -> pl.DataFrame:
+def _published(rows: pl.DataFrame, by: str | None, group: str | None, size: int) -> pl.DataFrame:
     return rows.with_columns(
         analysis=pl.lit(ANALYSIS),
         paramcd=pl.lit(None, pl.String),
+        subgroup_variable=pl.lit(None, pl.String),
+        subgroup=pl.lit(None, pl.String),
+        n=pl.lit(size),
         group_variable=pl.lit(by if group is not None else None, pl.String),
         group=pl.lit(group, pl.String),
         comparison=pl.lit(None, pl.String),

@@ -165,6 +165,102 @@ ASSESSOR = text("Selects the rows of this assessor, such as `investigator`; with
 READER = text("Selects the rows of this reader, where an assessor has several; without it no selection.")
 
 
+COVARIATE = record(
+    "A characteristic of the subjects as analyses use it: a column of `subjects`, read as a number or as levels.",
+    {
+        "column": text("Column of `subjects`; without it the covariate's own name."),
+        "kind": choice(
+            "How the column is read; without it by the column itself, numbers as numbers and everything else as levels.",
+            {"category": "levels", "number": "a number; text that is no number is reported and taken as missing"},
+        ),
+        "levels": {
+            "type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"},
+            "description": "Levels in the order of tables, the first the reference; further values follow "
+            "alphabetically. With `cuts`, names of the intervals, lowest first.",
+        },
+        "reference": text("The level that others are compared with, where it is not the first."),
+        "cuts": {
+            "type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "number"},
+            "description": "Numbers in ascending order at which a number is cut into levels.",
+        },
+        "cut_belongs_to": choice(
+            "Where a value that equals a cut belongs.",
+            {"upper": "to the level above (the default)", "lower": "to the level below"},
+        ),
+        "pool": named(
+            "Levels that stand for several values, such as `{A-B: [A, B], C: [C]}`.",
+            {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}},
+        ),
+        "missing": choice(
+            "Subjects without a value.",
+            {
+                "own_level": "a level of their own, `(missing)` (the default of levels)",
+                "exclude": "left out of analyses that use the covariate, and counted (the only choice for numbers)",
+            },
+        ),
+        "transform": choice(
+            "What is done to a number first.", {"none": "nothing (the default)", "log": "natural logarithm"}
+        ),
+        "per": {
+            "type": "number", "exclusiveMinimum": 0,
+            "description": "The step of a number that a ratio is reported for, such as 10 for age in decades.",
+        },
+        "label": text("What tables call it."),
+        "unit": text("Unit of the number."),
+        "source": text("Publication or section that the levels or cuts come from."),
+        "note": text("Anything that a reader should know."),
+    },
+)  # fmt: skip
+
+
+def _weights(required: Any) -> Schema:
+    return record(
+        "Weights that make two groups comparable at baseline: a logistic model of belonging to the first group "
+        "(propensity score), and what is made of the score.",
+        {
+            "method": choice(
+                "The weight of a subject with score e.",
+                {
+                    "overlap": "1 - e in the first group, e in the reference: subjects who could have had either",
+                    "inverse_probability": "1 / e in the first group, 1 / (1 - e) in the reference: all subjects",
+                    "treated": "1 in the first group, e / (1 - e) in the reference: subjects like the first group",
+                },
+            ),
+            "covariates": {
+                "type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"},
+                "description": "Covariates, or columns of `subjects`, of the propensity model; each enters linearly.",
+            },
+            "stabilised": {
+                "type": "boolean",
+                "description": "For `inverse_probability`: multiply each weight by the share of the subject's group. "
+                "The default is true.",
+            },
+            "trim": record(
+                "Subjects with a score outside a range are left out, and counted.",
+                {
+                    "score": {
+                        "type": "array", "minItems": 2, "maxItems": 2,
+                        "items": {"type": "number", "minimum": 0, "maximum": 1},
+                        "description": "Lowest and highest score that stay, such as [0.1, 0.9].",
+                    },
+                    "refit": {
+                        "type": "boolean",
+                        "description": "Fit the model again to those who stay. The default is false.",
+                    },
+                },
+                required("score"),
+            ),
+            "truncate_at": {
+                "type": "number", "exclusiveMinimum": 0.5, "maximum": 1,
+                "description": "Weights above this quantile of all weights are set to it, such as 0.99.",
+            },
+            "reference": text("Publication or section that the weights come from."),
+            "note": text("Anything that a reader should know."),
+        },
+        required("method", "covariates"),
+    )  # fmt: skip
+
+
 def structure() -> Schema:
     """The schema of a ruleset after `extends`, without the plugins' options."""
     return _ruleset(_Parts(), complete=True)
@@ -380,6 +476,8 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
                 "How adverse events are graded and counted.", {**graded, "window": window}, required("grading")
             ),
             "labs": record("How laboratory results are graded.", graded, required("grading")),
+            "covariates": named("Characteristics of the subjects as analyses use them, by name.", COVARIATE),
+            "weights": named("Weights of subjects, by name; analyses say which they use.", _weights(required)),
             "analyses": named("The estimates, by name.", _analysis(parts, required)),
             "data": DATA_SCHEMA,
         },
@@ -447,7 +545,15 @@ def _analysis(parts: _Parts, required: Any) -> Schema:
                 "type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"},
                 "description": "The endpoints (PARAMCD) to estimate for.",
             },
-            "by": text("Column of `subjects` that groups them, such as `arm`; without it all subjects are one group."),
+            "by": text(
+                "Column of `subjects` or covariate that groups them, such as `arm`; without it all are one group."
+            ),
+            "subgroups": {
+                "type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"},
+                "description": "Covariates or columns of `subjects`: the analysis is repeated in each level of each, and "
+                "the difference between levels is tested where the estimator can.",
+            },
+            "weights": text("Weights (a name under `weights`) that the analysis uses."),
             "label": text("What tables call this analysis."),
             "options": OPTIONS,
             "note": text("Anything that a reader should know."),

@@ -115,7 +115,9 @@ def _protocol(found: Source, registry: Registry) -> Ruleset:
         endpoints=protocol.endpoints.definitions,
         adverse_events=protocol.adverse_events,
         labs=protocol.labs,
-        analyses=protocol.analyses,
+        analyses=protocol.analyses.analyses,
+        covariates=protocol.analyses.covariates,
+        weights=protocol.analyses.weights,
     )
 
 

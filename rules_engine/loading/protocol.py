@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from rules_engine.errors import Problem, RulesetError, closest
+from rules_engine.loading.analyses import ResolvedAnalyses, resolve_analyses
 from rules_engine.loading.consistency import contradictions
 from rules_engine.loading.criterion import resolve_criterion, unknown_plugin
 from rules_engine.loading.endpoints import ResolvedEndpoints, resolve_endpoints
@@ -16,7 +17,7 @@ from rules_engine.loading.nodes import Node, Path, mapping, problem_at, to_plain
 from rules_engine.loading.options import complete, document_null_rule, layered, without_unset
 from rules_engine.loading.sources import Source, load_source
 from rules_engine.loading.validation import problems_of
-from rules_engine.model import AnalysisDefinition, GradedRecords, GradingRules, ResponseDefinition
+from rules_engine.model import GradedRecords, GradingRules, ResponseDefinition
 from rules_engine.registry import Registry
 
 
@@ -29,7 +30,7 @@ class Protocol:
     endpoints: ResolvedEndpoints = field(default_factory=ResolvedEndpoints)
     adverse_events: GradedRecords | None = None
     labs: GradedRecords | None = None
-    analyses: dict[str, AnalysisDefinition] = field(default_factory=dict)
+    analyses: ResolvedAnalyses = field(default_factory=ResolvedAnalyses)
     files: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -71,8 +72,8 @@ class _Resolver:
         )
         protocol.adverse_events = self.graded("adverse_events")
         protocol.labs = self.graded("labs")
-        for name, node in _entries(self.root, "analyses"):
-            self.analysis(name, node)
+        protocol.analyses = resolve_analyses(self.root, protocol.endpoints.definitions, self.registry)
+        protocol.problems += protocol.analyses.problems
         self.reference_arm()
         return protocol
 
@@ -157,55 +158,6 @@ class _Resolver:
         window = node.child("window") or mapping()
         settings = {key: to_plain(child) for key, child in node.items() if key not in ("grading", "options", "window")}
         return GradedRecords(rules=rules, options=to_plain(options), window=to_plain(window), settings=settings)
-
-    # Analyses
-
-    def analysis(self, name: str, node: Node) -> None:
-        path: Path = ("analyses", name)
-        stated = node.child("estimator")
-        estimator = None
-        if stated is not None and isinstance(stated.value, str):
-            estimator = self.registry.estimators.get(stated.value)
-            if estimator is None:
-                known = list(self.registry.estimators)
-                self.protocol.problems.append(unknown_plugin(stated, "estimator", known, (*path, "estimator")))
-        paramcds = self.analysed(node, path, estimator.shape if estimator is not None else None)
-        options = node.child("options") or mapping()
-        if estimator is None:
-            return
-        self.protocol.problems += problems_of(options, estimator.options_schema, (*path, "options"))
-        self.protocol.analyses[name] = AnalysisDefinition(
-            name=name,
-            estimator=estimator.id,
-            endpoints=tuple(paramcds),
-            by=_text(node, "by"),
-            options=to_plain(options),
-            position=node.position,
-        )
-
-    def analysed(self, node: Node, path: Path, shape: str | None) -> list[str]:
-        """The endpoints that an analysis reads; one that does not exist or has another shape is a problem."""
-        listed = node.child("endpoints")
-        known = [name for name, _node in _entries(self.root, "endpoints")]
-        found: list[str] = []
-        for number, item in enumerate(listed.value if listed is not None and listed.kind == "sequence" else ()):
-            where = (*path, "endpoints", number)
-            if not isinstance(item.value, str):
-                continue
-            if item.value not in known:
-                what = f"there is no endpoint {item.value!r}"
-                remedy = f"name one of: {', '.join(known)}" if known else "define it under `endpoints`"
-                self.problem(item, what, remedy, where, meant=closest(item.value, known))
-                continue
-            definition = self.protocol.endpoints.definitions.get(item.value)
-            if definition is not None and shape is not None:
-                actual = self.registry.endpoint_kinds[definition.kind].shape
-                if actual != shape:
-                    shapes = [word.replace("_", " ") for word in (actual, shape)]
-                    what = f"{item.value} is a {shapes[0]} endpoint; this estimator reads {shapes[1]} endpoints"
-                    self.problem(item, what, "use another estimator, or leave the endpoint out", where)
-            found.append(item.value)
-        return found
 
     # Study
 

@@ -43,9 +43,10 @@ class Estimates:
 
     @classmethod
     def of(cls, ard: pl.DataFrame) -> Estimates:
-        """Index the results by everything that names a number."""
+        """Index the results over all subjects by everything that names a number; subgroups have tables of their own."""
         keys = ("analysis", "paramcd", "group", "comparison", "variable", "level", "statistic")
-        return cls({tuple(row[key] for key in keys): row for row in ard.iter_rows(named=True)})
+        of_all = ard.filter(pl.col("subgroup_variable").is_null())
+        return cls({tuple(row[key] for key in keys): row for row in of_all.iter_rows(named=True)})
 
     def number(
         self, analysis: str, paramcd: str, group: str | None, statistic: str,

@@ -11,8 +11,9 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.contracts import SUBJECTS, canonical_schema
 from rules_engine.errors import Problem, StudyError, closest
-from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
+from rules_engine.model import AnalysisDefinition, EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.study.study import Study
 
 #: Where a named time origin comes from: table, and column where it is one.
@@ -84,6 +85,27 @@ def _needs(ruleset: Ruleset) -> Iterator[tuple[str, Need]]:
         if ruleset.document.get(section):
             yield f"section {section}", Need(section, "", "grading")
             yield f"section {section}", Need("subjects", "", "the safety population")
+    for analysis in ruleset.analyses.values():
+        place = f", {analysis.position}" if analysis.position is not None else ""
+        for column, why in _analysed_columns(analysis, ruleset):
+            yield f"analysis {analysis.name}", Need("subjects", column, f"{why}{place}")
+
+
+def _analysed_columns(analysis: AnalysisDefinition, ruleset: Ruleset) -> Iterator[tuple[str, str]]:
+    """Columns of the subjects that an analysis reads beside those of the contract, and what for."""
+    named: list[tuple[str, Sequence[str]]] = [
+        ("by", [analysis.by] if analysis.by is not None else []),
+        ("strata", analysis.options.get("strata") or []),
+        ("covariates", analysis.options.get("covariates") or []),
+        ("subgroups", analysis.subgroups),
+        ("weights", [] if analysis.weights is None else ruleset.weights[analysis.weights].covariates),
+    ]
+    for why, names in named:
+        for name in names:
+            covariate = ruleset.covariates.get(name)
+            column = covariate.column if covariate is not None else name
+            if column not in canonical_schema(SUBJECTS):
+                yield column, why if column == name else f"{why}: {name}"
 
 
 def endpoint_needs(endpoint: EndpointDefinition, responses: Mapping[str, ResponseDefinition]) -> list[Need]:

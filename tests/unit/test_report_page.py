@@ -115,7 +115,12 @@ def view_of(subjects: list[str], arms: list[str | None], title: str = "A study")
             stated = {"group_order": ["A", "B"]} if by else {}
             stated |= analysis.get("options") or {}
             found = ESTIMATORS[analysis["estimator"]].estimate(joined[paramcd], by, stated)
-            labelled = found.with_columns(analysis=pl.lit(name), paramcd=pl.lit(paramcd))
+            labelled = found.with_columns(
+                analysis=pl.lit(name),
+                paramcd=pl.lit(paramcd),
+                subgroup_variable=pl.lit(None, pl.String),
+                subgroup=pl.lit(None, pl.String),
+            )
             ard.append(labelled.select(list(ARD_SCHEMA)))
     return ReportView(
         ruleset=ruleset,

@@ -1,0 +1,203 @@
+"""The section `analyses` of a ruleset, run over derived endpoints: every estimate a row of the analysis results data.
+
+Each analysis is an estimator over one endpoint's rows, joined with the characteristics of the subjects that it names; with
+`subgroups` it is repeated in each level of each, with `weights` each run first weighs the subjects whom it looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from rules_engine.analysis.ard import COUNT
+from rules_engine.analysis.covariates import derive_covariates, label_of
+from rules_engine.analysis.options import with_defaults
+from rules_engine.analysis.propensity import derive_weights
+from rules_engine.errors import PluginError, Problem, StudyError
+from rules_engine.findings import concat_findings, empty_findings
+from rules_engine.model import AnalysisDefinition, Ruleset
+from rules_engine.registry import Registry
+from rules_engine.vocabulary import ARD_KEY, ARD_OF_ENGINE, ARD_SCHEMA, Estimator, require_columns
+
+#: Why an analysis of subgroups leaves subjects out.
+_NO_SUBGROUP = "the characteristic is missing and its definition excludes such subjects"
+#: Columns of one run, before it is named by its analysis and endpoint.
+_OF_RUN = {name: dtype for name, dtype in ARD_SCHEMA.items() if name not in ("analysis", "paramcd")}
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """Analysis results data in the order of the ruleset, the complete options of each analysis, and what was odd."""
+
+    ard: pl.DataFrame
+    options: Mapping[str, Mapping[str, Any]]
+    findings: pl.DataFrame
+
+
+def derive_estimates(
+    ruleset: Ruleset, endpoints: Mapping[str, pl.DataFrame], subjects: pl.DataFrame, registry: Registry
+) -> Estimated:
+    """Run every analysis of the ruleset; `endpoints` are the derived rows by PARAMCD, one row per subject and endpoint."""
+    parts = [pl.DataFrame(schema=ARD_SCHEMA)]
+    complete: dict[str, dict[str, Any]] = {}
+    findings = [empty_findings()]
+    for analysis in ruleset.analyses.values():
+        estimator = registry.estimators.require(analysis.estimator)
+        facts, odd = _characteristics(analysis, ruleset, subjects)
+        findings.append(odd)
+        for paramcd in analysis.endpoints:
+            options = analysis_options(analysis, estimator, ruleset, paramcd)
+            rows = endpoints[paramcd].join(facts, on="subject", how="left", maintain_order="left")
+            try:
+                estimates = pl.concat(list(_runs(analysis, estimator, rows, options, ruleset)))
+            except StudyError as error:
+                raise StudyError([_placed(problem, analysis, paramcd) for problem in error.problems]) from error
+            named = estimates.with_columns(analysis=pl.lit(analysis.name), paramcd=pl.lit(paramcd))
+            parts.append(_require_keys(named.select(list(ARD_SCHEMA)), estimator))
+            complete[analysis.name] = with_defaults(options, estimator.options_schema)
+    return Estimated(pl.concat(parts), complete, concat_findings(findings).unique(maintain_order=True).collect())
+
+
+def analysis_options(
+    analysis: AnalysisDefinition, estimator: Estimator, ruleset: Ruleset, paramcd: str
+) -> dict[str, Any]:
+    """The analysis' own options, and what the engine knows and the estimator asks for."""
+    known = estimator.options_schema.get("properties", {})
+    given = dict(analysis.options)
+    endpoint = ruleset.endpoints[paramcd]
+    study: Mapping[str, Any] = ruleset.document.get("study") or {}
+    if "days_per_month" in known and "days_per_month" in endpoint.options:
+        given.setdefault("days_per_month", endpoint.options["days_per_month"])
+    if "group_order" in known and analysis.by == "arm" and study.get("arms"):
+        given.setdefault("group_order", list(study["arms"]))
+    if "reference_group" in known and analysis.by == "arm" and study.get("reference_arm") is not None:
+        given.setdefault("reference_group", study["reference_arm"])
+    if "covariates" in known and analysis.weights is not None:
+        given.setdefault("covariates", list(ruleset.weights[analysis.weights].covariates))
+    named = [*given.get("strata", ()), *given.get("covariates", ())]
+    if "labels" in known and named:
+        given.setdefault("labels", {name: label_of(name, ruleset.covariates) for name in named})
+    return given
+
+
+def _characteristics(
+    analysis: AnalysisDefinition, ruleset: Ruleset, subjects: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.LazyFrame]:
+    """`subject` and every characteristic that the analysis names."""
+    apart = [name for name in (analysis.by, *analysis.options.get("strata", ())) if name is not None]
+    model = [*analysis.subgroups, *analysis.options.get("covariates", ())]
+    if analysis.weights is not None:
+        model += ruleset.weights[analysis.weights].covariates
+    return derive_covariates(subjects, [*apart, *model], ruleset.covariates, set(apart) - set(model))
+
+
+# Runs -----------------------------------------------------------------------------------------------------------------
+
+
+def _runs(
+    analysis: AnalysisDefinition,
+    estimator: Estimator,
+    rows: pl.DataFrame,
+    options: Mapping[str, Any],
+    ruleset: Ruleset,
+) -> Iterator[pl.DataFrame]:
+    """The analysis of all its subjects, then in each level of each subgroup."""
+    yield _run(analysis, estimator, rows, options, ruleset, None, None)
+    for name in analysis.subgroups:
+        column = rows[name]
+        for level in _levels(column):
+            part = rows.filter((pl.col(name).cast(pl.String) == level).fill_null(value=False))
+            yield _run(analysis, estimator, part, options, ruleset, name, level)
+        if column.null_count():
+            yield _left_out(column.null_count(), name)
+        if estimator.interaction is not None:
+            known = rows.filter(pl.col(name).is_not_null())
+            weighed = _weighed(analysis, known, options, ruleset)
+            tests = estimator.interaction(weighed, analysis.by, name, options)
+            yield _of_subgroup(tests, estimator, name, None)
+
+
+def _run(
+    analysis: AnalysisDefinition,
+    estimator: Estimator,
+    rows: pl.DataFrame,
+    options: Mapping[str, Any],
+    ruleset: Ruleset,
+    subgroup_variable: str | None,
+    subgroup: str | None,
+) -> pl.DataFrame:
+    estimates = estimator.estimate(_weighed(analysis, rows, options, ruleset), analysis.by, options)
+    return _of_subgroup(estimates, estimator, subgroup_variable, subgroup)
+
+
+def _weighed(
+    analysis: AnalysisDefinition, rows: pl.DataFrame, options: Mapping[str, Any], ruleset: Ruleset
+) -> pl.DataFrame:
+    """The rows with the weights that the analysis names, fitted to just these rows; as they are where it names none."""
+    if analysis.weights is None or analysis.by is None:
+        return rows
+    reference = options.get("reference_group")
+    if reference is None and analysis.by == "arm":
+        reference = (ruleset.document.get("study") or {}).get("reference_arm")
+    return derive_weights(rows, analysis.by, ruleset.weights[analysis.weights], reference)
+
+
+def _levels(column: pl.Series) -> Sequence[str]:
+    """The levels of a subgroup in their order, also those that nobody is in."""
+    if isinstance(column.dtype, pl.Enum):
+        return column.dtype.categories.to_list()
+    return column.drop_nulls().cast(pl.String).unique().sort().to_list()
+
+
+def _of_subgroup(
+    estimates: pl.DataFrame, estimator: Estimator, subgroup_variable: str | None, subgroup: str | None
+) -> pl.DataFrame:
+    own = {name: dtype for name, dtype in ARD_SCHEMA.items() if name not in ARD_OF_ENGINE}
+    require_columns(estimates, own, f"estimator {estimator.id!r} (version {estimator.version})")
+    placed = estimates.with_columns(
+        subgroup_variable=pl.lit(subgroup_variable, pl.String), subgroup=pl.lit(subgroup, pl.String)
+    )
+    return placed.select(list(_OF_RUN))
+
+
+def _left_out(number: int, name: str) -> pl.DataFrame:
+    """How many subjects are in no subgroup."""
+    row = {
+        "subgroup_variable": name, "statistic": "n_without_subgroup", "label": "Subjects in no subgroup",
+        "value": float(number), "note": _NO_SUBGROUP, "n": number, "format": COUNT,
+    }  # fmt: skip
+    return pl.DataFrame([row], schema=_OF_RUN)
+
+
+# Contracts ------------------------------------------------------------------------------------------------------------
+
+
+def _require_keys(ard: pl.DataFrame, estimator: Estimator) -> pl.DataFrame:
+    """The same rows, or `PluginError` where two numbers have one name, or a number is missing without a reason."""
+    who = f"estimator {estimator.id!r} (version {estimator.version})"
+    repeated = ard.filter(pl.struct(ARD_KEY).is_duplicated())
+    if repeated.height:
+        shown = ", ".join(f"{key} {value!r}" for key, value in zip(ARD_KEY, repeated.row(0), strict=False) if value)
+        raise PluginError.at(who, f"it returned two numbers of one name: {shown}", "name each number once")
+    silent = ard.filter(pl.col("value").is_null() & pl.col("note").is_null())
+    if silent.height:
+        statistic = silent["statistic"][0]
+        raise PluginError.at(who, f"it returned {statistic!r} without a value and without a reason", "state `note`")
+    return ard
+
+
+def _placed(problem: Problem, analysis: AnalysisDefinition, paramcd: str) -> Problem:
+    """A problem of an estimator at the place of its analysis in the ruleset."""
+    place = f"{analysis.position} " if analysis.position is not None else ""
+    return Problem(
+        where=f"{place}(analyses.{analysis.name}, {paramcd})",
+        what=problem.what,
+        remedy=problem.remedy,
+        meant=problem.meant,
+        file=analysis.position.file if analysis.position is not None else None,
+        line=analysis.position.line if analysis.position is not None else None,
+        column=analysis.position.column if analysis.position is not None else None,
+    )
