@@ -1,12 +1,7 @@
-"""Curves as inline SVG: no picture library, no fonts, no colours but the page's own, so that the page can restyle them.
-
-The same curves give the same bytes. Colours are classes (`c0` … `c6`), which the page's style sheet takes from a
-palette that people with any colour vision can tell apart (Okabe and Ito 2008); arms are told apart by labels as well.
-"""
+"""Step curves with their limits, censoring marks and numbers at risk."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,15 +10,13 @@ import numpy as np
 
 from rules_engine.analysis.curves import Curve
 from rules_engine.analysis.options import Numbers
+from rules_engine.report.canvas import LETTER, WIDTH, colour_class, picture, short, text
 
-WIDTH, PLOT_TOP, PLOT_HEIGHT = 760, 16, 300
+PLOT_TOP, PLOT_HEIGHT = 16, 300
 RISK_ROW, AXIS_ROOM = 17, 46
 #: Distances between ticks in months, the first that gives at most `MOST_TICKS` is used.
 TICK_STEPS, MOST_TICKS = (1, 2, 3, 6, 12, 24, 48, 120, 240), 10
-LABEL_GAP, LETTER = 15.0, 7.4
-LONGEST_LABEL = 20
-#: Colours of the palette in the style sheet.
-COLOURS = 7
+LABEL_GAP = 15.0
 
 
 @dataclass(frozen=True)
@@ -36,14 +29,9 @@ class Line:
     dashed: bool = False
 
 
-def _identifier(text: str) -> str:
-    """A text as an id that is safe in markup."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", text)
-
-
 def _css(line: Line) -> str:
     """The class of a line's colour; the palette begins again after its last colour."""
-    return f"c{line.colour % COLOURS}"
+    return colour_class(line.colour)
 
 
 def risk_months(last_month: float) -> list[float]:
@@ -62,27 +50,21 @@ def curves_svg(
     `ticks` are the months of `risk_months` at which the curves count who is at risk; `vertical` names the vertical axis
     (0 to 100 %); `guide` draws a light line at that height.
     """
-    identifier = _identifier(identifier)
     last = max((float(line.curve.times[-1]) for line in lines), default=days_per_month) / days_per_month
-    named = max((len(_short(line.name)) for line in lines), default=0) * LETTER
+    named = max((len(short(line.name)) for line in lines), default=0) * LETTER
     left, right = max(named + 30, 60.0), max(named + 16, 24.0)
     scale = Scale(left, WIDTH - right, max(last, *ticks, 1.0), days_per_month)
     risk_lines = [line for line in lines if not line.dashed]
     height = PLOT_TOP + PLOT_HEIGHT + AXIS_ROOM + 20 + RISK_ROW * len(risk_lines) + 6
     parts = [
-        f'<svg class="curves" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-labelledby="{identifier}-t {identifier}-d">',
-        f'<title id="{identifier}-t">{escape(title)}</title>',
-        f'<desc id="{identifier}-d">{escape(description)}</desc>',
         *_axes(scale, ticks, vertical, guide),
         *(_band(line, scale) for line in lines if not line.dashed),
         *(_step_line(line, scale) for line in lines),
         *(_censor_marks(line, scale) for line in lines if not line.dashed),
         *_end_labels(lines, scale),
         *_risk_table(risk_lines, ticks, scale),
-        "</svg>",
     ]
-    return "\n".join(part for part in parts if part)
+    return picture(parts, height, identifier=identifier, title=title, description=description)
 
 
 @dataclass(frozen=True)
@@ -109,7 +91,7 @@ def _axes(scale: Scale, ticks: Sequence[float], vertical: str, guide: float | No
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = float(scale.y(share))
         parts.append(f'<line class="grid" x1="{scale.left:.1f}" x2="{scale.right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text("tick", scale.left - 8, y + 4, f"{share:.0%}", "end"))
+        parts.append(text("tick", scale.left - 8, y + 4, f"{share:.0%}", "end"))
     if guide is not None:
         y = float(scale.y(guide))
         parts.append(f'<line class="guide" x1="{scale.left:.1f}" x2="{scale.right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>')
@@ -117,9 +99,9 @@ def _axes(scale: Scale, ticks: Sequence[float], vertical: str, guide: float | No
     for tick in ticks:
         x = float(scale.x(tick * scale.days_per_month))
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 5}"/>')
-        parts.append(_text("tick", x, bottom + 19, f"{tick:g}", "middle"))
+        parts.append(text("tick", x, bottom + 19, f"{tick:g}", "middle"))
     middle = (scale.left + scale.right) / 2
-    parts.append(_text("name", middle, bottom + 37, "Months", "middle"))
+    parts.append(text("name", middle, bottom + 37, "Months", "middle"))
     parts.append(
         f'<text class="name" x="13" y="{PLOT_TOP + PLOT_HEIGHT / 2:.0f}" text-anchor="middle" '
         f'transform="rotate(-90 13 {PLOT_TOP + PLOT_HEIGHT / 2:.0f})">{escape(vertical)}</text>'
@@ -179,69 +161,18 @@ def _end_labels(lines: Sequence[Line], scale: Scale) -> list[str]:
         placed.append(max(y, placed[-1] + LABEL_GAP) if placed else y)
     overflow = max((placed[-1] if placed else 0.0) - (PLOT_TOP + PLOT_HEIGHT - 8), 0.0)
     return [
-        _text(f"label {_css(line)}", float(scale.x(line.curve.times[-1])) + 6, y - overflow + 4, _short(line.name))
+        text(f"label {_css(line)}", float(scale.x(line.curve.times[-1])) + 6, y - overflow + 4, short(line.name))
         for y, (_end, _number, line) in zip(placed, ends, strict=True)
     ]
 
 
 def _risk_table(lines: Sequence[Line], ticks: Sequence[float], scale: Scale) -> list[str]:
     top = PLOT_TOP + PLOT_HEIGHT + AXIS_ROOM + 14
-    parts = [_text("name", 0, top, "Number at risk")] if lines else []
+    parts = [text("name", 0, top, "Number at risk")] if lines else []
     for number, line in enumerate(lines, start=1):
         y = top + RISK_ROW * number
-        parts.append(_text(f"label {_css(line)}", 0, y, _short(line.name)))
+        parts.append(text(f"label {_css(line)}", 0, y, short(line.name)))
         for tick, at_risk in zip(ticks, line.curve.at_risk, strict=True):
             x = float(scale.x(tick * scale.days_per_month))
-            parts.append(_text("tick", x, y, f"{int(at_risk):,}", "middle"))
+            parts.append(text("tick", x, y, f"{int(at_risk):,}", "middle"))
     return parts
-
-
-def bars_svg(
-    bars: Sequence[tuple[float, int]], names: Sequence[str], limits: Sequence[float], *, identifier: str, title: str,
-    description: str,
-) -> str:  # fmt: skip
-    """A waterfall: one bar per (share, number of its colour), in the order given; shares above 1 are cut at 1.
-
-    `names` labels the colours; `limits` are shares at which a light line runs across.
-    """
-    identifier = _identifier(identifier)
-    left, right, height = 60.0, WIDTH - 12.0, PLOT_TOP + PLOT_HEIGHT + 40
-    step = (right - left) / max(len(bars), 1)
-    wide = min(step * 0.8, 26.0)
-
-    def y(share: float) -> float:
-        return PLOT_TOP + PLOT_HEIGHT * (1 - min(share, 1.0)) / 2
-
-    parts = [
-        f'<svg class="curves" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-labelledby="{identifier}-t {identifier}-d">',
-        f'<title id="{identifier}-t">{escape(title)}</title>',
-        f'<desc id="{identifier}-d">{escape(description)}</desc>',
-    ]
-    for share in (1.0, 0.5, 0.0, -0.5, -1.0):
-        css = "axis" if share == 0 else "grid"
-        parts.append(f'<line class="{css}" x1="{left}" x2="{right}" y1="{y(share):.1f}" y2="{y(share):.1f}"/>')
-        words = f"{share:+.0%}".replace("-", "−") if share else "0%"
-        parts.append(_text("tick", left - 8, y(share) + 4, words, "end"))
-    for colour in range(len(names)):
-        path = "".join(
-            f"M{left + step * (place + 0.5) - wide / 2:.1f} {y(0):.1f}h{wide:.1f}V{y(share):.1f}h{-wide:.1f}Z"
-            for place, (share, one) in enumerate(bars)
-            if one == colour
-        )
-        if path:
-            parts.append(f'<path class="bar c{colour % COLOURS}" d="{path}"/>')
-        parts.append(_text(f"label c{colour % COLOURS}", left + 150.0 * colour, height - 10, _short(names[colour])))
-    parts += [
-        f'<line class="guide" x1="{left}" x2="{right}" y1="{y(share):.1f}" y2="{y(share):.1f}"/>' for share in limits
-    ]
-    return "\n".join([*parts, "</svg>"])
-
-
-def _text(css: str, x: float, y: float, words: str, anchor: str = "start") -> str:
-    """A text element; the words are escaped."""
-    return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_LABEL else name[: LONGEST_LABEL - 1] + "…"

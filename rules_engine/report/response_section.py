@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine.analysis.response_estimates import BEST_FIRST
-from rules_engine.pages import Block, Cell, Row, Section, Table, heading
+from rules_engine.pages import Block, Cell, Folded, Row, Section, Table, heading
 from rules_engine.report.reassessment import reassessment_tables
+from rules_engine.report.spider import spiders
+from rules_engine.report.swimmer import swimmers
 from rules_engine.report.tables import Estimates, count, counts_by_arm, percent_cells, with_totals
 from rules_engine.report.view import ReportView
 from rules_engine.report.waterfall import waterfalls
@@ -21,7 +23,9 @@ def response_section(view: ReportView, estimates: Estimates) -> Section:
     if rates.rows:
         blocks.append(rates)
     blocks += _distribution_tables(view)
-    blocks += waterfalls(view)
+    blocks += [*waterfalls(view), *spiders(view)]
+    swum = swimmers(view)
+    blocks += [Folded("Courses of single subjects", swum)] if swum else []
     for name, timepoints in view.timepoints.items():
         blocks += reassessment_tables(view, name, timepoints)
     return Section("response", "Response", blocks)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine.pages import Block, Cell, Folded, Paragraph, Row, Section, Table, heading
+from rules_engine.report.butterfly import butterflies
 from rules_engine.report.tables import count, counts_by_arm, percent_cells, subjects_by_arm
 from rules_engine.report.view import ARM, ReportView
 
@@ -64,6 +65,7 @@ def _adverse_event_tables(view: ReportView) -> list[Block]:
     totals = counts_by_arm(_safety_subjects(view), view.arms)
     blocks: list[Block] = [_overview_table(view, events, totals)]
     if not events.is_empty():
+        blocks += butterflies(events, dict(zip(view.arms, totals, strict=False)), SEVERE)
         blocks.append(
             Folded("By system organ class and term, worst grade per subject", [_term_table(view, events, totals)])
         )

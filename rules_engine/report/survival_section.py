@@ -8,6 +8,7 @@ import polars as pl
 
 from rules_engine.analysis.competing import COMPETING
 from rules_engine.pages import Block, Cell, Paragraph, Row, Section, SubHeading, Table, heading
+from rules_engine.report.forest import forests
 from rules_engine.report.survival_figures import groups_of, survival_figures
 from rules_engine.report.tables import Estimates, counts_by_arm, percent_cells, with_totals
 from rules_engine.report.view import ReportView
@@ -56,6 +57,7 @@ def survival_section(view: ReportView, estimates: Estimates) -> Section:
         blocks += survival_figures(view, paramcd, label, rows)
         blocks.append(_estimates_table(view, estimates, paramcd, rows))
         blocks.append(_reasons_table(view, paramcd, rows))
+    blocks += forests(view, estimates)
     return Section("survival", "Time-to-event endpoints", blocks)
 
 

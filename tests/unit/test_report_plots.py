@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import polars as pl
 from rules_engine.analysis.curves import survival_curve
-from rules_engine.report.plots import PLOT_HEIGHT, PLOT_TOP, Line, bars_svg, curves_svg, risk_months
+from rules_engine.report.plots import PLOT_HEIGHT, PLOT_TOP, Line, curves_svg, risk_months
 
 
 def line(name: str, days: list[int], events: list[int], ticks: list[float]) -> Line:
@@ -62,12 +62,3 @@ def test_names_are_escaped_and_cut() -> None:
     assert "<b>" not in svg
     assert "&lt;b&gt;xxxx" in svg
     assert "x" * 20 not in svg
-
-
-def test_bars_rise_and_fall_from_the_middle_and_are_cut_at_double() -> None:
-    svg = bars_svg([(2.5, 0), (0.5, 1), (-1.0, 0)], ["A", "B"], [-0.3], identifier="x", title="t", description="d")
-    middle = PLOT_TOP + PLOT_HEIGHT / 2
-    first, second = re.findall(r'class="bar c\d" d="([^"]+)"', svg)
-    assert re.findall(r" ([\d.]+)h", first) == [f"{middle:.1f}"] * 2
-    assert re.findall(r"V([\d.]+)h", first) == [f"{PLOT_TOP:.1f}", f"{PLOT_TOP + PLOT_HEIGHT:.1f}"]
-    assert re.findall(r"V([\d.]+)h", second) == [f"{PLOT_TOP + PLOT_HEIGHT / 4:.1f}"]
