@@ -167,6 +167,7 @@ RESPONSE_ASSESSMENTS = Table(
         SUBJECT,
         Column("date", "partial_date", "Day of the assessment; the day may be unknown.", required=True),
         Column("visit_date", "date", "Nominal day of the visit."),
+        Column("visit", "text", "Name of the visit (VISIT)."),
         Column("earliest_part_date", "date", "Earliest scan of an assessment spread over days."),
         Column("latest_part_date", "date", "Latest scan of an assessment spread over days."),
         Column("earliest_pd_part_date", "date", "Earliest scan that showed progression."),

@@ -98,7 +98,7 @@ class SubjectRecords:
                                                        lost_to_followup_date, end_of_study_date
     origins            subject × named origin          subject, origin, date
     assessments        subject × timepoint             subject, source_id, seq, date (partial), visit_date,
-                                                       earliest_part_date, latest_part_date,
+                                                       visit, earliest_part_date, latest_part_date,
                                                        earliest_pd_part_date, response, iresponse,
                                                        suspected_pseudoprogression
     therapies          subject × therapy outside       subject, source_id, seq, start_date (partial), kind
@@ -147,7 +147,8 @@ TTE_SCHEMA: dict[str, pl.DataType] = {
     "rule_id": pl.String(),
 }
 
-#: Columns that a response-rate or best-response kind returns: at most one row per subject.
+#: Columns that a response-rate or best-response kind returns: at most one row per subject. It may also return `number`
+#: (Float64), what ADRS shows as AVAL instead of 1 for a responder and 0 for others, and `visit` (text) of the record.
 RESPONSE_SCHEMA: dict[str, pl.DataType] = {
     "subject": pl.String(),
     "value": pl.String(),

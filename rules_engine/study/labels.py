@@ -62,6 +62,7 @@ ADRS: Columns = {
     **_STREAM,
     "ADT": (_DAY, "Analysis Date"),
     "ADTC": (_TEXT, "Analysis Date as Recorded"),
+    "VISIT": (_TEXT, "Visit Name"),
     "AVAL": (_NUMBER, "Analysis Value (1 Responder, 0 Not)"),
     "AVALC": (_TEXT, "Analysis Value (C)"),
     "RSPFL": (_TEXT, "Responder Flag"),

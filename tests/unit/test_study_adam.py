@@ -133,8 +133,8 @@ def test_a_collected_response_without_its_day_has_no_adt(study: Study) -> None:
         responses={"site": ResponseDefinition("site", "collected", collected_as="RECIST 1.1", assessor="investigator")},
     )  # fmt: skip
     collected = pl.DataFrame(
-        {"subject": ["1", "1"], "seq": [1, 2], "date": ["2024-03", "2024-05-02"], "response": ["PD", "PD"],
-         "iresponse": [None, "iUPD"]}
+        {"subject": ["1", "1"], "seq": [1, 2], "date": ["2024-03", "2024-05-02"], "visit": [None, "WEEK 8"],
+         "response": ["PD", "PD"], "iresponse": [None, "iUPD"]}
     )  # fmt: skip
     found = adam.adrs({}, {"site": collected}, {}, study, rules)
     assert found.select("ADT", "ADTC", "AVALC", "CRITER").rows() == [
