@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 
 from rules_engine import pipeline
-from rules_engine.errors import UsageError, closest
-from rules_engine.explain import Explanation, explain_record
+from rules_engine.errors import UsageError
+from rules_engine.explain import Explanation, explain_subject
 from rules_engine.loading import load_ruleset
 from rules_engine.model import Ruleset
 from rules_engine.registry import Registry, default_registry
@@ -72,6 +72,24 @@ class Engine:
             self.ruleset, read.tables, self.registry, cutoff, findings=read.findings, progress=tell
         )
         return Result(ruleset=self.ruleset, study=read, derived=derived, data_cutoff=cutoff, registry=self.registry)
+
+    def explain(
+        self,
+        study: Study | Mapping[str, Any] | str | Path,
+        subject: str,
+        endpoint: str | None = None,
+        *,
+        response: str | None = None,
+        visit: date | str | None = None,
+        data_cutoff: date | str | None = None,
+    ) -> Explanation:
+        """As `Result.explain`, without running the study: only this subject's records are read and derived."""
+        read = as_study(study, ruleset=self.ruleset, registry=self.registry)
+        require_tables(read, self.ruleset)
+        return explain_subject(
+            read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
+            endpoint=endpoint, response=response, visit=visit,
+        )  # fmt: skip
 
 
 def _cutoff(given: date | str | None, ruleset: Ruleset) -> date:
@@ -178,26 +196,23 @@ class Result:
         """What was run on what: ruleset as resolved, versions, hashes of the inputs, cut-off. No clock time."""
         return build_manifest(self.ruleset, self.study, self.registry, self.data_cutoff)
 
-    def explain(self, subject: str, endpoint: str) -> Explanation:
-        """Why the subject's record of an endpoint is as it is.
+    def explain(
+        self,
+        subject: str,
+        endpoint: str | None = None,
+        *,
+        response: str | None = None,
+        visit: date | str | None = None,
+    ) -> Explanation:
+        """Why the subject's records are as they are: an endpoint, the visits of a response stream, one visit, or everything.
 
-        Raises `UsageError` where the study has no such subject or the ruleset no such endpoint.
+        `str()` of what comes back is the text, `as_dict()` the same as data. Raises `UsageError` where the study has no such
+        subject or visit, or the ruleset no such endpoint or response.
         """
-        definition = self.ruleset.endpoints.get(endpoint)
-        if definition is None:
-            known = list(self.ruleset.endpoints)
-            raise UsageError.at(
-                f"endpoint {endpoint!r}",
-                f"the ruleset defines {', '.join(known)}",
-                "name one of these",
-                meant=closest(endpoint, known),
-            )
-        if self.subjects.filter(pl.col("subject") == subject).is_empty():
-            raise UsageError.at(f"subject {subject!r}", "the study has no such subject", "name one of subjects.subject")
-        rows = self.derived.time_to_event.get(endpoint, self.derived.responses.get(endpoint))
-        assert rows is not None  # noqa: S101  (every endpoint of the ruleset is derived)
-        found = rows.filter(pl.col("subject") == subject).to_dicts()
-        return explain_record(subject, definition, found[0] if found else None)
+        return explain_subject(
+            self.study.tables, self.ruleset, self.registry, self.data_cutoff, subject,
+            endpoint=endpoint, response=response, visit=visit,
+        )  # fmt: skip
 
     def _page(self) -> str:
         from rules_engine.report import ReportView, render_report

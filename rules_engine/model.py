@@ -26,15 +26,28 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What a criterion ruleset says of one of its rules or values in words, with the source and the place of the words."""
+
+    text: str
+    reference: str = ""
+    interpretation: str = ""
+    unit: str = ""
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CriterionRules:
     """The values that a criterion runs on: a criterion ruleset, with the overrides of one response definition.
 
     `options` maps each option key as the specification spells it (`pr.pct`, `irecist.confirm_min_days`) to its value.
+    `statements` has the words of the ruleset, by rule id (`recist_1_1.target.pd`) and by option key.
     """
 
     ruleset: str
     criterion: str
     options: Mapping[str, Any]
+    statements: Mapping[str, Statement] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, key: str) -> Any:
         return self.options[key]

@@ -36,7 +36,7 @@ from rules_engine.vocabulary import (
 Progress = Callable[[str], None]
 Tables = Mapping[str, pl.LazyFrame]
 #: Criteria and endpoints work on frames gathered before; their plans have many small steps, which stream badly.
-_ENGINE: Literal["in-memory"] = "in-memory"
+ENGINE: Literal["in-memory"] = "in-memory"
 
 DISCREPANCY_SCHEMA: dict[str, pl.DataType] = {
     "response_name": pl.String(),
@@ -134,13 +134,19 @@ def derive_responses(
     timepoints: dict[str, pl.DataFrame] = {}
     for definition in derived:
         criterion = _criterion(definition, registry)
-        reading = _select_reading(lesions, definition)
+        reading = select_reading(lesions, definition)
         assert definition.rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
-        rows = criterion.assess(reading, definition.rules).collect(engine=_ENGINE)
-        require_timepoints(rows, criterion)
-        timepoints[definition.name], offsets = _number(rows, offsets)
-        found.append(criterion.validate(reading, definition.rules, rows.lazy()).collect(engine=_ENGINE))
+        rows = assess_reading(reading, definition, registry)
+        timepoints[definition.name], offsets = number_timepoints(rows, offsets)
+        found.append(criterion.validate(reading, definition.rules, rows.lazy()).collect(engine=ENGINE))
     return timepoints, found
+
+
+def assess_reading(reading: pl.LazyFrame, definition: ResponseDefinition, registry: Registry) -> pl.DataFrame:
+    """Timepoint responses of one derived stream, from the lesions of its reading (`select_reading`)."""
+    criterion = _criterion(definition, registry)
+    assert definition.rules is not None  # noqa: S101  (as above)
+    return require_timepoints(criterion.assess(reading, definition.rules).collect(engine=ENGINE), criterion)
 
 
 def require_timepoints(timepoints: pl.DataFrame, criterion: Criterion) -> pl.DataFrame:
@@ -164,8 +170,8 @@ def require_timepoints(timepoints: pl.DataFrame, criterion: Criterion) -> pl.Dat
     return timepoints
 
 
-def _number(timepoints: pl.DataFrame, offsets: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Number each subject's rows, going on from the streams before; returns the rows and the new last numbers."""
+def number_timepoints(timepoints: pl.DataFrame, offsets: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Add `seq`, each subject's rows numbered, going on from the streams before; returns the rows and the new last numbers."""
     ordered = timepoints.sort("subject", "visit_date").with_columns(
         seq=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("subject")
     )
@@ -186,7 +192,7 @@ def _criterion(definition: ResponseDefinition, registry: Registry) -> Criterion:
     return registry.criteria.require(definition.rules.criterion)
 
 
-def _select_reading(rows: pl.LazyFrame, definition: ResponseDefinition) -> pl.LazyFrame:
+def select_reading(rows: pl.LazyFrame, definition: ResponseDefinition) -> pl.LazyFrame:
     """The rows of the stream's assessor and reader."""
     wanted = {"assessor": definition.assessor, "reader": definition.reader}
     chosen = [pl.col(column).str.to_lowercase() == word.lower() for column, word in wanted.items() if word is not None]
@@ -197,22 +203,27 @@ def assessment_streams(
     ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry
 ) -> dict[str, pl.LazyFrame]:
     """The assessments that endpoints read, by response name."""
-    streams: dict[str, pl.LazyFrame] = {}
-    for name, definition in ruleset.responses.items():
-        if definition.source == "collected":
-            streams[name] = records.assessments_from_collected(
-                tables["response_assessments"],
-                collected_as=definition.collected_as,
-                assessor=definition.assessor,
-                reader=definition.reader,
-            )
-        else:
-            # A criterion whose codelist has no plain PD speaks iRECIST throughout.
-            codes_are_irecist = "PD" not in _criterion(definition, registry).responses
-            streams[name] = records.assessments_from_timepoints(
-                timepoints[name].lazy(), codes_are_irecist=codes_are_irecist
-            )
-    return streams
+    return {
+        name: assessment_stream(definition, tables, timepoints.get(name), registry)
+        for name, definition in ruleset.responses.items()
+    }
+
+
+def assessment_stream(
+    definition: ResponseDefinition, tables: Tables, timepoints: pl.DataFrame | None, registry: Registry
+) -> pl.LazyFrame:
+    """The assessments of one stream; `timepoints` are its responses where it is derived."""
+    if definition.source == "collected":
+        return records.assessments_from_collected(
+            tables["response_assessments"],
+            collected_as=definition.collected_as,
+            assessor=definition.assessor,
+            reader=definition.reader,
+        )
+    assert timepoints is not None  # noqa: S101  (a derived stream was derived before)
+    # A criterion whose codelist has no plain PD speaks iRECIST throughout.
+    codes_are_irecist = "PD" not in _criterion(definition, registry).responses
+    return records.assessments_from_timepoints(timepoints.lazy(), codes_are_irecist=codes_are_irecist)
 
 
 # Endpoints ---------------------------------------------------------------------------------------------------------------
@@ -235,10 +246,10 @@ def derive_endpoints(
         kind = registry.endpoint_kinds.require(endpoint.kind)
         subject_records = without_response if endpoint.response is None else gathered[endpoint.response]
         is_time = kind.shape == "time_to_event"
-        rows = kind.derive(subject_records, endpoint, cutoff).collect(engine=_ENGINE)
+        rows = kind.derive(subject_records, endpoint, cutoff).collect(engine=ENGINE)
         require_endpoint(rows, endpoint, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)
         (time_to_event if is_time else responses)[endpoint.paramcd] = rows.sort("subject")
-        odd.append(kind.validate(subject_records, endpoint, cutoff).collect(engine=_ENGINE))
+        odd.append(kind.validate(subject_records, endpoint, cutoff).collect(engine=ENGINE))
     findings = pl.concat(odd).unique() if odd else empty_findings().collect()
     return time_to_event, responses, findings
 
@@ -308,7 +319,7 @@ def derive_discrepancies(
         same_criterion = pl.col("criterion").str.to_lowercase().str.replace_all("[^a-z0-9]", "") == _bare(
             definition.rules.ruleset
         )
-        readings = _select_reading(collected, definition).filter(same_criterion)
+        readings = select_reading(collected, definition).filter(same_criterion)
         parts.append(_differences(name, frame.lazy(), readings))
     return pl.concat(parts).sort("response_name", "subject", "date", "component").collect()
 

@@ -73,6 +73,8 @@ class Criterion:
     `validate(lesions, rules, timepoints)` returns findings; `timepoints` is what `assess` gave for the same lesions.
     `responses` is the codelist of `overall`, best first.
     `columns` names the columns of `lesion_assessments` that must hold data for the criterion to make sense.
+    `inspect(lesions, rules)` shows what `assess` decided by, for explanations: one row per subject and visit, with as many of the
+    columns of `criteria.visits`, `criteria.responses` and `criteria.reassessment.EVIDENCE` as the criterion has (None: nothing).
     """
 
     id: str
@@ -84,6 +86,7 @@ class Criterion:
     assess: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame]
     validate: Callable[[pl.LazyFrame, CriterionRules, pl.LazyFrame], pl.LazyFrame] = no_findings
     columns: Sequence[str] = ()
+    inspect: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame] | None = None
 
 
 @dataclass(frozen=True, slots=True)

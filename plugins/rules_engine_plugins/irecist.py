@@ -26,6 +26,11 @@ def assess(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     return derive_reassessed(lesions, Reading(rules, NAMES)).pipe(reported, rules)
 
 
+def inspect(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """What each visit was judged by, and the state that it met."""
+    return derive_reassessed(lesions, Reading(rules, NAMES, evidence=True))
+
+
 def validate(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:
     """What is odd in the lesions of one reading, and in what follows from them."""
     return validation.derive_lesion_findings(lesions, rules, timepoints)
@@ -40,6 +45,7 @@ IRECIST = Criterion(
     responses=("iCR", "iPR", "iSD", "NON-iCR/NON-iUPD", "NED", "iCPD", "iUPD", "NE"),
     assess=assess,
     validate=validate,
+    inspect=inspect,
     columns=("subject", "visit_date", "is_baseline", "lesion_id", "role", "mm_x100"),
 )
 

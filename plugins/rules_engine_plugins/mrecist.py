@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-from rules_engine.criteria import RuleNames, derive_timepoints, options, validation
+from rules_engine.criteria import RuleNames, derive_judged_visits, derive_timepoints, options, validation
 from rules_engine.hookspecs import hookimpl
 from rules_engine.model import CriterionRules
 from rules_engine.vocabulary import Criterion
@@ -27,6 +27,11 @@ def assess(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     return derive_timepoints(lesions, rules, NAMES)
 
 
+def inspect(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """What each visit was judged by."""
+    return derive_judged_visits(lesions, rules, NAMES)
+
+
 def validate(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:
     """What is odd in the lesions of one reading, and in what follows from them."""
     return validation.derive_lesion_findings(lesions, rules, timepoints)
@@ -41,6 +46,7 @@ MRECIST = Criterion(
     responses=("CR", "PR", "SD", "NON-CR/NON-PD", "NED", "PD", "NE"),
     assess=assess,
     validate=validate,
+    inspect=inspect,
     columns=("subject", "visit_date", "is_baseline", "lesion_id", "role", "viable_mm_x100"),
 )
 

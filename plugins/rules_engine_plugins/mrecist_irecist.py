@@ -42,11 +42,18 @@ def assess(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     plain = derive_timepoints(lesions, rules, MRECIST).select(
         "subject", "visit_date", basis_overall="overall", basis_progression_date="progression_date"
     )
+    return _reassessed(lesions, rules).pipe(reported, rules, basis=plain)
+
+
+def inspect(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """What each visit was judged by, and the state that it met."""
+    return _reassessed(lesions, rules, evidence=True)
+
+
+def _reassessed(lesions: pl.LazyFrame, rules: CriterionRules, *, evidence: bool = False) -> pl.LazyFrame:
     whole = rules["hybrid.basis"] == "whole"
-    reading = Reading(rules, MRECIST, suspected_only=True, parallel=whole)
-    return derive_reassessed(lesions, reading, whole_reading(lesions, rules) if whole else None).pipe(
-        reported, rules, basis=plain
-    )
+    reading = Reading(rules, MRECIST, suspected_only=True, parallel=whole, evidence=evidence)
+    return derive_reassessed(lesions, reading, whole_reading(lesions, rules) if whole else None)
 
 
 def whole_reading(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
@@ -80,6 +87,7 @@ MRECIST_IRECIST = Criterion(
     ),
     assess=assess,
     validate=validate,
+    inspect=inspect,
     columns=("subject", "visit_date", "is_baseline", "lesion_id", "role", "viable_mm_x100"),
 )  # fmt: skip
 

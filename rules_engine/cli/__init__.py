@@ -22,6 +22,7 @@ from rules_engine.errors import EXIT_OURS, EXIT_RULESET, Problem, RulesEngineErr
 COMMANDS = {
     "demo": "Run the first trial's protocol on a made-up study, to see everything work.",
     "run": "Derive a study's endpoints: ADaM data sets, estimates, findings and a report.",
+    "explain": "Tell why one subject's record is as it is: dated, rule by rule, with the rule's place in the YAML.",
     "check": "Check rulesets without data; show the effective ruleset and where each value came from.",
     "cases": "Run worked cases through the engine and name each one that fails.",
     "simulate": "Make up a realistic study of the first trial, reproducibly.",

@@ -17,6 +17,7 @@ from rules_engine.criteria.responses import (
 from rules_engine.criteria.timepoints import (
     derive_backdating,
     derive_history,
+    derive_judged_visits,
     derive_judgement,
     derive_nadir,
     derive_timepoints,
@@ -30,6 +31,7 @@ __all__ = [
     "derive_backdating",
     "derive_confirmed_pairs",
     "derive_history",
+    "derive_judged_visits",
     "derive_judgement",
     "derive_nadir",
     "derive_new_lesion_visits",

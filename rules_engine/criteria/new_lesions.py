@@ -119,14 +119,36 @@ def derive_new_lesion_visits(new_lesions: pl.LazyFrame, rules: CriterionRules) -
     """One row per subject and visit with rows of new lesions: `new_lesion`, `backdated_to` and `first_sights`.
 
     `new_lesion`: a lesion that counts, now or since an earlier visit, is there. `backdated_to`: where a lesion counts for the first
-    time, the earlier visit that first showed it (of several such lesions the earliest; `first_sights` has them all). A lesion that
-    was doubtful and then gone was nothing: where it is seen again, it is first shown there (Eisenhauer 2009 §4.3.5). A visit at
-    which it was not evaluated does not part one sight from the next.
+    time, the earlier visit that first showed it (of several such lesions the earliest; `first_sights` has them all).
+    """
+    begins = pl.col("visit_date") == pl.col("counted_on")
+    first_sights = pl.col("shown_on").filter(begins & (pl.col("shown_on") < pl.col("visit_date")))
+    return (
+        derive_counted_new_lesions(new_lesions, rules)
+        .group_by("subject", "visit_date")
+        .agg(
+            new_lesion=((pl.col("visit_date") >= pl.col("counted_on")) & is_there()).any(),
+            backdated_to=first_sights.min(),
+            first_sights=first_sights.unique().sort(),
+        )
+    )
+
+
+def is_there() -> pl.Expr:
+    """The lesion is seen at this visit: neither gone nor unevaluated."""
+    return ~pl.col("resolved") & ~pl.col("unread")
+
+
+def derive_counted_new_lesions(new_lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """New lesions and visits with `shown_on` and `first_c` (visit and diameter of the first sight) and `counted_on`, from when each counts.
+
+    A lesion that was doubtful and then gone was nothing: where it is seen again, it is first shown there (Eisenhauer 2009 §4.3.5). A
+    visit at which it was not evaluated does not part one sight from the next.
     """
     of_lesion = ["subject", "lesion_id"]
     of_sight = [*of_lesion, "sight"]
     has_vanished = ~pl.col("shown") & ~pl.col("unread")
-    dated = (
+    return (
         new_lesions.with_columns(sight=has_vanished.cum_sum().over("subject", "lesion_id", order_by="visit_date"))
         .with_columns(
             shown_on=pl.col("visit_date").filter("shown").min().over(of_sight),
@@ -138,12 +160,4 @@ def derive_new_lesion_visits(new_lesions: pl.LazyFrame, rules: CriterionRules) -
         )
         .with_columns(counts=counts(rules, pl.col("first_c")))
         .with_columns(counted_on=pl.col("visit_date").filter("counts").min().over(of_lesion))
-    )
-    is_there = ~pl.col("resolved") & ~pl.col("unread")
-    begins = pl.col("visit_date") == pl.col("counted_on")
-    first_sights = pl.col("shown_on").filter(begins & (pl.col("shown_on") < pl.col("visit_date")))
-    return dated.group_by("subject", "visit_date").agg(
-        new_lesion=((pl.col("visit_date") >= pl.col("counted_on")) & is_there).any(),
-        backdated_to=first_sights.min(),
-        first_sights=first_sights.unique().sort(),
     )

@@ -46,3 +46,14 @@ def has_risen_by(value: pl.Expr, reference: pl.Expr, percent: Any, at_least_mm: 
         & (value - reference >= hundredths(at_least_mm))
         & (value > reference)
     )
+
+
+def most_that_has_fallen_by(reference: int, percent: Any) -> int:
+    """The largest length for which `has_fallen_by` holds, in hundredths of a millimetre."""
+    return reference * (_WHOLE - _parts(percent)) // _WHOLE
+
+
+def least_that_has_risen_by(reference: int, percent: Any, at_least_mm: Any) -> int:
+    """The smallest length for which `has_risen_by` holds, in hundredths of a millimetre."""
+    relative = -(-reference * (_WHOLE + _parts(percent)) // _WHOLE)
+    return max(relative, reference + hundredths(at_least_mm), reference + 1)

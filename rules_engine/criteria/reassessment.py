@@ -70,14 +70,42 @@ DECISIONS = (
 )  # fmt: skip
 
 
+#: What a reading with `evidence` adds besides: what decided the fate of the visit. Lengths in hundredths of a millimetre.
+EVIDENCE: dict[str, Any] = {
+    "fate": pl.String,
+    "anchor": pl.Date,  # the one that the visit met
+    "since_anchor": pl.Int64,  # days
+    "category": pl.String,  # target and non-target response together
+    "improved": pl.Boolean,  # better than at the anchor
+    "cr_before": pl.Boolean,
+    "target_cr_before": pl.Boolean,
+    "pr_established": pl.Boolean,
+    "anchor_target": pl.Boolean,
+    "anchor_nontarget": pl.Boolean,
+    "anchor_new": pl.Boolean,
+    "compared_sum": pl.Int64,
+    "target_growth": pl.Int64,
+    "new_sum_known": pl.Int64,
+    "smallest_new_sum": pl.Int64,
+    "compared_total": pl.Int64,
+    "new_growth": pl.Int64,
+    "begins": pl.Boolean,
+    "persists": pl.Boolean,
+    "grown_new": pl.Boolean,
+    "new_unequivocal": pl.Boolean,
+    "cause_unknown": pl.Boolean,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the machine is run: the rules, the names of the rules, and which progressions wait."""
+    """How the machine is run: the rules, the names of the rules, which progressions wait, and whether it shows its `EVIDENCE`."""
 
     rules: CriterionRules
     names: RuleNames
     suspected_only: bool = False
     parallel: bool = False
+    evidence: bool = False
 
 
 def derive_reassessed(lesions: pl.LazyFrame, reading: Reading, parallel: pl.LazyFrame | None = None) -> pl.LazyFrame:
@@ -99,7 +127,7 @@ def derive_reassessed(lesions: pl.LazyFrame, reading: Reading, parallel: pl.Lazy
         increased_seen_ids=pl.col("increased_seen_ids").fill_null([]),
     )
     given = joined.collect_schema()
-    schema = {**given, **_decision_schema()}
+    schema = {**given, **_decision_schema(reading)}
 
     def sweep_all(frame: pl.DataFrame) -> pl.DataFrame:
         return sweep(frame, reading).select(list(schema)).cast(schema)  # type: ignore[arg-type]
@@ -109,12 +137,12 @@ def derive_reassessed(lesions: pl.LazyFrame, reading: Reading, parallel: pl.Lazy
     )
 
 
-def _decision_schema() -> dict[str, Any]:
+def _decision_schema(reading: Reading) -> dict[str, Any]:
     kinds: dict[str, Any] = dict.fromkeys(DECISIONS, pl.String)
     kinds.update(dict.fromkeys(("new_lesion", "accepted", "late"), pl.Boolean))
     kinds.update({"nadir_x100": pl.Int64, "anchor_date": pl.Date, "backdated_to": pl.Date})
     kinds["first_sights"] = pl.List(pl.Date)
-    return kinds
+    return {**kinds, **EVIDENCE} if reading.evidence else kinds
 
 
 def sweep(visits: pl.DataFrame, reading: Reading) -> pl.DataFrame:
@@ -124,7 +152,8 @@ def sweep(visits: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     history = pl.DataFrame(
         schema={"subject": pl.String, "course": pl.Int64, "number": pl.Int64, "visit_date": pl.Date, "code": pl.String}
     )
-    decided = [visits.clear().with_columns(pl.lit(None, kind).alias(name) for name, kind in _decision_schema().items())]
+    added = _decision_schema(reading)
+    decided = [visits.clear().with_columns(pl.lit(None, kind).alias(name) for name, kind in added.items())]
     for _number, step in sorted(visits.partition_by("number", as_dict=True).items()):
         now = _with_memory(step, memory)
         lesions_now = derive_lesions_now(now, lesion_memory, reading.rules)
@@ -136,7 +165,7 @@ def sweep(visits: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         now = _accept(now, reading)
         now = _confirm(now, reading)
         now = _decide(now, reading)
-        decided.append(now.select(*visits.columns, *DECISIONS).cast(_decision_schema()))  # type: ignore[arg-type]
+        decided.append(now.select(*visits.columns, *added).cast(added))  # type: ignore[arg-type]
         memory = _remember(now, reading)
         lesion_memory = remember_lesions(lesions_now, now, reading.rules)
         history = _remember_history(history, now, reading)
@@ -263,6 +292,7 @@ def _decide(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     too_late = pl.col("confirms") & pl.col("late") & pl.lit(rules["irecist.late_confirmation"] == "new_iupd")
     now = now.with_columns(
         new_signal=new_signal,
+        improved=_has_improved(),
         fate=pl.when(phase == CONFIRMED)
         .then(pl.lit("after_confirmed"))
         .when(phase == PROGRESSED)
@@ -304,13 +334,17 @@ def _stays(reading: Reading) -> pl.Expr:
     """Progression is still there, or new lesions persist and nothing else is better than at the anchor."""
     if reading.parallel:
         return pl.col("parallel_state") != OPEN
-    improved = (_rank(pl.col("category")) > pl.col("anchor_category")).fill_null(value=False)
     enough = {
-        "category_improved": improved,
+        "category_improved": _has_improved(),
         "never": pl.lit(value=False),
         "any_non_pd": pl.lit(value=True),
     }[reading.rules["irecist.persisting_new"]]
     return pl.col("is_target_pd") | pl.col("is_nontarget_pd") | (pl.col("persists") & ~enough)
+
+
+def _has_improved() -> pl.Expr:
+    """Target and non-target response are better than at the anchor."""
+    return (_rank(pl.col("category")) > pl.col("anchor_category")).fill_null(value=False)
 
 
 def _rank(category: pl.Expr) -> pl.Expr:

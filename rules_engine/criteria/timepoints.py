@@ -25,13 +25,20 @@ NO_HISTORY = {"cr_before": False, "target_cr_before": False, "pr_established": F
 def derive_timepoints(lesions: pl.LazyFrame, rules: CriterionRules, names: RuleNames) -> pl.LazyFrame:
     """One timepoint response per subject and visit after baseline, from canonical lesion rows of one reading."""
     return (
+        derive_judged_visits(lesions, rules, names)
+        .pipe(derive_backdating, rules, names)
+        .select(*(pl.col(name).cast(dtype) for name, dtype in TIMEPOINT_SCHEMA.items()))
+    )
+
+
+def derive_judged_visits(lesions: pl.LazyFrame, rules: CriterionRules, names: RuleNames) -> pl.LazyFrame:
+    """Visits as each was read, before retrospective dating, with everything that the judgement looked at (see `responses`)."""
+    return (
         lesions.pipe(derive_visits, rules)
         .pipe(with_new_lesions, derive_new_lesion_visits(derive_new_lesions(lesions, rules), rules))
         .pipe(derive_nadir, rules)
         .pipe(derive_history, rules, names)
         .pipe(derive_judgement, rules, names)
-        .pipe(derive_backdating, rules, names)
-        .select(*(pl.col(name).cast(dtype) for name, dtype in TIMEPOINT_SCHEMA.items()))
     )
 
 
@@ -97,7 +104,9 @@ def derive_established_response(visits: pl.LazyFrame, rules: CriterionRules) -> 
     if rules["pr.persistence"] == "memoryless":
         return visits.with_columns(pr_established=pl.lit(value=False))
     has_progressed = pl.col("target") == "PD"
-    courses = visits.with_columns(course=has_progressed.cum_sum().over("subject", order_by="number"))
+    # A progression ends its course: the visit itself still knows what was established before it.
+    progressions_before = has_progressed.cum_sum() - has_progressed.cast(pl.UInt32)
+    courses = visits.with_columns(course=progressions_before.over("subject", order_by="number"))
     if rules["bor.confirmation"] == "required":
         firsts = (
             derive_confirmed_pairs(

@@ -23,6 +23,8 @@ incomplete sum), and of the non-target lesions `progressed_ids`, `increased_ids`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from rules_engine.criteria.lesions import (
@@ -93,15 +95,15 @@ def _is_baseline() -> pl.Expr:
 
 
 def derive_readings(
-    rows: pl.LazyFrame, lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules
+    rows: pl.LazyFrame, lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules, also: Sequence[str] = ()
 ) -> pl.LazyFrame:
     """Rows with the traits of their baseline lesion, `c` (a target's contribution), `status` (a non-target's) and what a visit counts.
 
     `role` is null for a lesion that the baseline does not have. A lesion is looked at row by row: the fragments of a split lesion add up
-    in the sum.
+    in the sum. `also` names further columns of the rows to keep.
     """
     readings = (
-        rows.select(_COLUMNS)
+        rows.select(*_COLUMNS, *also)
         .join(known.select("subject", "lesion_id", *TRAITS, "enhanced"), on=["subject", "lesion_id"], how="left")
         .join(orphaned_merges(lesions, known), on=["subject", "visit_date", "lesion_id"], how="left")
         .with_columns(state=pl.when(pl.col("orphaned").is_null()).then("state").otherwise(pl.lit("ne")))

@@ -10,7 +10,7 @@ from rules_engine.loading.nodes import Node, Path, mapping, problem_at, to_plain
 from rules_engine.loading.options import UNSET, complete, layered, properties_of, without_unset
 from rules_engine.loading.sources import Source
 from rules_engine.loading.validation import problems_of, quoted
-from rules_engine.model import CriterionRules
+from rules_engine.model import CriterionRules, Statement
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import Criterion
 
@@ -47,8 +47,23 @@ def resolve_criterion(
         problems = problems_of(without_unset(completed), criterion.options_schema, changes_path)
     if problems:
         return None, problems
-    rules = CriterionRules(ruleset=source.id, criterion=criterion.id, options=to_plain(completed))
+    rules = CriterionRules(source.id, criterion.id, options=to_plain(completed), statements=_statements(root))
     return ResolvedCriterion(rules, completed), []
+
+
+def _statements(root: Node) -> dict[str, Statement]:
+    """What the ruleset says of its values and rules in words."""
+    found: dict[str, Statement] = {}
+    for section in ("values", "rules"):
+        for name, entry in (root.child(section) or mapping()).items():
+            words = {key: _word(entry, key) for key in ("text", "reference", "interpretation", "unit")}
+            found[name] = Statement(**words, position=entry.position)
+    return found
+
+
+def _word(entry: Node, key: str) -> str:
+    child = entry.child(key)
+    return child.value if child is not None and isinstance(child.value, str) else ""
 
 
 def _values(root: Node) -> Node:

@@ -11,7 +11,7 @@ from rules_engine.model import EndpointDefinition, Position
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class EndpointStory:
     """One derived record, told in words. `str()` gives the text; `as_dict()` the same as data."""
 
     subject: str
@@ -39,7 +39,7 @@ class Explanation:
         }
 
 
-def explain_record(subject: str, endpoint: EndpointDefinition, record: Mapping[str, Any] | None) -> Explanation:
+def explain_record(subject: str, endpoint: EndpointDefinition, record: Mapping[str, Any] | None) -> EndpointStory:
     """Tell one subject's record of an endpoint; `record` is the derived row, None where there is none."""
     where = f" Defined at {endpoint.position}." if endpoint.position is not None else ""
     if record is None:
@@ -51,7 +51,7 @@ def explain_record(subject: str, endpoint: EndpointDefinition, record: Mapping[s
         text = _time_to_event(subject, endpoint, record) + where
     else:
         text = _response(subject, endpoint, record) + where
-    return Explanation(subject, endpoint.paramcd, record, text, endpoint.position)
+    return EndpointStory(subject, endpoint.paramcd, record, text, endpoint.position)
 
 
 def _time_to_event(subject: str, endpoint: EndpointDefinition, record: Mapping[str, Any]) -> str:
