@@ -102,7 +102,7 @@ def target_diameter(rules: CriterionRules) -> pl.Expr:
     if option(rules, "mrecist.measure") != "viable":
         return pl.col("mm_x100")
     has_gone = pl.col("mm_x100") == 0
-    viable = pl.when(has_gone & pl.col("viable_mm_x100").is_null()).then(0).otherwise("viable_mm_x100")
+    viable = pl.when(has_gone).then(0).otherwise("viable_mm_x100")
     return pl.when(is_intrahepatic() & pl.col("enhanced")).then(viable).otherwise("mm_x100")
 
 
@@ -134,11 +134,14 @@ def contribution(diameter: pl.Expr, rules: CriterionRules) -> pl.Expr:
 def nontarget_status(rules: CriterionRules) -> pl.Expr:
     """State of a non-target row: `absent`, `present`, `unequivocal`; null where it was not evaluated.
 
-    A node is absent when its recorded short axis is normal. Where no status is recorded, state and diameter tell. Under mRECIST an
-    effusion has progressed only with positive cytology (Llovet 2008, Lencioni & Llovet 2010).
+    A node is absent when its short axis is normal or too small to measure, and present when it is not, whatever else is recorded.
+    Where no status is recorded, state and diameter tell. Under mRECIST an effusion has progressed only with positive cytology
+    (Llovet 2008, Lencioni & Llovet 2010).
     """
     size = pl.col("mm_x100")
-    is_normal_node = is_node() & (size < hundredths(rules["node.normal_below_mm"]))
+    normal_below = hundredths(rules["node.normal_below_mm"])
+    is_normal_node = is_node() & (is_too_small_to_measure(size) | (size < normal_below)).fill_null(value=False)
+    is_enlarged_node = is_node() & (size >= normal_below).fill_null(value=False)
     recorded = (
         pl.when(pl.col("status").is_not_null())
         .then("status")
@@ -146,7 +149,7 @@ def nontarget_status(rules: CriterionRules) -> pl.Expr:
         .then(pl.lit("absent"))
         .when(pl.col("state") == "ne")
         .then(None)
-        .when((size > 0) | pl.col("state").is_in(["tstm", "merged", "measured"]))
+        .when((size > 0) | pl.col("state").is_in(["tstm", "merged"]))
         .then(pl.lit("present"))
     )
     unproven = (recorded == "unequivocal") & ~has_proof_of_malignancy(rules)
@@ -157,8 +160,15 @@ def nontarget_status(rules: CriterionRules) -> pl.Expr:
         .then(pl.lit("present"))
         .when((recorded == "present") & is_normal_node)
         .then(pl.lit("absent"))
+        .when((recorded == "absent") & is_enlarged_node)
+        .then(pl.lit("present"))
         .otherwise(recorded)
     )
+
+
+def is_too_small_to_measure(diameter: pl.Expr) -> pl.Expr:
+    """The lesion is seen and nobody could put a number to it; a node of which this is so is normal, whatever it adds to a sum."""
+    return (pl.col("state") == "tstm").fill_null(value=False) & diameter.is_null()
 
 
 def has_proof_of_malignancy(rules: CriterionRules) -> pl.Expr:

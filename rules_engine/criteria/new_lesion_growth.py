@@ -41,9 +41,10 @@ def derive_lesions_now(now: pl.DataFrame, memory: pl.DataFrame, rules: Criterion
     remembered = memory.join(now.select("subject"), on="subject", how="semi")
     together = rows.join(remembered, on=["subject", "lesion_id"], how="full", coalesce=True, suffix="_before")
     together = together.join(now.select("subject", "visit_date"), on="subject", how="left").with_columns(
-        pl.col(*_FLAGS, *_ROW_FLAGS, "recorded").fill_null(value=False),
-        measured=pl.coalesce("measured", "measured_before"),
+        pl.col(*_FLAGS, *_ROW_FLAGS, "recorded", "measured", "measured_before").fill_null(value=False),
     )
+    # A lesion that is to be measured and has not been so far (an effusion, a thrombus) is followed by its status.
+    together = together.with_columns(measured=pl.col("measured") | pl.col("measured_before"))
     # A lesion that was doubtful and then gone was nothing: where it is seen again, it is first shown there.
     vanished = pl.col("recorded") & ~pl.col("shown") & ~pl.col("unread")
     return (
@@ -69,8 +70,9 @@ def derive_lesion_facts(lesions_now: pl.DataFrame) -> pl.DataFrame:
     counted = pl.col("known") | pl.col("begins")
     is_there = counted & pl.col("recorded") & ~pl.col("resolved") & ~pl.col("unread")
     compared = pl.col("measured") & pl.col("at_anchor")
+    growth = (pl.col("c") - pl.col("compared_c")).filter(compared)
     joins = counted & pl.col("measured") & ~pl.col("in_sum") & pl.col("c").is_not_null()
-    unmeasured = pl.col("known") & ~pl.col("measured")
+    unmeasured_there = pl.col("known") & ~pl.col("measured") & ~pl.col("resolved") & ~pl.col("unread")
     earlier = pl.col("shown_on").filter(pl.col("begins") & (pl.col("shown_on") < pl.col("visit_date")))
     return (
         lesions_now.group_by("subject")
@@ -87,10 +89,11 @@ def derive_lesion_facts(lesions_now: pl.DataFrame) -> pl.DataFrame:
             compared_missing=(compared & pl.col("compared_c").is_null()).any(),
             compared_total=pl.col("compared_c").filter(compared).sum(),
             compared_now=pl.col("c").filter(compared).sum(),
-            common_growth_new=(pl.col("c") - pl.col("compared_c")).filter(compared).sum(),
+            common_growth_new=growth.sum(),
+            compared_in_common=growth.count(),
             compared_unread=(compared & pl.col("c").is_null()).any(),
-            new_increased=(unmeasured & pl.col("increased") & ~pl.col("resolved")).any(),
-            new_unequivocal=(unmeasured & pl.col("unequivocal")).any(),
+            new_increased=(unmeasured_there & pl.col("increased")).any(),
+            new_unequivocal=(unmeasured_there & pl.col("unequivocal")).any(),
             cause_unknown=(pl.col("cause") & ~pl.col("read")).any(),
             joining_sum=pl.when(joins.any()).then(pl.col("c").filter(joins).sum()),
         )
@@ -100,7 +103,7 @@ def derive_lesion_facts(lesions_now: pl.DataFrame) -> pl.DataFrame:
             new_growth=pl.when(pl.col("compared_members") == 0)
             .then(None)
             .when("compared_missing")
-            .then("common_growth_new")
+            .then(pl.when(pl.col("compared_in_common") > 0).then("common_growth_new"))
             .otherwise(pl.col("compared_now") - pl.col("compared_total")),
         )
     )
@@ -130,6 +133,7 @@ def remember_lesions(lesions_now: pl.DataFrame, now: pl.DataFrame, rules: Criter
     return (
         lesions_now.join(decisions, on="subject", how="left")
         .with_columns(
+            measured=pl.when(accepted).then("measured").otherwise("measured_before"),
             known=pl.when(accepted).then(known).otherwise("known"),
             shown_on=pl.when(accepted).then("shown_on_now").otherwise("shown_on"),
             first_c=pl.when(accepted).then("first_c_now").otherwise("first_c"),

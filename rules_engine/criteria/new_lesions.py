@@ -18,6 +18,7 @@ from rules_engine.criteria.lesions import (
     has_proof_of_malignancy,
     is_intrahepatic,
     is_node,
+    is_too_small_to_measure,
     option,
     postbaseline_rows,
 )
@@ -32,40 +33,43 @@ _NO_DISEASE = "cyst"
 def derive_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     """One row per new lesion and visit at which it is recorded.
 
-    Columns: subject, visit_date, lesion_id, organ, `measured` (followed by its diameter, iRECIST), `nodule`, `c` (diameter as it
-    counts in a sum, null where not evaluated), `shown`, `certain`, `typical`, `resolved`, `unread`, `increased`, `unequivocal`.
+    Columns: subject, visit_date, lesion_id, organ, `measured` (to be followed by its diameter, and it has one here: iRECIST), `nodule`,
+    `c` (diameter as it counts in a sum, null where not evaluated), `shown`, `certain`, `typical`, `resolved`, `unread`, `increased`,
+    `unequivocal`.
     """
     rows = _rows_of_new_lesions(lesions)
     size = contribution(pl.col("mm_x100"), rules)
     absent = (pl.col("state") == "absent") | (pl.col("status") == "absent") | (pl.col("mm_x100") == 0)
     unread = (pl.col("state") == "ne") | (pl.col("status") == "ne")
     rows = rows.with_columns(
-        c=pl.when(
-            (pl.col("status") == "absent").fill_null(value=False)
-            & pl.col("state").is_null()
-            & pl.col("mm_x100").is_null()
-        )
-        .then(0)
-        .otherwise(size),
+        c=pl.when(unread.fill_null(value=False)).then(None).when(absent.fill_null(value=False)).then(0).otherwise(size),
         absent=absent.fill_null(value=False),
         unread=unread.fill_null(value=False),
+        too_small=is_too_small_to_measure(pl.col("mm_x100")),
+        sized=pl.col("mm_x100").is_not_null() | (pl.col("state") != "ne").fill_null(value=False),
     )
     per_visit = rows.group_by("subject", "visit_date", "lesion_id").agg(
-        *(pl.col(trait).first() for trait in (*TRAITS, "measured")),
+        *(pl.col(trait).first() for trait in TRAITS),
+        sized=pl.col("sized").any(),
         c=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()),
         absent=pl.col("absent").all(),
         unread=pl.col("unread").any(),
+        too_small=pl.col("too_small").all(),
         certain=(pl.col("certainty") != "equivocal").fill_null(value=True).any(),
         typical=(pl.col("pattern") == "typical").any(),
         proven=has_proof_of_malignancy(rules).any(),
         increased=((pl.col("vs_last") == "increased") & has_proof_of_malignancy(rules)).any(),
         unequivocal=((pl.col("status") == "unequivocal") & has_proof_of_malignancy(rules)).any(),
     )
-    normal_node = is_node() & (pl.col("c") < hundredths(rules["node.normal_below_mm"]))
-    small_node = is_node() & (pl.col("c") < by_node_site(rules, "new.node_min_short_mm"))
+    smallest = by_node_site(rules, "new.node_min_short_mm")
+    # A node that counted has gone once it is normal; where a ruleset counts smaller ones, once it is too small to count.
+    gone_below = pl.min_horizontal(pl.lit(hundredths(rules["node.normal_below_mm"]), pl.Int64), smallest)
+    normal_node = is_node() & (pl.col("too_small") | (pl.col("c") < gone_below))
+    small_node = is_node() & (pl.col("too_small") | (pl.col("c") < smallest))
     return per_visit.with_columns(
+        measured=(pl.col("nl") != "non-target").fill_null(value=True) & pl.col("sized"),
         nodule=_is_nodule(rules),
-        resolved=pl.col("absent") | normal_node.fill_null(value=False),
+        resolved=(pl.col("absent") | normal_node.fill_null(value=False)) & ~pl.col("unread"),
         shown=~pl.col("absent")
         & ~pl.col("unread")
         & ~small_node.fill_null(value=False)
@@ -84,14 +88,9 @@ def _rows_of_new_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
     )
     first = pl.col("visit_date") == pl.col("visit_date").min()
     of_lesion = ["subject", "lesion_id"]
-    # A lesion that is to be measured and never is (an effusion, a thrombus) is followed by its status.
-    followed_by_size = pl.col("mm_x100").is_not_null() | (pl.col("state") != "ne").fill_null(value=False)
-    is_measured = (pl.col("nl") != "non-target").fill_null(value=True).all().over(
-        of_lesion
-    ) & followed_by_size.any().over(of_lesion)
-    return unknown.with_columns(
-        *(pl.col(trait).filter(first).max().over(of_lesion) for trait in TRAITS), measured=is_measured
-    ).filter(pl.col("role") == "new")
+    return unknown.with_columns(*(pl.col(trait).filter(first).max().over(of_lesion) for trait in TRAITS)).filter(
+        pl.col("role") == "new"
+    )
 
 
 def _is_nodule(rules: CriterionRules) -> pl.Expr:

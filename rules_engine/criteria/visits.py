@@ -35,6 +35,7 @@ from rules_engine.criteria.lesions import (
     first_baseline_dates,
     has_proof_of_malignancy,
     is_node,
+    is_too_small_to_measure,
     local_therapy_rule,
     nontarget_status,
     orphaned_merges,
@@ -106,7 +107,7 @@ def derive_readings(
         rows.select(*_COLUMNS, *also)
         .join(known.select("subject", "lesion_id", *TRAITS, "enhanced"), on=["subject", "lesion_id"], how="left")
         .join(orphaned_merges(lesions, known), on=["subject", "visit_date", "lesion_id"], how="left")
-        .with_columns(state=pl.when(pl.col("orphaned").is_null()).then("state").otherwise(pl.lit("ne")))
+        .with_columns(state=pl.when(pl.col("orphaned") & _IS_TARGET).then(pl.lit("ne")).otherwise("state"))
         .with_columns(
             c=pl.when(_IS_TARGET).then(contribution(target_diameter(rules), rules)),
             status=pl.when(_IS_NONTARGET).then(nontarget_status(rules)),
@@ -130,7 +131,11 @@ def _target_marks(rules: CriterionRules) -> dict[str, pl.Expr]:
         "split_target_id": pl.when(_IS_TARGET & pl.col("fragment_id").is_not_null()).then("lesion_id"),
         "fragment_key": pl.when(_IS_TARGET).then(pl.concat_str("lesion_id", "fragment_id", separator="\n")),
         "target_missing": (_IS_TARGET & pl.col("c").is_null()).fill_null(value=False),
-        "nodes_back": (_IS_TARGET & is_node() & (pl.col("c") >= normal_below)).fill_null(value=False).cast(pl.Int64),
+        "nodes_back": (
+            _IS_TARGET & is_node() & (pl.col("c") >= normal_below) & ~is_too_small_to_measure(target_diameter(rules))
+        )
+        .fill_null(value=False)
+        .cast(pl.Int64),
         "others_back": (_IS_TARGET & ~is_node() & (pl.col("c") > 0)).fill_null(value=False).cast(pl.Int64),
     }
 

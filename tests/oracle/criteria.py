@@ -131,12 +131,14 @@ def contribution(rows: list[Row] | None, column: str, options: Options) -> Fract
 def _part(row: Row, column: str, options: Options) -> Fraction | None:
     if row.get("state") == "absent" or row.get("mm_x100") == 0:
         return Fraction(0)
+    if row.get("state") == "merged":
+        return Fraction(0)
+    if row.get("state") == "ne":
+        return None  # whatever number stands beside it
     if row.get(column) is not None:
         return Fraction(row[column])
     if row.get("state") == "tstm":
         return hundredths(options["tstm.default_mm"])
-    if row.get("state") == "merged":
-        return Fraction(0)
     return None
 
 
@@ -331,12 +333,15 @@ def nontarget_status(lesion: Row, rows: list[Row] | None, options: Options) -> s
     size = row.get("mm_x100")
     if status in ("unequivocal", "ne"):
         return str(status)
+    if status is None and row.get("state") == "ne":
+        return "ne"
     if lesion["node"] and size is not None:
         return "absent" if size < hundredths(options["node.normal_below_mm"]) else "present"
     if status is None:
-        if row.get("state") == "absent" or size == 0:
-            return "absent"
-        return "present" if size is not None or row.get("state") == "tstm" else "ne"
+        too_small = row.get("state") == "tstm"
+        if row.get("state") == "absent" or size == 0 or (too_small and lesion["node"]):
+            return "absent"  # a node that is too small to measure is normal
+        return "present" if size is not None or too_small or row.get("state") == "merged" else "ne"
     return str(status)
 
 
@@ -421,11 +426,11 @@ def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options
     now.proven = proven = not is_effusion_without_proof(lesion, row, options, family)
     now.size = contribution(rows, "mm_x100", options)
     now.status, now.vs_last = row.get("status"), row.get("vs_last") or "same"
-    if row.get("status") == "absent" or (now.size == 0 and row.get("state") != "merged"):
-        now.seen = False
-    elif now.size is None and "ne" in (row.get("state"), row.get("status")):
-        now.seen = None
-    elif lesion["node"] and now.size is not None and now.size < smallest_new_node(now, lesion, options, family):
+    if "ne" in (row.get("state"), row.get("status")):
+        now.seen, now.size = None, None
+    elif row.get("status") == "absent" or (now.size == 0 and row.get("state") != "merged"):
+        now.seen, now.size = False, Fraction(0)
+    elif lesion.get("kind") == "cyst" or is_small_new_node(now, lesion, rows, options, family):
         now.seen = False
     else:
         now.seen = proven or now.counted_on is not None
@@ -440,19 +445,32 @@ def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options
     is_disease = family != "mrecist" or not is_liver_nodule(lesion) or is_hcc(now, row, options)
     if now.seen and now.counted_on is None and row.get("certainty") != "equivocal" and is_disease:
         now.counted_on = visit.date
-        now.is_measured = lesion.get("nl") != "non-target" and now.size is not None
+    has_size = any(row.get("mm_x100") is not None or row.get("state") not in (None, "ne") for row in rows)
+    now.is_measured = now.is_measured or (lesion.get("nl") != "non-target" and has_size)
+
+
+def is_small_new_node(now: NewLesion, lesion: Row, rows: list[Row], options: Options, family: str) -> bool:
+    if not lesion["node"] or now.size is None:
+        return False
+    too_small = all(row.get("state") == "tstm" and row.get("mm_x100") is None for row in rows)
+    return too_small or now.size < smallest_new_node(now, lesion, options, family)
 
 
 def smallest_new_node(now: NewLesion, lesion: Row, options: Options, family: str) -> Fraction:
     """Short axis from which a new node is disease; one that has counted is disease until it is normal."""
-    if now.counted_on is not None:
-        return hundredths(options["node.normal_below_mm"])
     at_porta_hepatis = family == "mrecist" and lesion.get("site") == "porta_hepatis"
-    return hundredths(options["new.node_min_short_mm" + (".porta_hepatis" if at_porta_hepatis else "")])
+    to_count = hundredths(options["new.node_min_short_mm" + (".porta_hepatis" if at_porta_hepatis else "")])
+    if now.counted_on is not None:
+        return min(to_count, hundredths(options["node.normal_below_mm"]))
+    return to_count
 
 
 def is_liver_nodule(lesion: Row) -> bool:
-    return lesion["organ"] == "liver" and not lesion["node"] and lesion.get("kind") not in ("effusion", "pvt")
+    return (
+        lesion["organ"] == "liver"
+        and not lesion["node"]
+        and lesion.get("kind") not in ("effusion", "pvt", "infiltrative")
+    )
 
 
 def is_hcc(now: NewLesion, row: Row, options: Options) -> bool:
@@ -625,7 +643,7 @@ class Machine:
         if self.state == PENDING and self.anchor is not None:
             if complete_sum(categories.parts) is not None:
                 self.compared_parts = categories.parts
-            if all(new[name].size is not None for name in self.measured_new(self.anchor.new)):
+            if all(new[name].size is not None for name in self.measured_at_anchor(self.anchor, new)):
                 self.compared_new = new
             if self.anchor.date == visit.date:
                 self.compared_parts, self.compared_new = categories.parts, new
@@ -707,6 +725,10 @@ class Machine:
 
     def measured_new(self, new: Mapping[str, NewLesion]) -> list[str]:
         return [name for name, lesion in new.items() if lesion.counted_on and lesion.is_measured]
+
+    def measured_at_anchor(self, anchor: Anchor, new: Mapping[str, NewLesion]) -> list[str]:
+        """The lesions that counted at the anchor and are followed by their size, some of them perhaps only since."""
+        return [name for name, lesion in anchor.new.items() if lesion.counted_on and new[name].is_measured]
 
     def sum_of_new(self, new: Mapping[str, NewLesion]) -> tuple[frozenset[str], Fraction] | None:
         names = self.measured_new(new)
@@ -798,7 +820,7 @@ class Machine:
         ):
             found.append("C2")
         if anchor.by_new:
-            names = self.measured_new(anchor.new)
+            names = self.measured_at_anchor(anchor, new)
             sizes = {n: new[n].size for n in names}
             known = {n: size or Fraction(0) for n, size in sizes.items()}
             gain = increase({n: before_new[n].size for n in names}, sizes, known)

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from tests.oracle import criteria as reference
 from tests.strategies.criteria_engine import ask, first_day, random_deaths, random_subjects
 from tests.strategies.engine import as_yaml
-from tests.strategies.lesions import CRITERIA, Row, criteria_with_options, histories, random_options
+from tests.strategies.lesions import (
+    CRITERIA,
+    Row,
+    criteria_with_options,
+    extreme_options,
+    histories,
+    odd_history,
+    random_history,
+    random_options,
+)
 
 COLUMNS = [
     "visit_date", "reason", "suspected_pseudoprogression", "sum_x100", "sum_complete", "baseline_x100", "nadir_x100",
@@ -25,10 +34,10 @@ COLUMNS = [
 OF_A_DISREGARDED_SCAN = ["visit_date", "overall", "basis_overall", "accepted", "state", "anchor_date"]
 
 
-def disagreements(criterion: str, seed: object, subjects: int) -> list[str]:
+def disagreements(criterion: str, seed: object, subjects: int, *, odd: bool = False) -> list[str]:
     rng = random.Random(f"{criterion} {seed}")
-    options = random_options(rng, criterion)
-    people = random_subjects(f"{criterion} {seed}", subjects)
+    options = extreme_options(rng, criterion) if odd else random_options(rng, criterion)
+    people = random_subjects(f"{criterion} {seed}", subjects, odd_history if odd else random_history)
     deaths = random_deaths(seed, people)
     references = {name: first_day(rows) + timedelta(rng.choice([0, 0, 1, 7])) for name, rows in people.items()}
     answers = ask(criterion, options, people, references, deaths)
@@ -97,6 +106,19 @@ def readable(rows: Sequence[Row]) -> list[str]:
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_the_engine_agrees_with_the_reference(criterion: str) -> None:
     found = [text for seed in range(6) for text in disagreements(criterion, seed, subjects=250)]
+    assert not found, f"{len(found)} disagreements (what, expected, actual); the first:\n{found[0]}"
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_the_engine_agrees_with_the_reference_on_odd_records(criterion: str) -> None:
+    found = [text for seed in range(2) for text in disagreements(criterion, f"odd {seed}", subjects=200, odd=True)]
+    assert not found, f"{len(found)} disagreements (what, expected, actual); the first:\n{found[0]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_the_engine_agrees_with_the_reference_on_odd_records_at_length(criterion: str) -> None:
+    found = [text for seed in range(60) for text in disagreements(criterion, f"odd {seed}", subjects=500, odd=True)]
     assert not found, f"{len(found)} disagreements (what, expected, actual); the first:\n{found[0]}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -78,13 +78,15 @@ def first_day(rows: Sequence[Row]) -> date:
     return next((row["visit_date"] for row in rows if row["is_baseline"]), BASELINE)
 
 
-def random_subjects(seed: object, count: int) -> dict[str, list[Row]]:
+def random_subjects(
+    seed: object, count: int, history: Callable[[random.Random, str], list[Row]] = random_history
+) -> dict[str, list[Row]]:
     """`count` subjects with a baseline, drawn from a seed."""
     rng = random.Random(str(seed))
     found: dict[str, list[Row]] = {}
     while len(found) < count:
         name = f"S{len(found):05d}"
-        rows = random_history(rng, name)
+        rows = history(rng, name)
         if any(row["is_baseline"] for row in rows):
             found[name] = rows
     return found

@@ -282,6 +282,57 @@ def _new_rows(rng: Random, lesion: Row, number: int) -> list[Row]:
     return [row]
 
 
+# -- odd records
+
+_STATES = [None, "absent", "ne", "tstm", "measured"]
+_STATUSES = [None, "absent", "present", "unequivocal", "ne"]
+
+
+def odd_history(rng: Random, subject: str) -> list[Row]:
+    """A history in which some lesions are of an unusual kind and some records contradict themselves, or are half empty."""
+    rows = random_history(rng, subject)
+    lesions: dict[str, list[Row]] = {}
+    for row in rows:
+        lesions.setdefault(row["lesion_id"], []).append(row)
+    for its_rows in lesions.values():
+        if _chance(rng, 0.1):
+            _make_unusual(rng, its_rows)
+    for row in rows:
+        if not row["is_baseline"] and row["fragment_id"] is None and _chance(rng, 0.08):
+            row |= _odd_record(rng, row)
+    return rows
+
+
+def _make_unusual(rng: Random, rows: list[Row]) -> None:
+    first = rows[0]
+    unusual: list[Row] = [{"kind": rng.choice(["cyst", "infiltrative", "bone", "other", "effusion", "pvt"])}]
+    if first["role"] == "new":
+        unusual += [{"nl": None}, {"nl": "non-target" if first["nl"] == "target" else "target"}]
+    if first["node"]:
+        unusual.append({"site": "porta_hepatis"})
+    else:
+        unusual.append({"organ": "lung"})
+    change = rng.choice(unusual)
+    for row in rows:
+        row |= change
+
+
+def _odd_record(rng: Random, row: Row) -> Row:
+    if row["role"] == "target":
+        changes: list[Row] = [{"status": rng.choice(_STATUSES)}]
+        if row["mm_x100"]:
+            changes.append({"state": rng.choice(_STATES)})
+        if row["viable_mm_x100"]:
+            changes.append({"mm_x100": 0})
+    elif row["role"] == "non-target":
+        changes = [{"status": None, "mm_x100": None, "state": rng.choice([*_STATES, "merged"])}]
+        changes.append({"status": rng.choice(_STATUSES), "mm_x100": rng.choice([0, 800, 1000, 1200])})
+    else:
+        changes = [{"state": rng.choice(_STATES), "status": rng.choice(_STATUSES)}, {"certainty": "equivocal"}]
+        changes += [{"mm_x100": None}, {"mm_x100": 0}, {"status": "present", "state": None}]
+    return rng.choice([*changes, {"vs_last": "increased"}])
+
+
 def fits_irecist(rows: list[Row]) -> bool:
     """Whether every measured new lesion was large enough to be one when it first counted."""
     first: dict[str, Row] = {}
@@ -350,6 +401,25 @@ def random_options(rng: Random, criterion: str) -> dict[str, Any]:
     """Some options away from their defaults, each with a value that the criterion knows."""
     many = rng.random()
     return {key: rng.choice(values) for key, values in OPTION_VALUES[criterion].items() if rng.random() < many}
+
+
+_EXTREME: dict[str, list[Any]] = {
+    "tstm.default_mm": [12],
+    "node.normal_below_mm": [4, 8],
+    "new.node_min_short_mm": [8],
+    "pr.pct": [0.5, 99],
+    "bor.sd_min_days": [0, 400],
+    "bor.confirm_min_days": [0],
+    "irecist.confirm_min_days": [0, 56],
+    "irecist.further_mm": [0],
+}
+
+
+def extreme_options(rng: Random, criterion: str) -> dict[str, Any]:
+    """Options of which some have values that hardly a protocol states, thresholds in unusual order among them."""
+    known = OPTION_VALUES[criterion]
+    extreme = {key: rng.choice(values) for key, values in _EXTREME.items() if key in known and _chance(rng, 0.2)}
+    return {**random_options(rng, criterion), **extreme}
 
 
 # -------------------------------------------------------------------------------------------------------- Hypothesis
