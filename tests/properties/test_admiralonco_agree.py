@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.oracle.admiralonco import CONFIGURATIONS, Configuration, Subject
+from tests.oracle.admiralonco import CONFIGURATIONS, Configuration, Subject, whole_day
 from tests.strategies.admiralonco import derive_all, random_history
 
 
@@ -38,3 +38,18 @@ def test_the_compatibility_mode_agrees_with_the_reference(how: Configuration) ->
 def test_the_compatibility_mode_agrees_with_the_reference_at_length(how: Configuration) -> None:
     found = [text for seed in range(100, 104) for text in disagreements(how, seed, subjects=3_000)]
     assert not found, f"{len(found)} disagreements (expected, actual); the first:\n{found[0]}"
+
+
+def test_the_two_flows_disagree_where_they_are_known_to_and_nowhere_else() -> None:
+    """A progression before the reference date, or two of them on one day: nothing else tells the flows apart."""
+    functions, events = (next(how for how in CONFIGURATIONS if how.name == name) for name in ("r1", "r5"))
+    rng = random.Random("flows")
+    histories = [random_history(rng, irecist=False) for _ in range(800)]
+    pairs = zip(histories, derive_all(histories, functions), derive_all(histories, events), strict=True)
+    differing = [history for history, by_functions, by_events in pairs if by_functions != by_events]
+    assert differing
+    for history in differing:
+        days = [whole_day(day) for day, _number, _visit, code in history["rows"] if code == "PD"]
+        known = [day for day in days if day is not None]
+        early = history["randomised"] is not None and any(day < history["randomised"] for day in known)
+        assert early or len(known) > len(set(known)), history
