@@ -251,6 +251,11 @@ LABS = Table(
         Column("symptomatic", "flag", "Symptoms of the abnormality present."),
         Column("intervention", "flag", "Intervention for the abnormality started."),
         Column("on_anticoagulant", "flag", "Subject is on an anticoagulant."),
+        Column(
+            "laboratory",
+            "text",
+            "Laboratory that did the test (LBNAM); missing ranges are filled only from the same one.",
+        ),
         Column("seq", "integer", "Sequence number of the record (LBSEQ)."),
     ),
 )

@@ -20,7 +20,13 @@ from rules_engine.analyses import derive_estimates
 from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
 from rules_engine.errors import PluginError
 from rules_engine.findings import concat_findings, empty_findings, sort_findings
-from rules_engine.grading import derive_context, summarise_events
+from rules_engine.grading import (
+    GRADED_EVENTS_SCHEMA,
+    GRADED_LABS_SCHEMA,
+    derive_context,
+    reconcile,
+    summarise_events,
+)
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import (
@@ -287,7 +293,16 @@ def derive_grades(
         context = derive_context(tables["subjects"], tables["treatments"], cutoff, asked.window)
         graded[table] = grade(tables[table], asked.rules.document, asked.options, context).collect()
         odd.append(find(graded[table].lazy()))
+    if {"labs", "adverse_events"} <= set(graded):
+        odd.append(_reconciled(graded["adverse_events"], graded["labs"]))
     return graded.get("labs"), graded.get("adverse_events"), concat_findings(odd).collect()
+
+
+def _reconciled(adverse_events: pl.DataFrame, labs: pl.DataFrame) -> pl.LazyFrame:
+    """Where reported and laboratory grades do not fit each other, if both were graded in the toolbox's columns."""
+    if not (set(GRADED_EVENTS_SCHEMA) <= set(adverse_events.columns) and set(GRADED_LABS_SCHEMA) <= set(labs.columns)):
+        return empty_findings()
+    return reconcile(adverse_events.lazy(), labs.lazy())
 
 
 # Analyses ----------------------------------------------------------------------------------------------------------------

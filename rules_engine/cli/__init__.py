@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "Tell why one subject's record is as it is: dated, rule by rule, with the rule's place in the YAML.",
     "check": "Check rulesets without data; show the effective ruleset and where each value came from.",
     "cases": "Run worked cases through the engine and name each one that fails.",
+    "ctcae": "Show the units of a grading, and how each is written in UCUM.",
     "simulate": "Make up a realistic study of the first trial, reproducibly.",
     "plugins": "List the plugins that are installed and what each offers.",
     "schema": "Write the JSON Schemas of rulesets and cases, for editors and other programs.",

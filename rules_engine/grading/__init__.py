@@ -7,7 +7,8 @@ from rules_engine.grading.cases import grade_case, grade_cases
 from rules_engine.grading.context import CONTEXT_SCHEMA, derive_context
 from rules_engine.grading.events import GRADED_EVENTS_SCHEMA, derive_event_grades
 from rules_engine.grading.findings import event_findings, lab_findings
-from rules_engine.grading.labs import GRADED_LABS_SCHEMA, derive_lab_grades
+from rules_engine.grading.lab_columns import GRADED_LABS_SCHEMA
+from rules_engine.grading.labs import derive_lab_grades
 from rules_engine.grading.options import OPTIONS_SCHEMA, EventOptions, LabOptions, event_options, lab_options
 from rules_engine.grading.questions import (
     combine_atoxgr,
@@ -23,7 +24,7 @@ from rules_engine.grading.questions import (
 )
 from rules_engine.grading.rules import GradingRules, read_rules
 from rules_engine.grading.summaries import summarise_events
-from rules_engine.grading.worst import WORST_SCHEMA, derive_worst_grades, reconcile
+from rules_engine.grading.worst import WORST_SCHEMA, derive_worst_flags, derive_worst_grades, reconcile
 
 __all__ = [
     "CONTEXT_SCHEMA",
@@ -40,6 +41,7 @@ __all__ = [
     "derive_context",
     "derive_event_grades",
     "derive_lab_grades",
+    "derive_worst_flags",
     "derive_worst_grades",
     "eair",
     "event_findings",

@@ -9,11 +9,12 @@ from __future__ import annotations
 import polars as pl
 
 from rules_engine.grading.cutoffs import BASE_LLN, BASE_ULN, BASELINE, LLN, ULN
+from rules_engine.grading.lab_tests import LabTests
 from rules_engine.grading.options import LabOptions
 from rules_engine.grading.rules import GradingRules
 
 
-def derive_baseline(work: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
+def derive_baseline(work: pl.DataFrame, tests: LabTests, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
     """Add the baseline's row (`base_row`), and its value and limits in the unit of each record, null unless the
     record is later.
 
@@ -21,8 +22,11 @@ def derive_baseline(work: pl.DataFrame, rules: GradingRules, options: LabOptions
     baseline is then treated as missing). A record is later than the baseline where its day is, or its sequence number
     on the same day.
     """
-    chosen = _choose(work, options)
-    joined = work.join(chosen, on=["subject", "key"], how="left", nulls_equal=False, maintain_order="left")
+    who = ["person", "key_number"]
+    keyed = work.with_columns(
+        person=_numbers(work["subject"]), key_number=tests.table["key_number"].gather(work["test"])
+    )
+    joined = keyed.join(_choose(keyed, options), on=who, how="left", nulls_equal=False, maintain_order="left")
     base = pl.col("base_row")
     same_day_later = (pl.col("date") == pl.col("_base_date")) & (pl.col("seq") > pl.col("_base_seq"))
     later = ((pl.col("date") > pl.col("_base_date")) | same_day_later).fill_null(value=False)
@@ -30,10 +34,10 @@ def derive_baseline(work: pl.DataFrame, rules: GradingRules, options: LabOptions
     marked = joined.with_columns(
         is_baseline_record=(pl.col("_row") == base).fill_null(value=False),
         is_post_baseline=pl.when(base.is_not_null()).then(later).otherwise(after_start),
-        _base_unit=work["unit"].gather(joined["base_row"]),
-        _base_scale_unit=work["scale_unit"].gather(joined["base_row"]),
     )
-    factor = _unit_factor(marked, rules)
+    factor = _unit_factor(
+        marked.select("test", "base_row", base_test=work["test"].gather(marked["base_row"])), tests, rules
+    )
     usable = marked["is_post_baseline"] & factor.is_not_null()
     values = {
         name: pl.Series(name, work[source].gather(marked["base_row"]) * factor)
@@ -42,7 +46,14 @@ def derive_baseline(work: pl.DataFrame, rules: GradingRules, options: LabOptions
     return marked.with_columns(
         *[pl.when(usable).then(series).alias(name) for name, series in values.items()],
         base_unit_differs=pl.Series(marked["is_post_baseline"] & marked["base_row"].is_not_null() & factor.is_null()),
-    ).drop("_base_date", "_base_seq", "_base_unit", "_base_scale_unit")
+    ).drop("_base_date", "_base_seq", "person", "key_number")
+
+
+def _numbers(subjects: pl.Series) -> pl.Series:
+    """A number for each subject: whole numbers are compared faster than names."""
+    if subjects.is_sorted():
+        return pl.DataFrame([subjects]).select(pl.col(subjects.name).rle_id()).to_series()
+    return subjects.cast(pl.Categorical).to_physical()
 
 
 def _choose(work: pl.DataFrame, options: LabOptions) -> pl.DataFrame:
@@ -58,33 +69,37 @@ def _choose(work: pl.DataFrame, options: LabOptions) -> pl.DataFrame:
     marked = pl.col("is_baseline").fill_null(value=False)
     eligible = {"derived": before, "flagged": marked, "flagged_else_derived": before | marked}[options.baseline]
     candidates = work.filter(
-        pl.col("key").is_not_null(), pl.col("number").is_not_null(), eligible.fill_null(value=False)
+        pl.col("key_number").is_not_null(), pl.col("number").is_not_null(), eligible.fill_null(value=False)
     )
     first = [] if options.baseline == "derived" else ["_marked"]
     return (
-        candidates.select(
-            "subject", "key", "date", "seq", "number", "unit", _marked=marked, base_row="_row",
-        )
-        .sort(*first, "date", "seq", "number", "unit", nulls_last=False)
-        .unique(["subject", "key"], keep="last", maintain_order=True)
-        .select("subject", "key", "base_row", _base_date="date", _base_seq="seq")
-    )  # fmt: skip
+        candidates.select("person", "key_number", "date", "seq", "number", "test", _marked=marked, base_row="_row")
+        .sort(*first, "date", "seq", "number", "test", nulls_last=False)
+        .unique(["person", "key_number"], keep="last", maintain_order=True)
+        .select("person", "key_number", "base_row", _base_date="date", _base_seq="seq")
+    )
 
 
-def _unit_factor(marked: pl.DataFrame, rules: GradingRules) -> pl.Series:
-    """Factor from the baseline's unit to the record's: 1 where both are the same, null where it is not known."""
-    same = (pl.col("_base_unit") == pl.col("unit")) | (pl.col("_base_scale_unit") == pl.col("scale_unit"))
-    same |= pl.col("_base_unit").is_null() & pl.col("unit").is_null()
-    factor = marked.select(
-        pl.when(pl.col("base_row").is_not_null() & same.fill_null(value=False)).then(pl.lit(1.0)).alias("factor"),
-        "key", "scale_unit", "_base_scale_unit", "base_row",
-    )  # fmt: skip
-    differing = factor.filter(pl.col("factor").is_null(), pl.col("base_row").is_not_null())
+def _unit_factor(pairs: pl.DataFrame, tests: LabTests, rules: GradingRules) -> pl.Series:
+    """Factor from the unit of the baseline's test to that of the record's: 1 where both are the same, null where it is
+    not known.
+    """
+    same = pairs.select(pl.when(pl.col("test") == pl.col("base_test")).then(pl.lit(1.0))).to_series()
+    differing = pairs.filter(pl.col("base_test").is_not_null() & (pl.col("test") != pl.col("base_test")))
     if differing.is_empty():
-        return factor["factor"]
-    keys = ["key", "_base_scale_unit", "scale_unit"]
-    pairs = differing.select(keys).unique().drop_nulls()
-    table = pairs.with_columns(pl.Series("other", [rules.factor(*row) for row in pairs.iter_rows()], dtype=pl.Float64))
-    return factor.join(table, on=keys, how="left", maintain_order="left").select(pl.coalesce("factor", "other"))[
-        "factor"
-    ]
+        return same
+    by = ["test", "base_test"]
+    combinations = differing.select(by).unique()
+    factors = [_factor_between(tests, rules, *row) for row in combinations.iter_rows()]
+    table = combinations.with_columns(pl.Series("factor", factors, dtype=pl.Float64))
+    other = pairs.join(table, on=by, how="left", maintain_order="left")["factor"]
+    return same.fill_null(other)
+
+
+def _factor_between(tests: LabTests, rules: GradingRules, test: int, base_test: int) -> float | None:
+    record, base = tests.table.row(test, named=True), tests.table.row(base_test, named=True)
+    if record["unit"] == base["unit"]:
+        return 1.0
+    if record["scale_unit"] is None or base["scale_unit"] is None:
+        return None
+    return rules.factor(record["key"], base["scale_unit"], record["scale_unit"])

@@ -7,23 +7,28 @@ from __future__ import annotations
 import polars as pl
 
 from rules_engine.grading.cutoffs import VALUE
+from rules_engine.grading.lab_tests import LabTests
 from rules_engine.grading.rules import GradingRules
 
 
-def derive_corrected_calcium(work: pl.DataFrame, rules: GradingRules) -> pl.DataFrame:
+def derive_corrected_calcium(work: pl.DataFrame, tests: LabTests, rules: GradingRules) -> pl.DataFrame:
     """Turn total calcium into corrected calcium by the albumin of the same subject and day.
 
     Adds `calcium_corrected` and `uncorrected_calcium` (no albumin on that day). Of several albumin results of one day
     the one with the highest sequence number counts, then the lowest one.
     """
-    nothing = work.with_columns(calcium_corrected=pl.lit(value=False), uncorrected_calcium=pl.lit(value=False))
     how = rules.calcium
-    if not how or not work["key"].eq(how["total"]).any():
-        return nothing
-    is_total = (pl.col("key") == how["total"]).fill_null(value=False)
+    calcium = tests.table.filter(pl.col("reported_key") == how["total"]) if how else tests.table.clear()
+    if calcium.is_empty():
+        return work.with_columns(calcium_corrected=pl.lit(value=False), uncorrected_calcium=pl.lit(value=False))
+    facts = tests.table.select(
+        _is_total=(pl.col("reported_key") == how["total"]).fill_null(value=False),
+        _to_albumin_unit=pl.when(pl.col("key") == how["albumin"]).then(_albumin_factor(rules)),
+        _per_albumin=_per_albumin(rules),
+    )
+    work = work.with_columns([facts[name].gather(work["test"]) for name in facts.columns])
     albumin = (
-        work.filter(pl.col("key") == how["albumin"], pl.col("number").is_not_null())
-        .with_columns(_albumin=pl.col("number") * _factor(rules, how["albumin"], how["albumin_unit"]))
+        work.with_columns(_albumin=pl.col("number") * pl.col("_to_albumin_unit"))
         .drop_nulls("_albumin")
         .sort("seq", -pl.col("_albumin"), nulls_last=False, maintain_order=True)
         .unique(["subject", "date"], keep="last", maintain_order=True)
@@ -31,23 +36,24 @@ def derive_corrected_calcium(work: pl.DataFrame, rules: GradingRules) -> pl.Data
     )
     missing = (how["albumin_normal"] - pl.col("_albumin")).clip(lower_bound=0)
     is_low = pl.col("_albumin") < how["albumin_below"]
-    added = pl.when(is_low).then(missing * _per_albumin(rules)).otherwise(pl.lit(0.0))
+    added = pl.when(is_low).then(missing * pl.col("_per_albumin")).otherwise(pl.lit(0.0))
+    is_total = pl.col("_is_total")
     corrects = is_total & pl.col("_albumin").is_not_null() & added.is_not_null()
     return (
         work.join(albumin, on=["subject", "date"], how="left", maintain_order="left")
         .with_columns(
             number=pl.when(corrects).then(pl.col("number") + added).otherwise("number"),
             value=pl.when(corrects).then(pl.col(VALUE) + added).otherwise(VALUE),
-            key=pl.when(is_total).then(pl.lit(how["corrected"])).otherwise("key"),
-            calcium_corrected=corrects & is_low.fill_null(value=False),
+            calcium_corrected=corrects & is_low.fill_null(value=False) & pl.col("number").is_not_null(),
             uncorrected_calcium=is_total & pl.col("_albumin").is_null() & pl.col("number").is_not_null(),
         )
-        .drop("_albumin")
+        .drop("_albumin", *facts.columns)
     )
 
 
-def _factor(rules: GradingRules, analyte: str, target: str) -> pl.Expr:
-    """Factor from the record's unit to `target`; null where the unit is unknown."""
+def _albumin_factor(rules: GradingRules) -> pl.Expr:
+    """Factor from the record's unit to the unit in which the ruleset speaks of albumin; null where it is unknown."""
+    analyte, target = rules.calcium["albumin"], rules.calcium["albumin_unit"]
     factors = {unit: rules.factor(analyte, unit, target) for unit in rules.conversions[analyte]}
     return pl.col("scale_unit").replace_strict(factors, default=None, return_dtype=pl.Float64)
 

@@ -7,9 +7,13 @@ from typing import Any, Final
 
 import polars as pl
 
-from rules_engine.grading.cutoffs import BASE_LLN, BASE_ULN, BASELINE, LLN, MI_CUTOFF, ULN, Policy
+from rules_engine.grading.cutoffs import BASE_LLN, BASE_ULN, BASELINE, LLN, MI_CUTOFF, ULN
 from rules_engine.grading.documents import HasFolders, rules_of_version
-from rules_engine.grading.labs import DIRECTIONS, _derive_facts, _derive_scales, _grade_direction
+from rules_engine.grading.lab_columns import DIRECTIONS
+from rules_engine.grading.lab_facts import PEOPLE, doubt_ranges, read_facts
+from rules_engine.grading.lab_tests import find_tests
+from rules_engine.grading.labs import grade_direction
+from rules_engine.grading.limits import usable_limits
 from rules_engine.grading.options import LabOptions
 from rules_engine.grading.rules import Direction, GradingRules
 
@@ -77,19 +81,23 @@ def _case_facts(case: Mapping[str, Any], rules: GradingRules) -> dict[str, Any]:
 
 def _grades(facts: list[dict[str, Any]], rules: GradingRules, on_unknown: str) -> list[dict[Direction, int | None]]:
     """The grades of each case in both directions."""
-    options = LabOptions(on_unknown=on_unknown)
-    frame = pl.DataFrame(facts, schema=_SCHEMA).with_columns(
-        date=pl.lit(None, pl.Date),
-        seq=pl.lit(None, pl.Int64),
-        is_baseline=pl.lit(None, pl.Boolean),
-        _treatment_start=pl.lit(None, pl.Date),
-    )
-    work = _derive_scales(_derive_facts(frame, rules, options), rules).with_columns(
-        frame.select(BASELINE, BASE_LLN, BASE_ULN).get_columns()
-    )
-    policy = Policy(rules.tolerance, options.on_unknown, options.require_current_range)
-    columns = {direction: _grade_direction(work, rules, policy, direction)["grade"] for direction in DIRECTIONS}
+    # A case states what is to be believed; whether unit and range can belong together is a question of data.
+    options = LabOptions(on_unknown=on_unknown, contradicting_range="grade")
+    frame = pl.DataFrame(facts, schema=_SCHEMA)
+    unknown = {"date": pl.Date(), "seq": pl.Int64(), "is_baseline": pl.Boolean()}
+    labs = frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in unknown.items())
+    people = pl.DataFrame(schema={"subject": pl.String(), **PEOPLE})
+    tests = find_tests(labs, rules)
+    baseline = [frame[BASELINE], *_usable(frame, BASE_LLN, BASE_ULN)]
+    work = read_facts(labs, people, tests, rules, options).pipe(doubt_ranges, tests, rules).with_columns(baseline)
+    columns = {direction: grade_direction(work, tests, rules, options, direction)["grade"] for direction in DIRECTIONS}
     return [{direction: columns[direction][row] for direction in DIRECTIONS} for row in range(work.height)]
+
+
+def _usable(frame: pl.DataFrame, low: str, high: str) -> list[pl.Series]:
+    """The limits of the baseline without what no range can be."""
+    lln, uln, _invalid = usable_limits(pl.col(low), pl.col(high))
+    return frame.select(lln.alias(low), uln.alias(high)).get_columns()
 
 
 def _direction(case: Mapping[str, Any]) -> Direction:

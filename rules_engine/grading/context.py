@@ -18,6 +18,8 @@ from rules_engine.errors import UsageError, closest
 CONTEXT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "subject": pl.String(),
     "arm": pl.String(),
+    "sex": pl.String(),
+    "birth_date": pl.String(),
     "safety_population": pl.Boolean(),
     "treatment_start": pl.Date(),
     "treatment_end": pl.Date(),

@@ -6,7 +6,7 @@ The grade is the worst one with a cut-off that is met (a semicolon inside a CTCA
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
@@ -34,9 +34,9 @@ class Policy:
     require_current_range: bool = False
 
 
-def derive_grade(facts: pl.DataFrame, scale: Scale, policy: Policy) -> pl.DataFrame:
-    """Per record of one scale: `grade` (null = not gradable), `rule` (row id, null for 0), and the flags; `_row` is
-    kept.
+def derive_grade(facts: pl.DataFrame, scale: Scale, policy: Policy, numbers: Mapping[str, int]) -> pl.DataFrame:
+    """Per record of one scale: `grade` (null = not gradable), `rule` (number of the cut-off, null for 0), and the flags;
+    `_row` is kept. `numbers` gives the number of each cut-off by its row id.
 
     `facts` holds value, limits and baseline in the unit of the scale. `baseline` must be null where the record is not
     after the baseline: the baseline itself is graded by the limits alone.
@@ -45,10 +45,10 @@ def derive_grade(facts: pl.DataFrame, scale: Scale, policy: Policy) -> pl.DataFr
     tested = facts.with_columns(
         _is_met(cutoff, scale, policy).alias(name) for name, cutoff in zip(names, scale.cutoffs, strict=True)
     )
-    return tested.select("_row", *_grade_expressions(scale, names, policy))
+    return tested.select("_row", *_grade_expressions(scale, names, policy, numbers))
 
 
-def _grade_expressions(scale: Scale, names: Sequence[str], policy: Policy) -> list[pl.Expr]:
+def _grade_expressions(scale: Scale, names: Sequence[str], policy: Policy, numbers: Mapping[str, int]) -> list[pl.Expr]:
     """Grade, rule and flags out of the answers to all cut-offs, which stand in the columns `names`."""
     answers = [(cutoff, pl.col(name)) for cutoff, name in zip(scale.cutoffs, names, strict=True)]
     by_grade = {
@@ -69,9 +69,9 @@ def _grade_expressions(scale: Scale, names: Sequence[str], policy: Policy) -> li
         higher_unknown = (
             pl.when(answer).then(pl.any_horizontal(higher) if higher else pl.lit(value=False)).otherwise(higher_unknown)
         )
-    rule: pl.Expr = pl.lit(None, pl.String)
+    rule: pl.Expr = pl.lit(None, pl.UInt16)
     for cutoff, answer in sorted(answers, key=lambda pair: pair[0].grade):
-        rule = pl.when(answer).then(pl.lit(cutoff.row_id)).otherwise(rule)
+        rule = pl.when(answer).then(pl.lit(numbers[cutoff.row_id], pl.UInt16)).otherwise(rule)
     if scale.refers_to("mi_cutoff"):
         higher_unknown = higher_unknown | (pl.col(MI_CUTOFF).is_null() & (result >= 1).fill_null(value=False))
     return [

@@ -129,6 +129,34 @@ DOCUMENT_SCHEMA: Final = _record(
                 "interpretation": {**_TEXT, "description": "The reading that was taken, and why."},
             },
         ),
+        "plausibility": _record(
+            "What a result cannot be.",
+            {
+                "never_zero": {**_TEXTS, "description": "Analytes of which a result of 0 is none."},
+                "refused_units": {
+                    "type": "array",
+                    "description": "Units in which analytes are never graded.",
+                    "items": _record(
+                        "Units of some analytes.",
+                        {
+                            "for": {**_TEXTS, "description": "Analytes."},
+                            "units": {**_TEXTS, "description": "Units."},
+                            "note": {**_TEXT, "description": "Remark."},
+                        },
+                        ("for", "units"),
+                    ),
+                },
+                "range_factor": {
+                    "type": "number",
+                    "exclusiveMinimum": 1,
+                    "description": "A limit so many times away from the end of its own grade 1 contradicts the unit.",
+                },
+                "range_exempt": {**_TEXTS, "description": "Analytes whose limits are not judged."},
+                "reference": {**_TEXT, "description": "Source."},
+                "interpretation": {**_TEXT, "description": "The reading that was taken, and why."},
+            },
+        ),
+        "ucum": _named("The code of each unit in UCUM.", _TEXT),
         "units": _named("Units, and the ways in which studies write them.", _TEXTS),
         "conversions": {
             "type": "array",
@@ -144,6 +172,7 @@ DOCUMENT_SCHEMA: Final = _record(
                 ("for", "units"),
             ),
         },
+        "analyte_names": _named("What the analytes are called.", _TEXT),
         "analytes": _named("Analytes, and the codes by which studies name them.", _TEXTS),
         "value_words": _named("Words that stand for numbers, by analyte.", _named("Numbers by word.", _NUMBER)),
         "not_lab_gradable": {

@@ -10,17 +10,33 @@ import polars as pl
 
 from rules_engine.findings import NOTE, WARNING, concat_findings, derive_findings, phrase
 
-#: Why a laboratory result has no grade, in words.
+#: Why laboratory results have no grade, in words; a test as a whole is at fault, or nobody.
 _REASONS: Final = {
-    "NO_VALUE": "no number was reported",
-    "NO_RANGE": "a limit of normal is missing, and no absolute cut-off decides",
-    "NO_BASELINE": "the grade compares with a baseline, and there is none",
-    "NO_ALBUMIN": "total calcium without albumin of the same day",
-    "UNIT_UNKNOWN": "the unit is missing, or none that the cut-offs know",
-    "QUALIFIER_UNKNOWN": "a clinical fact that decides is not recorded",
-    "NOT_LAB_GRADABLE": "the term is graded by clinical signs alone in this version",
-    "NO_TERM": "this version has no term for the analyte",
+    "NO_TERM": (NOTE, "this version has no term for the analyte"),
+    "NOT_LAB_GRADABLE": (NOTE, "the term is graded by clinical signs alone in this version"),
+    "NO_VALUE": (NOTE, "no result was reported"),
+    "NOT_NUMERIC": (WARNING, "what was reported is no number"),
+    "VALUE_IMPOSSIBLE": (WARNING, "the number is one that the analyte cannot have"),
+    "UNIT_UNKNOWN": (WARNING, "the unit is missing, or none that the cut-offs know"),
+    "UNIT_UNSUITABLE": (NOTE, "results in this unit are never graded (a percentage is no count)"),
+    "UNIT_CONTRADICTS_RANGE": (WARNING, "unit and limits of normal contradict each other"),
+    "NO_BASELINE": (WARNING, "the grade compares with a baseline, and there is none"),
+    "RANGE_INVALID": (WARNING, "the limits of normal cannot be right, and no absolute cut-off decides"),
+    "NO_RANGE": (WARNING, "a limit of normal is missing, and no absolute cut-off decides"),
+    "NO_ALBUMIN": (WARNING, "total calcium without albumin of the same day"),
+    "QUALIFIER_UNKNOWN": (WARNING, "a clinical fact that decides is not recorded"),
 }
+
+#: What is odd in single results: rule, column that says so, the words for it there, message, what is done.
+_ODD_RESULTS: Final = (
+    ("not_numeric", "grade_reason", "NOT_NUMERIC", "what was reported is no number", "left without a grade"),
+    ("value_impossible", "grade_reason", "VALUE_IMPOSSIBLE", "the number cannot be", "left without a grade"),
+    ("range_invalid", "grade_flags", "RANGE_INVALID", "the limits of normal cannot be right", "the limits are not used"),
+    (
+        "unit_contradicts_range", "grade_flags", "UNIT_CONTRADICTS_RANGE",
+        "the limits of normal cannot be in the unit of the result", "left without a grade, unless the options say otherwise",
+    ),
+)  # fmt: skip
 
 _CODES: Final = {
     "GRADE_NOT_INTEGER": (WARNING, "the grade is not a whole number from 1 to 5", "counted as not graded"),
@@ -35,29 +51,120 @@ _CODES: Final = {
 
 
 def lab_findings(graded: pl.LazyFrame) -> pl.LazyFrame:
-    """One finding per analyte, unit and reason why results were not graded, with their number."""
+    """Results without a grade, counted by analyte, unit and reason; odd results by subject; baselines that are in doubt."""
+    odd = [_odd_results(graded, *rule) for rule in _ODD_RESULTS]
+    return concat_findings([_ungraded(graded), *odd, _marked_baselines(graded), _tied_baselines(graded)])
+
+
+def _ungraded(graded: pl.LazyFrame) -> pl.LazyFrame:
+    """One finding per analyte, unit and reason why results have no grade in a direction that has a term, or none at all."""
+    reasons = [pl.col(name).cast(pl.String) for name in ("reason_low", "reason_high", "grade_reason")]
     counts = (
-        graded.filter(pl.col("grade_reason").is_not_null())
-        .group_by("analyte", "unit", "grade_reason")
-        .agg(pl.len().alias("results"), pl.col("subject").n_unique().alias("subjects"))
-    )
-    words = pl.col("grade_reason").replace_strict(_REASONS, default=None, return_dtype=pl.String)
-    message = phrase("{}: {} results of {} subjects not graded: {}", "analyte", "results", "subjects", words)
+        graded.filter(pl.any_horizontal(reason.is_not_null() for reason in reasons))
+        .select("subject", "row", "analyte", "unit", reason=pl.concat_list(reasons).list.drop_nulls().list.unique())
+        .explode("reason")
+        .group_by("analyte", "unit", "reason")
+        .agg(
+            results=pl.len(), subjects=pl.col("subject").n_unique(),
+            first=pl.struct("subject", "row").sort_by("row", "subject").first(),
+        )
+    )  # fmt: skip
+    what = {reason: words for reason, (_severity, words) in _REASONS.items()}
+    severity = {reason: severity for reason, (severity, _words) in _REASONS.items()}
+    message = phrase(
+        "{}: {} result(s) of {} subject(s) not graded: {} (the first: row {} of subject {})",
+        pl.col("analyte").fill_null("no analyte"), "results", "subjects",
+        pl.col("reason").replace_strict(what, default=pl.col("reason")),
+        pl.col("first").struct.field("row"), pl.col("first").struct.field("subject"),
+    )  # fmt: skip
     return derive_findings(
-        counts.with_columns(message.alias("_message")),
+        counts,
         rule_id="grading.labs.not_graded",
         severity=WARNING,
         table="labs",
         subject=None,
-        record=pl.concat_str(pl.col("analyte"), pl.lit(" in "), pl.col("unit").fill_null("no unit")),
+        record=phrase("{} in {}", pl.col("analyte").fill_null("no analyte"), pl.col("unit").fill_null("no unit")),
         field="value",
-        value=pl.col("grade_reason"),
-        message=pl.col("_message"),
+        value=pl.col("reason"),
+        message=message,
         action="left without a grade",
-    ).with_columns(
-        severity=pl.when(pl.col("value").is_in(["NO_TERM", "NOT_LAB_GRADABLE", "NO_VALUE"]))
-        .then(pl.lit(NOTE))
-        .otherwise("severity")
+    ).with_columns(severity=pl.col("value").replace_strict(severity, default=WARNING))
+
+
+def _odd_results(graded: pl.LazyFrame, rule: str, column: str, word: str, message: str, action: str) -> pl.LazyFrame:
+    """One finding per subject, analyte and unit with such results: how many, and the first of them."""
+    is_odd = pl.col(column).cast(pl.String).str.contains(word, literal=True).fill_null(value=False)
+    if rule == "range_invalid":  # swapped limits are reported as such where the study is read
+        is_odd &= (pl.col("lln") <= pl.col("uln")).fill_null(value=True)
+    found = (
+        graded.filter(is_odd)
+        .sort("row")
+        .group_by("subject", "analyte", "unit")
+        .agg(pl.len().alias("results"), pl.col("row", "value", "lln", "uln").first())
+    )
+    limits = [pl.col(limit).cast(pl.String).fill_null("none") for limit in ("lln", "uln")]
+    shown = pl.col("value") if column == "grade_reason" else phrase("{} to {}", *limits)
+    return derive_findings(
+        found,
+        rule_id=f"grading.labs.{rule}",
+        severity=WARNING,
+        table="labs",
+        record=phrase("row {}", "row"),
+        field="value" if column == "grade_reason" else "lln, uln",
+        value=phrase("{} {}", shown, pl.col("unit").fill_null("(no unit)")),
+        message=phrase(f"{{}}: {message}; {{}} such result(s)", "analyte", "results"),
+        action=action,
+    )
+
+
+def _marked_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
+    """Subjects for whom the study marks several results of one analyte as baseline."""
+    marked = graded.filter(
+        pl.col("is_baseline"), pl.col("value_number").is_not_null(), pl.col("analyte_key").is_not_null()
+    )
+    several = (
+        marked.sort("date", "row")
+        .group_by("subject", "analyte_key")
+        .agg(
+            pl.len().alias("marked"),
+            days=pl.col("date").cast(pl.String).unique(maintain_order=True),
+            row=pl.col("row").first(),
+        )
+        .filter(pl.col("marked") > 1)
+    )
+    return derive_findings(
+        several,
+        rule_id="grading.labs.several_baselines",
+        severity=WARNING,
+        table="labs",
+        record=phrase("row {}", "row"),
+        field="is_baseline",
+        value=pl.col("days").list.join(", "),
+        message=phrase("{}: {} results are marked as baseline", "analyte_key", "marked"),
+        action="the last of them is used, unless the options say otherwise",
+    )
+
+
+def _tied_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
+    """Baselines beside another result of the same day and sequence number: nothing says which of them came last."""
+    tied = (
+        graded.filter(pl.col("value_number").is_not_null(), pl.col("analyte_key").is_not_null())
+        .group_by("subject", "analyte_key", "date", "seq")
+        .agg(pl.col("is_baseline_record").any(), values=pl.col("value_number").n_unique(), row=pl.col("row").min())
+        .filter(pl.col("is_baseline_record"), pl.col("values") > 1)
+    )
+    return derive_findings(
+        tied,
+        rule_id="grading.labs.baseline_tie",
+        severity=WARNING,
+        table="labs",
+        record=phrase("row {}", "row"),
+        field="value",
+        value=pl.col("date"),
+        message=phrase(
+            "{}: {} different results on the day of the baseline, without an order", "analyte_key", "values"
+        ),
+        action="the highest is used",
     )
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,6 +40,30 @@ OPTIONS_SCHEMA: Final[dict[str, Any]] = {
             "type": "boolean",
             "default": False,
             "description": ("true: a result without its own limits is not graded against an abnormal baseline either."),
+        },
+        "missing_range": {
+            "enum": ["none", "same_subject", "same_laboratory"],
+            "default": "same_subject",
+            "description": (
+                "Where the limits of a result without any come from; only where the study records the laboratory "
+                "(column laboratory), for the same analyte in the same unit, and flagged. none: nowhere; same_subject: "
+                "another result of the subject from the same laboratory, the last one before it or else the first one "
+                "after; same_laboratory: also results of other subjects of the same sex and age band."
+            ),
+        },
+        "age_strata": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1},
+            "default": [18],
+            "description": "Ages in years at which a laboratory's range may change, for missing_range same_laboratory.",
+        },
+        "contradicting_range": {
+            "enum": ["na", "grade"],
+            "default": "na",
+            "description": (
+                "A result whose limits of normal cannot be in its unit (plausibility.range_factor of the grading). na: not "
+                "graded; grade: graded as it stands, flagged."
+            ),
         },
         "uncorrected_calcium": {
             "enum": ["grade", "na"],
@@ -113,6 +137,9 @@ class LabOptions:
     baseline: str = _default("baseline")
     baseline_lookback_days: int | None = _default("baseline_lookback_days")
     require_current_range: bool = _default("require_current_range")
+    missing_range: str = _default("missing_range")
+    age_strata: Sequence[int] = tuple(_default("age_strata"))
+    contradicting_range: str = _default("contradicting_range")
     uncorrected_calcium: str = _default("uncorrected_calcium")
     mi_cutoff: Mapping[str, float] = field(default_factory=dict)
 

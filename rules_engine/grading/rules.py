@@ -94,6 +94,22 @@ class Scale:
         return all(cutoff.needs_baseline for cutoff in self.cutoffs)
 
     @property
+    def limit(self) -> References:
+        """The limit of normal on the side of the scale's direction."""
+        return "uln" if self.direction == "high" else "lln"
+
+    @property
+    def mildest_number(self) -> float | None:
+        """Where grade 1, which begins at the limit of normal, ends at a number: that number, in the unit of the scale."""
+        for cutoff in self.cutoffs:
+            ends = (cutoff.lower, cutoff.upper)
+            begins = any(end is not None and end.reference == self.limit and end.multiple == 1.0 for end in ends)
+            numbers = [end.offset for end in ends if end is not None and end.reference == "number"]
+            if cutoff.grade == 1 and begins and numbers:
+                return numbers[0]
+        return None
+
+    @property
     def has_baseline_arms(self) -> bool:
         """Some cut-off depends on the baseline."""
         return any(cutoff.needs_baseline or cutoff.when in BASELINE_STATES for cutoff in self.cutoffs)
@@ -121,6 +137,22 @@ class TermGrades:
         return tuple(sorted({*self.grades, *self.unclear}))
 
 
+@dataclass(frozen=True, slots=True)
+class Plausibility:
+    """What a result cannot be: the analytes that are never 0, the units in which an analyte is never graded, and how far
+    a limit of normal may lie from the mildest cut-off of its own scale before unit and range contradict each other.
+    """
+
+    never_zero: frozenset[str] = frozenset()
+    refused_units: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    range_factor: float | None = None
+    range_exempt: frozenset[str] = frozenset()
+
+    def refuses(self, analyte: str | None, unit: str | None) -> bool:
+        """Results of the analyte in this unit are never graded (a percentage is no count)."""
+        return analyte is not None and unit is not None and unit in self.refused_units.get(analyte, frozenset())
+
+
 @dataclass(frozen=True)
 class GradingRules:
     """A grading ruleset, read.
@@ -144,6 +176,9 @@ class GradingRules:
     spelling: Sequence[tuple[str, str]]
     death_terms: tuple[str, ...]
     cutoffs: tuple[Cutoff, ...] = field(default=())
+    plausibility: Plausibility = field(default_factory=lambda: Plausibility())
+    ucum: Mapping[str, str] = field(default_factory=dict)
+    analyte_names: Mapping[str, str] = field(default_factory=dict)
 
     def factor(self, analyte: str, unit: str, target: str) -> float | None:
         """By what a value in `unit` is multiplied to stand in `target`; None where no exact factor is known."""
@@ -187,7 +222,7 @@ def read_rules(document: Mapping[str, Any]) -> GradingRules:
         _add_scales(scales.setdefault(key, []), entry, version)
     known: dict[str, dict[str, None]] = {}
     for unit, words in document.get("units", {}).items():
-        for word in (unit, *words):
+        for word in (unit, *words, *([document["ucum"][unit]] if unit in (document.get("ucum") or {}) else [])):
             known.setdefault(unit_key(word), {})[unit] = None
     return GradingRules(
         version=version,
@@ -214,6 +249,23 @@ def read_rules(document: Mapping[str, Any]) -> GradingRules:
         spelling=tuple((str(british), str(american)) for british, american in document.get("spelling") or ()),
         death_terms=tuple(document.get("death_terms") or ()),
         cutoffs=tuple(cutoff for of_key in scales.values() for scale in of_key for cutoff in scale.cutoffs),
+        plausibility=_read_plausibility(document.get("plausibility") or {}),
+        ucum=document.get("ucum") or {},
+        analyte_names=document.get("analyte_names") or {},
+    )
+
+
+def _read_plausibility(stated: Mapping[str, Any]) -> Plausibility:
+    refused: dict[str, set[str]] = {}
+    for entry in stated.get("refused_units") or ():
+        for analyte in entry["for"]:
+            refused.setdefault(analyte, set()).update(entry["units"])
+    factor = stated.get("range_factor")
+    return Plausibility(
+        never_zero=frozenset(stated.get("never_zero") or ()),
+        refused_units={analyte: frozenset(units) for analyte, units in refused.items()},
+        range_factor=None if factor is None else float(factor),
+        range_exempt=frozenset(stated.get("range_exempt") or ()),
     )
 
 

@@ -33,14 +33,14 @@ WORST_SCHEMA: Final[dict[str, pl.DataType]] = {
 def derive_worst_grades(labs: pl.LazyFrame) -> pl.LazyFrame:
     """The worst grade after baseline per subject, analyte and direction (`WORST_SCHEMA`), unscheduled results included.
 
-    `labs` is graded (`GRADED_LABS_SCHEMA`). `worst_grade` is null where no result could be graded; `not_gradable` counts
-    those. `date` is the first day of the worst grade. `is_emergent`: worse than at baseline, a missing baseline grade
-    counting as 0.
+    `labs` is graded (`GRADED_LABS_SCHEMA`); only results that are `in_window` count. `worst_grade` is null where none of
+    them could be graded; `not_gradable` counts those that could not. `date` is the first day of the worst grade.
+    `is_emergent`: worse than at baseline, a missing baseline grade counting as 0.
     """
-    directions = pl.concat([_in_direction(labs, "L", "low"), _in_direction(labs, "H", "high")])
     worst = pl.col("grade").max()
     return (
-        directions.filter(pl.col("is_post_baseline"), pl.col("term").is_not_null())
+        in_directions(labs)
+        .filter(pl.col("in_window"), pl.col("term").is_not_null())
         .group_by("subject", "analyte_key", "direction", "term")
         .agg(
             worst_grade=worst,
@@ -51,23 +51,52 @@ def derive_worst_grades(labs: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(
             is_emergent=(pl.col("worst_grade") > pl.col("baseline_grade").fill_null(0)).fill_null(value=False)
         )
-        .select(list(WORST_SCHEMA))
+        .select([pl.col(name).cast(kind) for name, kind in WORST_SCHEMA.items()])
     )
+
+
+def in_directions(labs: pl.LazyFrame) -> pl.LazyFrame:
+    """Graded results with one row per result and direction: `direction`, `term`, `grade`, `baseline_grade`, `assumed`."""
+    return pl.concat([_in_direction(labs, "l", "low"), _in_direction(labs, "h", "high")])
 
 
 def _in_direction(labs: pl.LazyFrame, letter: str, direction: str) -> pl.LazyFrame:
-    suffix = letter.lower()
     return labs.select(
         "subject",
-        "analyte_key",
+        "row",
+        "seq",
+        pl.col("analyte_key").cast(pl.String),
         "date",
         "is_post_baseline",
+        "in_window",
         direction=pl.lit(direction),
-        term=f"atoxdsc{suffix}",
-        grade=f"atoxgr{suffix}",
-        baseline_grade=f"btoxgr{suffix}",
-        assumed=pl.col("grade_flags").fill_null("").str.contains(ASSUMED, literal=True),
+        term=pl.col(f"atoxdsc{letter}").cast(pl.String),
+        grade=f"atoxgr{letter}",
+        baseline_grade=f"btoxgr{letter}",
+        assumed=has_flag(ASSUMED),
     )
+
+
+def has_flag(flag: str) -> pl.Expr:
+    """The grade of a result carries this flag."""
+    return pl.col("grade_flags").cast(pl.String).str.contains(flag, literal=True).fill_null(value=False)
+
+
+def derive_worst_flags(labs: pl.DataFrame) -> pl.DataFrame:
+    """Add `is_worst_low` and `is_worst_high`: the first result of the worst grade in the window, per subject, analyte and
+    direction (ADaM WGRLOFL, WGRHIFL). A worst grade of 0 is one too. First by day, then sequence number, then row.
+    """
+    position = labs.with_row_index("_position")
+    flags = []
+    for direction, column in (("low", "atoxgrl"), ("high", "atoxgrh")):
+        first = (
+            position.filter(pl.col("in_window"), pl.col(column).is_not_null())
+            .sort(column, "date", "seq", "row", descending=[True, False, False, False], nulls_last=True)
+            .unique(["subject", "analyte_key"], keep="first", maintain_order=False)
+        )
+        is_worst = position["_position"].is_in(first["_position"].implode())
+        flags.append(is_worst.alias(f"is_worst_{direction}"))
+    return labs.with_columns(flags)
 
 
 def reconcile(events: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFrame:
@@ -77,9 +106,7 @@ def reconcile(events: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFrame:
     grade; and a laboratory grade of 3 or 4 after baseline without an event of its term at any time. An event without an end
     goes on.
     """
-    values = pl.concat([_in_direction(labs, "L", "low"), _in_direction(labs, "H", "high")]).filter(
-        pl.col("grade") > 0, pl.col("is_post_baseline")
-    )
+    values = in_directions(labs).filter(pl.col("grade") > 0, pl.col("is_post_baseline"))
     named = events.filter(pl.col("ctcae_term").is_not_null())
     on_days = (
         named.select("subject", "row", "astdt", "aendt", "atoxgrn", term="ctcae_term")

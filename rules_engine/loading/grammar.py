@@ -475,7 +475,7 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
             "adverse_events": record(
                 "How adverse events are graded and counted.", {**graded, "window": window}, required("grading")
             ),
-            "labs": record("How laboratory results are graded.", graded, required("grading")),
+            "labs": record("How laboratory results are graded.", {**graded, "window": window}, required("grading")),
             "covariates": named("Characteristics of the subjects as analyses use them, by name.", COVARIATE),
             "weights": named("Weights of subjects, by name; analyses say which they use.", _weights(required)),
             "analyses": named("The estimates, by name.", _analysis(parts, required)),

@@ -12,6 +12,7 @@ import polars as pl
 
 from rules_engine import dates
 from rules_engine.contracts import UNITS_PER_MM
+from rules_engine.grading import GRADED_LABS_SCHEMA, derive_worst_flags
 from rules_engine.model import Ruleset
 from rules_engine.study.labels import COLUMN_NAMES, DATA_SETS
 from rules_engine.study.manifest import ruleset_stamp
@@ -149,11 +150,13 @@ def adae(adverse_events: pl.DataFrame | None, study: Study, ruleset: Ruleset) ->
 def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFrame:
     """ADLB: one row per laboratory record with its grade in each direction; no rows where the ruleset asks for none.
 
-    ANRIND compares AVAL with the limits of the record; CHG is given after baseline where the units agree.
+    ANRIND compares AVAL with the limits of the record. CHG and PCHG are given after baseline where the units agree, as
+    are the shifts. TRTEMFL: a grade worse than at baseline in its direction, a missing one at baseline counting as 0.
     """
     if labs is None:
         return _data_set("adlb", [], study, ruleset, ["USUBJID"])
-    rows = _renamed(labs, "adlb")
+    is_graded = set(GRADED_LABS_SCHEMA) <= set(labs.columns)
+    rows = _renamed(derive_worst_flags(labs) if is_graded else labs, "adlb")
     if "value_number" in labs.columns:
         value, low, high = pl.col("AVAL"), pl.col("ANRLO"), pl.col("ANRHI")
         rows = rows.with_columns(
@@ -166,8 +169,43 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
         )
     if {"base", "is_post_baseline"} <= set(labs.columns):
         comparable = (pl.col("APOBLFL") == "Y") & (pl.col("BASEU") == pl.col("AVALU"))
-        rows = rows.with_columns(CHG=pl.when(comparable).then(pl.col("AVAL") - pl.col("BASE")))
+        change = pl.when(comparable).then(pl.col("AVAL") - pl.col("BASE"))
+        rows = rows.with_columns(CHG=change, PCHG=_percent(change, pl.col("BASE")))
+    if is_graded:
+        rows = rows.with_columns(
+            PARAM=_test_name(labs),
+            SHIFT1=_shift("BNRIND", "ANRIND"),
+            SHIFT2=_shift("BTOXGR", "ATOXGR"),
+            TRTEMFL=_is_worse(),
+        )
     return _data_set("adlb", [rows], study, ruleset, ["USUBJID", "PARAMCD", "ADT", "LBSEQ", "AVALC"])
+
+
+def _test_name(labs: pl.DataFrame) -> pl.Expr:
+    """PARAM: the analyte's name, with the study's code where several codes have one name; the code where none is known."""
+    codes = labs.select("analyte", name=pl.col("analyte_name").cast(pl.String)).unique().drop_nulls()
+    is_shared = pl.col("name").is_duplicated()
+    named = codes.select(
+        "analyte",
+        pl.when(is_shared).then(pl.col("name") + " (" + pl.col("analyte") + ")").otherwise("name").alias("name"),
+    )
+    return pl.col("PARAMCD").replace_strict(dict(named.iter_rows()), default=pl.col("PARAMCD"), return_dtype=pl.String)
+
+
+def _shift(before: str, after: str) -> pl.Expr:
+    """`NORMAL to HIGH`; missing up to the baseline and where either is missing."""
+    return pl.when(pl.col("APOBLFL") == "Y").then(pl.concat_str(before, pl.lit(" to "), after))
+
+
+def _is_worse() -> pl.Expr:
+    """Y where a low or high grade in the window is worse than that of the baseline."""
+    worse = pl.any_horizontal(
+        (pl.col(f"ATOXGR{side}").cast(pl.Int8) > pl.col(f"BTOXGR{side}").cast(pl.Int8).fill_null(0)).fill_null(
+            value=False
+        )
+        for side in ("L", "H")
+    )
+    return pl.when((pl.col("INWINFL") == "Y") & worse).then(pl.lit("Y"))
 
 
 # Timepoint responses --------------------------------------------------------------------------------------------------

@@ -210,11 +210,12 @@ def missing_arms(subjects: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def swapped_ranges(labs: pl.LazyFrame) -> pl.LazyFrame:
-    """Results whose lower limit of normal is above the upper one."""
-    return _warn(
+    """Results whose lower limit of normal is above the upper one: which of them is right is not known."""
+    found = _warn(
         labs.filter(pl.col("lln") > pl.col("uln")), "data.range_swapped", "labs", "lln",
         phrase("{} to {}", "lln", "uln"), "the lower limit of normal is above the upper one",
     )  # fmt: skip
+    return found.with_columns(action=pl.lit("the limits are not used for grading"))
 
 
 def _after_death(name: str, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:

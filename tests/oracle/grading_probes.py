@@ -65,7 +65,10 @@ def limits(rows: Sequence[Mapping[str, str]]) -> tuple[Decimal, Decimal]:
         if row[end] != "" and row[f"{end}_ref"] == "absolute" and row["measure"] == "VALUE"
     ]
     if not absolute:
-        return Decimal("1.1"), Decimal("3.3")
+        # Steps from a limit or a baseline must not lead below 0, where no result lies.
+        steps = [abs(Decimal(row["lower"] or row["upper"])) for row in rows if row["measure"].startswith("CHG")]
+        scale = 20 * max(steps, default=Decimal("0.05"))
+        return Decimal("1.1") * scale, Decimal("3.3") * scale
     if rows[0]["direction"] == "L":
         return max(absolute) * Decimal("1.13"), max(absolute) * Decimal("1.7")
     return min(absolute) * Decimal("0.3"), min(absolute) * Decimal("0.83")

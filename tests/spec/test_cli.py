@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["demo", "run", "explain", "check", "cases", "simulate", "plugins", "schema"]
+COMMANDS = ["demo", "run", "explain", "check", "cases", "ctcae", "simulate", "plugins", "schema"]
 
 
 def rules_engine(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

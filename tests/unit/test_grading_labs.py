@@ -122,10 +122,8 @@ def test_reported_values_are_not_rounded_to_the_cutoff() -> None:
 def test_a_value_is_graded_on_the_scale_on_which_it_was_reported(
     key: str, value: float, unit: str, expected: str
 ) -> None:
-    assert (
-        grade(key, value, unit=unit, lln=value * 3, uln=value / 3, variant="corrected" if key == "CACORR" else "")
-        == expected
-    )
+    limit = {"uln": value / 1.3} if TERMS[key][1] == "H" else {"lln": value * 3}
+    assert grade(key, value, unit=unit, variant="corrected" if key == "CACORR" else "", **limit) == expected
 
 
 def test_phosphate_of_v4_03_on_both_scales() -> None:

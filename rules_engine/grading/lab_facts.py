@@ -1,0 +1,126 @@
+"""What grading looks at in a laboratory result: the number, the limits, clinical facts, each read and judged once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from rules_engine import dates
+from rules_engine.grading import results
+from rules_engine.grading.cutoffs import LLN, MI_CUTOFF, ULN, VALUE
+from rules_engine.grading.lab_tests import LabTests
+from rules_engine.grading.limits import NONE, fill_ranges, known_ranges, usable_limits
+from rules_engine.grading.options import LabOptions
+from rules_engine.grading.rules import GradingRules
+
+#: Columns of the input that may be missing from a study's table, with their type.
+OPTIONAL: Final[dict[str, pl.DataType]] = {
+    "mi_cutoff": pl.Float64(),
+    "duration_h": pl.Float64(),
+    "laboratory": pl.String(),
+}
+#: What grading may know of each subject, with its type; any of it may be missing.
+PEOPLE: Final[dict[str, pl.DataType]] = {
+    "treatment_start": pl.Date(),
+    "window_end": pl.Date(),
+    "sex": pl.String(),
+    "birth_date": pl.String(),
+}
+
+
+def read_facts(
+    labs: pl.DataFrame, people: pl.DataFrame, tests: LabTests, rules: GradingRules, options: LabOptions
+) -> pl.DataFrame:
+    """One row per result, in their order, with only what grading looks at.
+
+    `number` is null where there is none (`not_numeric`: something else was reported) or it cannot be (`impossible`);
+    `value` is what is compared with cut-offs.
+    """
+    given = labs.with_columns(
+        pl.col(name).cast(kind, strict=False) if name in labs.columns else pl.lit(None, kind).alias(name)
+        for name, kind in OPTIONAL.items()
+    ).join(people, on="subject", how="left", maintain_order="left")
+    stratum = _stratum(options.age_strata) if options.missing_range != NONE else pl.lit(None, pl.String)
+    work = given.select(
+        "subject", "date", "seq", "is_baseline", "laboratory",
+        *[pl.col(name).alias(f"_{name}") for name in ("treatment_start", "window_end")],
+        *usable_limits(pl.col(LLN), pl.col(ULN)),
+        pl.when(pl.col(MI_CUTOFF).is_finite() & (pl.col(MI_CUTOFF) > 0)).then(MI_CUTOFF),
+        "symptomatic", "intervention", "on_anticoagulant", "fasting",
+        (pl.col("duration_h") > rules.prolonged_hours).alias("prolonged"),
+        stratum.alias("stratum"),
+    ).with_columns(results.read_results(labs["value"], tests.of_results("key"), rules).get_columns())  # fmt: skip
+    work = work.with_columns(
+        tests.number.alias("test"), _never_zero=tests.of_results("never_zero"), _reported=labs["value"].is_not_null()
+    )
+    judged = _judge_numbers(work).drop("_never_zero", "_reported")
+    return _infarction_levels(judged, tests, options).with_row_index("_row")
+
+
+def _judge_numbers(work: pl.DataFrame) -> pl.DataFrame:
+    """No result is below 0, and some analytes cannot be 0; such numbers are no results."""
+    number = pl.col("number")
+    impossible = ((number < 0) | (pl.col("_never_zero") & (number == 0))).fill_null(value=False)
+    return work.with_columns(
+        not_numeric=pl.col("_reported") & number.is_null(),
+        impossible=impossible,
+        number=pl.when(~impossible).then(number),
+        value=pl.when(~impossible).then(VALUE),
+        censored=pl.col("censored") & ~impossible,
+    )
+
+
+def _infarction_levels(work: pl.DataFrame, tests: LabTests, options: LabOptions) -> pl.DataFrame:
+    """Levels of an infarction that the protocol states, for results that bring none."""
+    if not options.mi_cutoff:
+        return work
+    stated = tests.table["key"].replace_strict(dict(options.mi_cutoff), default=None, return_dtype=pl.Float64)
+    return work.with_columns(pl.coalesce(MI_CUTOFF, stated.gather(tests.number)).alias(MI_CUTOFF))
+
+
+def _stratum(bounds: Sequence[int]) -> pl.Expr:
+    """Sex and age band of the subject on the day of the sample; null where either is not known."""
+    born = dates.first_possible_day(pl.col("birth_date"))
+    anniversary = pl.col("date").dt.month() * 100 + pl.col("date").dt.day() >= born.dt.month() * 100 + born.dt.day()
+    age = pl.col("date").dt.year() - born.dt.year() - pl.when(anniversary).then(0).otherwise(1)
+    reached = [(age >= bound).cast(pl.Int8) for bound in bounds]
+    band = pl.sum_horizontal(reached, ignore_nulls=False) if reached else age * 0
+    return pl.concat_str(pl.col("sex").str.to_uppercase(), band.cast(pl.String), separator=" ").alias("stratum")
+
+
+def with_ranges(work: pl.DataFrame, ranges: pl.DataFrame | None, options: LabOptions) -> pl.DataFrame:
+    """Missing limits filled as the options say; see `limits.fill_ranges`."""
+    return fill_ranges(work, ranges, options.missing_range)
+
+
+def doubt_ranges(work: pl.DataFrame, tests: LabTests, rules: GradingRules) -> pl.DataFrame:
+    """Add `range_doubted`: a limit of normal lies so far from where its own grade 1 ends at a number that the two stand in
+    different units. One such limit is enough to doubt both, and the unit.
+    """
+    factor = rules.plausibility.range_factor
+    if factor is None:
+        return work.with_columns(range_doubted=pl.lit(value=False))
+    mildest = {LLN: tests.of_results("mildest_low"), ULN: tests.of_results("mildest_high")}
+    too_far = [
+        # A limit of 0 is how some laboratories write that there is none.
+        (pl.col(limit) > number * factor) | ((pl.col(limit) * factor < number) & (pl.col(limit) > 0))
+        for limit, number in mildest.items()
+    ]
+    return work.with_columns(range_doubted=pl.any_horizontal(one.fill_null(value=False) for one in too_far))
+
+
+def ranges_of(
+    labs: pl.DataFrame, people: pl.DataFrame, tests: LabTests, rules: GradingRules, options: LabOptions
+) -> pl.DataFrame | None:
+    """The ranges that missing ones are filled from; None where a study does not say which laboratory did a test."""
+    if (
+        options.missing_range == NONE
+        or "laboratory" not in labs.columns
+        or labs["laboratory"].null_count() == labs.height
+    ):
+        return None
+    named = labs.with_row_index("_position").filter(pl.col("laboratory").is_not_null())
+    some = LabTests(tests.table, tests.number.gather(named["_position"]))
+    return known_ranges(read_facts(named.drop("_position"), people, some, rules, options))
