@@ -13,6 +13,8 @@ from rules_engine.analysis.log_rank import log_rank
 from rules_engine.analysis.proportions import Rate, clopper_pearson, miettinen_nurminen
 from rules_engine.analysis.survival import quantile_of, restricted_mean, survival_limits, survival_table
 
+from rules_engine_plugins.estimators import REVERSE_KAPLAN_MEIER
+
 SUBJECT = st.tuples(st.integers(1, 12), st.integers(0, 2), st.booleans(), st.integers(0, 1))
 SUBJECTS = st.lists(SUBJECT, min_size=1, max_size=30)
 EXAMPLES = settings(max_examples=150, deadline=None)
@@ -152,6 +154,13 @@ def test_hazard_ratio_agrees_with_efron_by_hand_and_inverts_with_the_labels(
     swapped = hazard_ratio(days, kind == 1, ~exposed, stratum, 0.95)
     assert swapped.ratio == pytest.approx(1 / found.ratio, rel=1e-5)
     assert swapped.lower == pytest.approx(1 / found.upper, rel=1e-5)
+    stretched = hazard_ratio(days * 4.0, kind == 1, exposed, stratum, 0.95)
+    assert stretched.ratio == pytest.approx(found.ratio, rel=1e-5)
+    one_stratum = hazard_ratio(days, kind == 1, exposed, np.full_like(stratum, 7), 0.95)
+    unstratified = hazard_ratio(days, kind == 1, exposed, np.zeros_like(stratum), 0.95)
+    assert (one_stratum.note is None) == (unstratified.note is None)
+    if one_stratum.note is None:
+        assert one_stratum.ratio == pytest.approx(unstratified.ratio, rel=1e-5)
 
 
 @EXAMPLES
@@ -164,6 +173,18 @@ def test_without_censoring_survival_is_empirical_and_the_restricted_mean_a_mean(
     assert table.survival == pytest.approx([(days > time).mean() for time in table.times], abs=1e-12)
     for tau in (1.0, 4.5, 12.0):
         assert restricted_mean(table, tau)[0] == pytest.approx(np.minimum(days, tau).mean())
+
+
+@EXAMPLES
+@given(SUBJECTS)
+def test_follow_up_is_not_reached_where_nobody_is_censored(subjects: list[tuple[int, int, bool, int]]) -> None:
+    days, _kind, _exposed, _stratum = columns(subjects)
+    rows = pl.DataFrame({"days": days.astype(int), "event_type": 1, "event": True, "entry_days": None})
+    found = REVERSE_KAPLAN_MEIER.estimate(
+        rows.with_columns(pl.col("entry_days", "event_type").cast(pl.Int64)), None, {"days_per_month": 1}
+    )
+    median = found.filter(pl.col("statistic") == "median")
+    assert median["value"].to_list() == [None]
 
 
 @EXAMPLES
