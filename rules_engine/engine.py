@@ -13,7 +13,7 @@ import polars as pl
 
 from rules_engine import pipeline
 from rules_engine.errors import UsageError
-from rules_engine.explain import Explanation, explain_subject
+from rules_engine.explain import Explanation, SubjectTimeline, explain_subject, subject_timeline
 from rules_engine.loading import load_ruleset
 from rules_engine.model import Ruleset
 from rules_engine.registry import Registry, default_registry
@@ -89,6 +89,23 @@ class Engine:
         return explain_subject(
             read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response, visit=visit,
+        )  # fmt: skip
+
+    def timeline(
+        self,
+        study: Study | Mapping[str, Any] | str | Path,
+        subject: str,
+        endpoint: str | None = None,
+        *,
+        response: str | None = None,
+        data_cutoff: date | str | None = None,
+    ) -> SubjectTimeline:
+        """As `Result.timeline`, without running the study."""
+        read = as_study(study, ruleset=self.ruleset, registry=self.registry)
+        require_tables(read, self.ruleset)
+        return subject_timeline(
+            read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
+            endpoint=endpoint, response=response,
         )  # fmt: skip
 
 
@@ -212,6 +229,16 @@ class Result:
         return explain_subject(
             self.study.tables, self.ruleset, self.registry, self.data_cutoff, subject,
             endpoint=endpoint, response=response, visit=visit,
+        )  # fmt: skip
+
+    def timeline(self, subject: str, endpoint: str | None = None, *, response: str | None = None) -> SubjectTimeline:
+        """The subject's course as a picture: responses, target sum, treatment, events, and what each endpoint came to.
+
+        `write` puts it into an SVG or PNG file. Raises `UsageError` as `explain` does.
+        """
+        return subject_timeline(
+            self.study.tables, self.ruleset, self.registry, self.data_cutoff, subject,
+            endpoint=endpoint, response=response,
         )  # fmt: skip
 
     def _page(self) -> str:

@@ -18,6 +18,12 @@ import click
 @click.option("--response", help="Name of the response stream whose visits to explain.")
 @click.option("--visit", metavar="DATE", help="Explain the response of this visit alone, such as 2025-03-01.")
 @click.option("--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the ruleset instead.")
+@click.option(
+    "--timeline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also draw the subject's course: FILE.svg or FILE.png.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def command(
     ruleset: str,
@@ -27,6 +33,7 @@ def command(
     response: str | None,
     visit: str | None,
     data_cutoff: str | None,
+    timeline: Path | None,
     as_json: bool,
 ) -> None:
     """Explain how RULESET derives the records of one subject of the study in --data, step by step.
@@ -40,21 +47,31 @@ def command(
     Examples:
       rules-engine explain tace_ici_hcc --data study/ --data-cutoff 2025-12-31 --subject HCC-000014 --endpoint PFS
       rules-engine explain my_protocol.yaml --data study/ --subject 1001 --response overall --visit 2025-03-01
+      rules-engine explain my_protocol.yaml --data study/ --subject 1001 --timeline 1001.svg
       rules-engine explain my_protocol.yaml --data study/ --subject 1001 --json > 1001.json
 
     Exit code 0: explained; 2: no such subject, endpoint, response or visit, or the ruleset is wrong; 3: the data are.
     """
     from rules_engine.cli._progress import StageProgress
     from rules_engine.engine import Engine
+    from rules_engine.explain.timeline import picture_format
     from rules_engine.study import read_study
 
+    if timeline is not None:
+        picture_format(timeline)
     engine = Engine(ruleset)
     with StageProgress() as progress:
         progress("reading")
         study = read_study(data, ruleset=engine.ruleset, registry=engine.registry)
         progress("explaining")
         explanation = engine.explain(study, subject, endpoint, response=response, visit=visit, data_cutoff=data_cutoff)
+        if timeline is not None:
+            progress("drawing")
+            drawn = engine.timeline(study, subject, endpoint, response=response, data_cutoff=data_cutoff)
+            drawn.write(timeline)
     if as_json:
         click.echo(json.dumps(explanation.as_dict(), ensure_ascii=False, indent=2))
     else:
         click.echo(str(explanation))
+        if timeline is not None:
+            click.echo(f"\nTimeline: {timeline.resolve()}")

@@ -13,6 +13,7 @@ from rules_engine import pipeline, records
 from rules_engine.errors import UsageError, closest
 from rules_engine.explain.endpoint import EndpointStory, explain_record
 from rules_engine.explain.subject import SubjectData
+from rules_engine.explain.timeline import SubjectTimeline, timeline_of
 from rules_engine.explain.timepoint import TimepointStory
 from rules_engine.explain.timepoints_of_subject import tell_timepoints
 from rules_engine.explain.words import as_data, listed
@@ -75,6 +76,30 @@ def explain_subject(
     return Explanation(
         subject, ruleset.id, cutoff, tuple(_endpoint(data, name) for name in endpoints), tuple(timepoints), tuple(notes)
     )
+
+
+def subject_timeline(
+    tables: Mapping[str, pl.LazyFrame],
+    ruleset: Ruleset,
+    registry: Registry,
+    cutoff: date,
+    subject: str,
+    *,
+    endpoint: str | None = None,
+    response: str | None = None,
+) -> SubjectTimeline:
+    """The course of a subject as a picture: with one endpoint and the responses that it reads, one response stream, or everything.
+
+    Raises `UsageError` as `explain_subject` does.
+    """
+    _named("endpoint", endpoint, list(ruleset.endpoints))
+    _named("response", response, list(ruleset.responses))
+    data = SubjectData.of(tables, subject, ruleset, registry, cutoff)
+    endpoints = [endpoint] if endpoint is not None else [] if response is not None else list(ruleset.endpoints)
+    stories = {
+        name: tell_timepoints(data, ruleset.responses[name]) for name in _streams(data, endpoint, response, asked=True)
+    }
+    return timeline_of(data, [_endpoint(data, name) for name in endpoints], stories)
 
 
 def _named(word: str, name: str | None, known: Sequence[str]) -> str | None:

@@ -165,9 +165,14 @@ def _with_unknown_targets(facts: VisitFacts, scale: SumScale) -> list[Change]:
     known = facts.row.get("partial_x100")
     missing = [reading.lesion for reading in facts.targets if not reading.is_evaluated]
     names = listed(missing) if missing else "the targets (one is recorded twice)"
+    if facts.row["target"] == "PD" and scale.always_pd:
+        back = [reading.lesion for reading in facts.targets if reading.status == "present"]
+        return [Change(TARGET, "NE", f"{listed(back)} not seen again", rules=_return_rules(facts))]
     if facts.row["target"] == "PD" and scale.pd_from is not None and known is not None:
         return [_at_most(facts, "NE", scale.pd_from - 1, known, what="the sum of the targets that are known")]
     evaluated = Change(TARGET, "SD", f"{names} evaluated at this visit; then the sum decides")
+    if scale.always_pd:
+        return [evaluated, Change(TARGET, "PD", "any target seen again", rules=_return_rules(facts))]
     if scale.pd_from is None or known is None:
         return [evaluated]
     proven = _at_least(facts, "PD", scale.pd_from, known, what="the sum of the targets that are known")

@@ -9,7 +9,8 @@ from typing import Any
 
 from rules_engine.criteria.options import waits_for_confirmation
 from rules_engine.explain.lesions import TOOLBOX_VALUES, LesionBook, RecordedLesions
-from rules_engine.explain.reassessment import Block, reassessed_alternatives, tell
+from rules_engine.explain.reassessed_alternatives import reassessed_alternatives
+from rules_engine.explain.reassessment import Block, tell
 from rules_engine.explain.rulebook import CriterionBook
 from rules_engine.explain.sentences import Sentence, SourceRecord
 from rules_engine.explain.subject import LESION_TABLE, SubjectData

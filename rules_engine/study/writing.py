@@ -64,6 +64,11 @@ def write_outputs(
 
 def write_text(path: str | Path, text: str) -> Path:
     """Write one text file (UTF-8), complete or not at all; returns its path."""
+    return write_file(path, text.encode("utf-8"))
+
+
+def write_file(path: str | Path, content: bytes) -> Path:
+    """Write one file, complete or not at all; returns its path."""
     target = Path(path)
     if target.is_dir():
         raise UsageError.at(str(target), "it is a folder, not a file", "name a file")
@@ -71,7 +76,7 @@ def write_text(path: str | Path, text: str) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as work:
             new = Path(work) / "new"
-            new.write_bytes(text.encode("utf-8"))
+            new.write_bytes(content)
             _flush_file(new)
             new.replace(target)
     except OSError as error:

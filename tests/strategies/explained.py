@@ -66,6 +66,8 @@ def with_way(
 
 
 def _with_change(rows: list[Row], story: TimepointStory, change: Change, short_x100: int) -> list[Row] | None:
+    if change.text.startswith("the targets known at both visits"):
+        return None  # which ones these are the story does not say
     if change.component == "target" and change.by_x100 is not None:
         towards = 1 if change.at_most_x100 is not None else -1
         return _with_sum(rows, story, change.by_x100 + towards * short_x100)
