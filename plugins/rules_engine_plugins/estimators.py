@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any
 
 import polars as pl
+from rules_engine.analysis import cox_estimates as cox
 from rules_engine.analysis import response_estimates as response
-from rules_engine.analysis.comparison_estimates import estimate_hazard_ratio, estimate_log_rank
+from rules_engine.analysis.cox import TIES, TRANSFORMS
 from rules_engine.analysis.incidence_estimates import estimate_incidence
 from rules_engine.analysis.limits import CONF_TYPES
+from rules_engine.analysis.log_rank_estimates import estimate_log_rank
 from rules_engine.analysis.mean_estimates import estimate_restricted_mean
 from rules_engine.analysis.options import with_defaults
 from rules_engine.analysis.survival_estimates import estimate_survival
@@ -60,6 +62,10 @@ MISSING_STRATUM = {
     "description": "Subjects without a stratum value: `own_level` keeps them as a stratum of their own, `exclude` "
     "leaves them out and reports how many.",
 }  # fmt: skip
+LABELS = {
+    "type": "object", "additionalProperties": {"type": "string"}, "default": {},
+    "description": "What tables call the covariates. The engine fills in the labels of the section covariates.",
+}  # fmt: skip
 COMPARED = {"group_order": GROUP_ORDER, "reference_group": REFERENCE_GROUP}
 STRATIFIED = {"strata": STRATA, "missing_stratum": MISSING_STRATUM}
 
@@ -82,11 +88,18 @@ def _estimator(
     estimate: Estimate,
     *,
     weighted: bool = False,
+    interaction: Callable[[pl.DataFrame, str | None, str, Mapping[str, Any]], pl.DataFrame] | None = None,
 ) -> Estimator:
-    """An estimator whose function receives the options completed with the schema's defaults."""
+    """An estimator whose functions receive the options completed with the schema's defaults."""
 
     def with_complete_options(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:
         return estimate(rows, group, with_defaults(options, schema))
+
+    def test_with_complete_options(
+        rows: pl.DataFrame, group: str | None, subgroup: str, options: Mapping[str, Any]
+    ) -> pl.DataFrame:
+        assert interaction is not None  # noqa: S101  (else it is not offered)
+        return interaction(rows, group, subgroup, with_defaults(options, schema))
 
     return Estimator(
         id=identifier,
@@ -97,6 +110,7 @@ def _estimator(
         options_schema=schema,
         estimate=with_complete_options,
         weighted=weighted,
+        interaction=None if interaction is None else test_with_complete_options,
     )
 
 
@@ -141,22 +155,49 @@ LOG_RANK = _estimator(
 
 COX = _estimator(
     "cox",
-    "Hazard ratio by the Cox model, stratified where strata are named",
-    "Cox 1972; Efron 1977",
+    "Hazard ratio by the Cox model: stratified, adjusted, weighted; check of proportional hazards",
+    "Cox 1972; Efron 1977; Grambsch and Therneau 1994; Lin and Wei 1989",
     "time_to_event",
     _schema(
         {
             "ties": {
-                "enum": ["efron"],
+                "enum": list(TIES),
                 "default": "efron",
-                "description": "How tied event times enter the likelihood: `efron`.",
+                "description": "How tied event times enter the likelihood: `efron`, or `breslow` for comparison.",
+            },
+            "limits": {
+                "enum": list(cox.LIMITS),
+                "default": "wald",
+                "description": "Limits of a ratio: `wald` (symmetric on the log scale) or `profile_likelihood`.",
             },
             "conf_level": CONF_LEVEL,
+            "covariates": {
+                "type": "array",
+                "items": {"type": "string"},
+                "uniqueItems": True,
+                "default": [],
+                "description": "Covariates, or columns of the table subjects, that the ratio is adjusted for; each enters "
+                "linearly, levels against the first. Subjects without a value are left out and counted.",
+            },
+            "proportional_hazards": {
+                "enum": [*TRANSFORMS, cox.NO_CHECK],
+                "default": "km",
+                "description": "Scale of time on which a change of the ratio is tested: `km` (1 - Kaplan-Meier), `rank`, "
+                "`identity` or `log`; `none` leaves the check out.",
+            },
+            "robust": {
+                "type": "boolean",
+                "default": False,
+                "description": "Sandwich variance (Lin and Wei); with weights it is always used.",
+            },
+            "labels": LABELS,
             **STRATIFIED,
             **COMPARED,
         }
     ),
-    estimate_hazard_ratio,
+    cox.estimate_hazard_ratio,
+    weighted=True,
+    interaction=cox.estimate_interaction,
 )
 
 RMST = _estimator(

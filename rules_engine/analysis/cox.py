@@ -1,127 +1,529 @@
-"""The hazard ratio of two groups by the Cox model (Cox 1972), ties by Efron (1977)."""
+"""The proportional-hazards model (Cox 1972): ties by Efron 1977 or Breslow 1974, strata, delayed entry, weights.
+
+The partial likelihood is maximised by Newton's method on sums over risk sets, so that a fit costs a few passes over
+the subjects; subjects who agree in everything that the model looks at are put together first. With weights, tied
+events share the mean of their weights and the variance is the sandwich of Lin and Wei 1989, as in R's `survival`.
+Numbers are those of R's `coxph` to the eighth digit and better.
+"""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import special
 
-from rules_engine.analysis.options import Flags, Numbers, normal_quantile
-from rules_engine.analysis.risk_sets import at_risk_at
+from rules_engine.analysis.options import Flags, Numbers, cross_product, inner_product
+from rules_engine.analysis.risk_sets import Index, distinct_times, sums_at
+
+TIES = ("efron", "breslow")
+#: Relative change of the log-likelihood at which the fit has converged.
+_CONVERGED = 1e-13
+_MOST_STEPS = 100
+#: A Newton step of this size after the likelihood has converged shows a coefficient that grows without limit.
+_STILL_MOVING = 1e-3
+#: Part of a column's information that those before it may leave and still say all that it says.
+_SAME = 1e-9
+#: A column with more distinct values than this is continuous: subjects will hardly agree in it.
+_CONTINUOUS = 1_000
+_FEW = 2_000
 
 
 @dataclass(frozen=True)
-class HazardRatio:
-    """A hazard ratio with Wald limits; all NaN, and `note` says why, where the data do not determine it."""
+class Subjects:
+    """What the model looks at: one row per subject, or per `count` subjects who agree in all of it.
 
-    ratio: float
-    lower: float
-    upper: float
-    coefficient: float
-    std_error: float
-    p_value: float
-    note: str | None = None
-
-
-def hazard_ratio(
-    days: Numbers,
-    event: Flags,
-    exposed: Flags,
-    stratum: NDArray[np.int64],
-    conf_level: float,
-    entry: Numbers | None = None,
-) -> HazardRatio:
-    """Hazard of the exposed over that of the others: Cox model, Efron's ties, stratified, Wald limits."""
-    reason = _why_not_finite(days, event, exposed, stratum, entry)
-    if reason is None:
-        fitted = _fit_cox(days, event, exposed, stratum, entry)
-        if fitted is not None:
-            coefficient, error = fitted
-            width = normal_quantile(conf_level) * error
-            return HazardRatio(
-                ratio=float(np.exp(coefficient)),
-                lower=float(np.exp(coefficient - width)),
-                upper=float(np.exp(coefficient + width)),
-                coefficient=coefficient,
-                std_error=error,
-                p_value=float(2 * special.ndtr(-abs(coefficient) / error)),
-            )
-        reason = "the model did not converge"
-    nothing = float("nan")
-    return HazardRatio(nothing, nothing, nothing, nothing, nothing, nothing, reason)
-
-
-def _why_not_finite(
-    days: Numbers, event: Flags, exposed: Flags, stratum: NDArray[np.int64], entry: Numbers | None
-) -> str | None:
-    """The reason why the likelihood has no finite maximum, or None.
-
-    Only event times at which both sides are at risk inform the ratio; if all of their events are on one side, the ratio
-    is 0 or infinite.
+    `weight` is the sum of the weights of a row's subjects and `squares` that of their squares.
     """
-    if not exposed.any() or exposed.all():
-        return "one of the two groups has no subjects"
-    if not event.any():
-        return "no events"
-    deaths = np.zeros(2)
-    for level in np.unique(stratum):
-        inside = stratum == level
-        terms = _deaths_with_both_at_risk(
-            days[inside], event[inside], exposed[inside], None if entry is None else entry[inside]
+
+    days: Numbers
+    event: Flags
+    matrix: Numbers
+    stratum: Index
+    entry: Numbers | None
+    count: Numbers
+    weight: Numbers
+    squares: Numbers
+
+    @classmethod
+    def of(
+        cls,
+        days: Numbers,
+        event: Flags,
+        matrix: Numbers,
+        stratum: Index,
+        entry: Numbers | None = None,
+        weight: Numbers | None = None,
+    ) -> Subjects:
+        """Subjects one by one, put together where they agree."""
+        ones = np.ones(days.size)
+        weights = ones if weight is None else weight
+        rows = cls(days, event, matrix, stratum, entry, ones, weights, weights**2)
+        return rows.together()
+
+    def together(self) -> Subjects:
+        """One row for all subjects who agree in strata, times, event and covariates; the same rows where few would."""
+        if self.days.size < _FEW:
+            return self
+        key = np.zeros(self.days.size, dtype=np.int64)
+        span = 1
+        columns = [self.stratum.astype(float), self.days, self.event.astype(float), *self.matrix.T]
+        for column in columns if self.entry is None else [*columns, self.entry]:
+            if np.unique(column[:_FEW]).size > _CONTINUOUS:
+                return self
+            distinct, place = distinct_times(column)
+            span *= max(distinct.size, 1)
+            if span > 2**62:
+                return self
+            key = key * distinct.size + place
+        _keys, first, place = np.unique(key, return_index=True, return_inverse=True)
+        if first.size > self.days.size / 2:
+            return self
+
+        def summed(values: Numbers) -> Numbers:
+            return sums_at(place, first.size, values)
+
+        return Subjects(
+            self.days[first],
+            self.event[first],
+            self.matrix[first],
+            self.stratum[first],
+            None if self.entry is None else self.entry[first],
+            summed(self.count),
+            summed(self.weight),
+            summed(self.squares),
         )
-        deaths += terms
-    if not deaths.any():
-        return "at no event time were both groups at risk"
-    if deaths[0] == 0:
-        return "the hazard ratio is infinite: no event in the reference group while both were at risk"
-    if deaths[1] == 0:
-        return "the hazard ratio is zero: no event in the group while both were at risk"
-    return None
+
+    def with_columns(self, kept: Sequence[int]) -> Subjects:
+        """The same subjects with some of the columns."""
+        return replace(self, matrix=self.matrix[:, list(kept)])
 
 
-def _deaths_with_both_at_risk(days: Numbers, event: Flags, exposed: Flags, entry: Numbers | None) -> Numbers:
-    """Events (reference, exposed) at the times when both sides are at risk."""
-    times, row = np.unique(days[event], return_inverse=True)
-    both = np.ones(times.size, dtype=bool)
-    for side in (~exposed, exposed):
-        both &= at_risk_at(times, days[side], None if entry is None else entry[side]) > 0
-    counted = both[row]
-    side_of_event = exposed[event]
-    return np.array([(counted & ~side_of_event).sum(), (counted & side_of_event).sum()], dtype=float)
+@dataclass(frozen=True)
+class _Sets:
+    """Risk sets: one for each time in a stratum at which an event happens, ordered by stratum and time.
+
+    A row of the subjects is at risk in the sets `first` to `last`. `bounds` are where the strata begin and end.
+    `died` counts a set's events and `died_weight` is the sum of their weights; `event_rows` are the rows with events.
+    """
+
+    time: Numbers
+    bounds: tuple[tuple[int, int], ...]
+    first: Index
+    last: Index
+    event_rows: Index
+    died: Numbers
+    died_weight: Numbers
+
+    @property
+    def size(self) -> int:
+        return int(self.time.size)
 
 
-def _fit_cox(
-    days: Numbers, event: Flags, exposed: Flags, stratum: NDArray[np.int64], entry: Numbers | None
-) -> tuple[float, float] | None:
-    """Coefficient and standard error of the one covariate, fitted by lifelines; None where it does not converge."""
-    # Imported where it is used: it takes seconds, and most runs need no Cox model.
-    import pandas as pd
-    from lifelines import CoxPHFitter
-    from lifelines.exceptions import ConvergenceError
-
-    subjects = pd.DataFrame(
-        {"days": days, "event": event.astype(int), "exposed": exposed.astype(float), "stratum": stratum}
+def _sets_of(rows: Subjects) -> _Sets:
+    times, _place = distinct_times(rows.days[rows.event])
+    span = max(times.size, 1)
+    latest = np.searchsorted(times, rows.days, side="right") - 1
+    earliest = np.zeros_like(latest) if rows.entry is None else np.searchsorted(times, rows.entry, side="right")
+    event_rows = np.flatnonzero(rows.event & (earliest <= latest))
+    keys = np.unique(rows.stratum[event_rows] * span + latest[event_rows])
+    first = np.searchsorted(keys, rows.stratum * span + earliest, side="left")
+    last = np.searchsorted(keys, rows.stratum * span + latest, side="right") - 1
+    place = last[event_rows]
+    starts = np.flatnonzero(np.diff(keys // span, prepend=-1)).tolist()
+    return _Sets(
+        time=times[keys % span] if times.size else times,
+        bounds=tuple(pairwise([*starts, keys.size])) if starts else (),
+        first=first,
+        last=last,
+        event_rows=event_rows,
+        died=sums_at(place, keys.size, rows.count[event_rows]),
+        died_weight=sums_at(place, keys.size, rows.weight[event_rows]),
     )
-    if entry is not None:
-        subjects["entry"] = entry
-    model = CoxPHFitter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            model.fit(
-                subjects,
-                duration_col="days",
-                event_col="event",
-                entry_col=None if entry is None else "entry",
-                strata=["stratum"],
-                formula="exposed",
-                fit_options={"precision": 1e-12},
-            )
-        except (ConvergenceError, np.linalg.LinAlgError):
-            return None
-    coefficient = float(model.params_["exposed"])
-    error = float(model.standard_errors_["exposed"])
-    return (coefficient, error) if np.isfinite(coefficient) and np.isfinite(error) and error > 0 else None
+
+
+@dataclass(frozen=True)
+class CoxFit:
+    """A fitted model; arrays are by column of the matrix.
+
+    `variance` is the inverse information, or with weights (or where asked for) the sandwich; `naive` is always the
+    inverse information. `fault` says for each column why it has no coefficient (NaN then), empty where it has one.
+    """
+
+    coefficients: Numbers
+    variance: Numbers
+    naive: Numbers
+    log_likelihood: float
+    null_log_likelihood: float
+    score_test: float
+    events: float
+    faults: tuple[str, ...]
+    parts: _Parts | None = field(default=None, repr=False)
+
+    @property
+    def std_errors(self) -> Numbers:
+        """Standard error of each coefficient."""
+        with np.errstate(invalid="ignore"):
+            errors: Numbers = np.sqrt(np.diag(self.variance))
+        return errors
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the tests after a fit need: the subjects and risk sets, the columns with a coefficient, and the sums at it."""
+
+    rows: Subjects
+    sets: _Sets
+    kept: tuple[int, ...]
+    beta: Numbers
+    sums: _Sums
+    ties: str
+
+
+NO_INFORMATION = "at no event time did the subjects at risk differ in it"
+FOLLOWS = "at every event time it follows from the covariates before it"
+INFINITE = "the hazard ratio is infinite: the likelihood grows with it without limit"
+ZERO = "the hazard ratio is zero: the likelihood grows without limit as it falls"
+NOT_CONVERGED = "the model did not converge"
+
+
+def fit_cox(rows: Subjects, ties: str = "efron", *, robust: bool = False) -> CoxFit:
+    """Fit the model. A column that the data say nothing of, or whose ratio would be 0 or infinite, has a fault."""
+    columns = rows.matrix.shape[1]
+    sets = _sets_of(rows)
+    faults = [""] * columns
+    empty = np.full(columns, np.nan)
+    if not sets.size:
+        nothing = np.full((columns, columns), np.nan)
+        return CoxFit(empty, nothing, nothing, 0.0, 0.0, np.nan, 0.0, ("no events",) * columns)
+    centred = replace(rows, matrix=rows.matrix - np.average(rows.matrix, axis=0, weights=rows.weight))
+    start = _sums(centred, sets, np.zeros(columns), ties)
+    for column, fault in enumerate(_without_information(start.information)):
+        faults[column] = fault
+    kept = [column for column in range(columns) if not faults[column]]
+    chosen = centred.with_columns(kept)
+    beta, sums, moving = _maximise(chosen, sets, ties, np.zeros(len(kept)), None)
+    for place, column in enumerate(kept):
+        if moving is None:
+            faults[column] = NOT_CONVERGED
+        elif moving[place]:
+            faults[column] = INFINITE if beta[place] > 0 else ZERO
+    naive = _inverse(sums.information)
+    variance = naive
+    if robust:
+        shares = np.einsum("ij,jk->ik", _score_residuals(chosen, sets, beta, sums, ties), naive)
+        variance = cross_product(shares, shares * chosen.squares[:, None])
+    score = float(start.gradient[kept] @ _inverse(start.information[np.ix_(kept, kept)]) @ start.gradient[kept])
+    fitted = np.array([beta[kept.index(c)] if not faults[c] else np.nan for c in range(columns)])
+    return CoxFit(
+        coefficients=fitted,
+        variance=_placed(variance, kept, columns),
+        naive=_placed(naive, kept, columns),
+        log_likelihood=sums.log_likelihood,
+        null_log_likelihood=start.log_likelihood,
+        score_test=score if kept else np.nan,
+        events=float(sets.died.sum()),
+        faults=tuple(faults),
+        parts=_Parts(chosen, sets, tuple(kept), beta, sums, ties),
+    )
+
+
+def _placed(matrix: Numbers, kept: Sequence[int], columns: int) -> Numbers:
+    whole = np.full((columns, columns), np.nan)
+    whole[np.ix_(kept, kept)] = matrix
+    return whole
+
+
+def _inverse(information: Numbers) -> Numbers:
+    """The inverse of an information matrix, scaled first; of one that is singular in rounding, the pseudo-inverse."""
+    if not information.size:
+        return information
+    scale = np.sqrt(np.maximum(np.diag(information), np.finfo(float).tiny))
+    inverse: Numbers = np.linalg.pinv(information / np.outer(scale, scale), rcond=1e-13, hermitian=True)
+    scaled_back: Numbers = inverse / np.outer(scale, scale)
+    return scaled_back
+
+
+def _without_information(information: Numbers) -> list[str]:
+    """Why the data say nothing of each column: nothing at all, or nothing beyond the columns before it."""
+    faults: list[str] = []
+    kept: list[int] = []
+    largest = float(np.diag(information).max(initial=0.0))
+    for column in range(information.shape[0]):
+        own = float(information[column, column])
+        if own <= np.finfo(float).eps * 100 * max(largest, 1.0):
+            faults.append(NO_INFORMATION)
+            continue
+        with_kept = information[column, kept]
+        left = own - float(with_kept @ _inverse(information[np.ix_(kept, kept)]) @ with_kept) if kept else own
+        if left <= _SAME * own:
+            faults.append(FOLLOWS)
+            continue
+        kept.append(column)
+        faults.append("")
+    return faults
+
+
+# The likelihood -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Log-likelihood, its gradient and information at some coefficients, and per risk set what they are made of.
+
+    `risk` and `tied` are per set the sums of risk (exp of the linear predictor, times weight) over those at risk and over
+    those with the event: alone, times each column, and (packed) times each pair of columns. `powers` are per set sums
+    over its k-th events of 1/n, a/n, 1/n², a/n² and a²/n², n being the risk that remains at the k-th event and
+    a the share of the tied events that has gone by then.
+    """
+
+    log_likelihood: float
+    gradient: Numbers
+    information: Numbers
+    by_set: Numbers
+    risk: Numbers
+    tied: Numbers
+    powers: Numbers
+
+
+def _maximise(
+    rows: Subjects, sets: _Sets, ties: str, beta: Numbers, offset: Numbers | None
+) -> tuple[Numbers, _Sums, Flags | None]:
+    """Coefficients of the greatest likelihood, the sums there, and which of them still move (None: no convergence)."""
+    sums = _sums(rows, sets, beta, ties, offset)
+    if not beta.size:
+        return beta, sums, np.zeros(0, dtype=bool)
+    for _step in range(_MOST_STEPS):
+        step = _inverse(sums.information) @ sums.gradient
+        trial, halved = _sums(rows, sets, beta + step, ties, offset), 0
+        while not trial.log_likelihood >= sums.log_likelihood - abs(sums.log_likelihood) * 1e-12 and halved < 40:
+            step, halved = step / 2, halved + 1
+            trial = _sums(rows, sets, beta + step, ties, offset)
+        beta, gained, sums = beta + step, trial.log_likelihood - sums.log_likelihood, trial
+        if abs(gained) <= _CONVERGED * max(abs(sums.log_likelihood), 1.0):
+            rest = np.abs(_inverse(sums.information) @ sums.gradient)
+            spread = np.sqrt(np.average(rows.matrix**2, axis=0, weights=rows.weight))
+            return beta, sums, rest * spread > _STILL_MOVING
+    return beta, sums, None
+
+
+def _sums(rows: Subjects, sets: _Sets, beta: Numbers, ties: str, offset: Numbers | None = None) -> _Sums:
+    p = rows.matrix.shape[1]
+    predictor = np.einsum("ij,j->i", rows.matrix, beta) + (0.0 if offset is None else offset)
+    highest = float(predictor.max(initial=0.0))
+    risk = rows.weight * np.exp(predictor - highest)
+    pairs = [(a, b) for a in range(p) for b in range(a, p)]
+    at_risk = np.empty((sets.size, 1 + p + len(pairs)))
+    tied = np.empty_like(at_risk)
+    place = sets.last[sets.event_rows]
+    for number, columns in enumerate([(), *((a,) for a in range(p)), *pairs]):
+        values = risk
+        for column in columns:
+            values = values * rows.matrix[:, column]
+        at_risk[:, number] = _over_sets(values, sets, delayed=rows.entry is not None)
+        tied[:, number] = np.bincount(place, weights=values[sets.event_rows], minlength=sets.size)
+    share = sets.died_weight / sets.died
+    powers, logs = _powers(at_risk[:, 0], tied[:, 0], sets.died, ties)
+    s1, d1 = at_risk[:, 1 : 1 + p], tied[:, 1 : 1 + p]
+    own = rows.weight[sets.event_rows]
+    happened = rows.matrix[sets.event_rows]
+    observed = (
+        np.column_stack(
+            [np.bincount(place, weights=own * happened[:, column], minlength=sets.size) for column in range(p)]
+        )
+        if p
+        else np.zeros((sets.size, 0))
+    )
+    gradient_by_set = observed - share[:, None] * (s1 * powers[:, [0]] - d1 * powers[:, [1]])
+    by_set = np.empty((sets.size, p, p))
+    for number, (a, b) in enumerate(pairs):
+        second = at_risk[:, 1 + p + number] * powers[:, 0] - tied[:, 1 + p + number] * powers[:, 1]
+        outer = (
+            s1[:, a] * s1[:, b] * powers[:, 2]
+            - (s1[:, a] * d1[:, b] + d1[:, a] * s1[:, b]) * powers[:, 3]
+            + d1[:, a] * d1[:, b] * powers[:, 4]
+        )
+        by_set[:, a, b] = by_set[:, b, a] = share * (second - outer)
+    likelihood = inner_product(own, predictor[sets.event_rows]) - float((share * logs).sum())
+    return _Sums(
+        log_likelihood=likelihood - highest * float(sets.died_weight.sum()),
+        gradient=gradient_by_set.sum(axis=0),
+        information=by_set.sum(axis=0),
+        by_set=np.concatenate([gradient_by_set[:, None, :], by_set], axis=1),
+        risk=at_risk,
+        tied=tied,
+        powers=powers,
+    )
+
+
+def _over_sets(values: Numbers, sets: _Sets, *, delayed: bool) -> Numbers:
+    """Sum of `values` over those at risk in each set."""
+    inside = sets.last >= sets.first
+    leaving = np.bincount(sets.last[inside], weights=values[inside], minlength=sets.size)
+    total = np.empty(sets.size)
+    for start, end in sets.bounds:
+        total[start:end] = leaving[start:end][::-1].cumsum()[::-1]
+    if not delayed:
+        return total
+    starts = np.array([start for start, _end in sets.bounds])
+    begins = starts[np.searchsorted(starts, sets.first, side="right") - 1]
+    late = inside & (sets.first > begins)
+    before = np.bincount(sets.first[late] - 1, weights=values[late], minlength=sets.size)
+    for start, end in sets.bounds:
+        total[start:end] -= before[start:end][::-1].cumsum()[::-1]
+    return total
+
+
+def _powers(risk: Numbers, tied: Numbers, died: Numbers, ties: str) -> tuple[Numbers, Numbers]:
+    """Per set the sums over its k-th events (see `_Sums`), and the sum of the logarithms of the remaining risk."""
+    if ties == "breslow":
+        zero = np.zeros_like(risk)
+        return np.column_stack([died / risk, zero, died / risk**2, zero, zero]), died * np.log(risk)
+    if ties != "efron":
+        raise ValueError(f"unknown way with ties: {ties!r}")
+    number = died.astype(np.int64)
+    place = np.repeat(np.arange(number.size), number)
+    order = np.arange(place.size) - np.repeat(np.cumsum(number) - number, number)
+    gone = order / died[place]
+    remaining = risk[place] - gone * tied[place]
+    parts = (1 / remaining, gone / remaining, 1 / remaining**2, gone / remaining**2, gone**2 / remaining**2)
+    powers = np.column_stack([sums_at(place, number.size, part) for part in parts])
+    return powers, sums_at(place, number.size, np.log(remaining))
+
+
+# After the fit --------------------------------------------------------------------------------------------------------
+
+
+def _score_residuals(rows: Subjects, sets: _Sets, beta: Numbers, sums: _Sums, ties: str) -> Numbers:
+    """Each row's share in the gradient per unit of weight: observed minus expected, event and exposure to risk."""
+    p = rows.matrix.shape[1]
+    predictor = np.einsum("ij,j->i", rows.matrix, beta)
+    risk = np.exp(predictor - float(predictor.max(initial=0.0)))
+    share = sets.died_weight / sets.died
+    s1, d1 = sums.risk[:, 1 : 1 + p], sums.tied[:, 1 : 1 + p]
+    n1, a1, n2, a2, aa2 = (sums.powers[:, [number]] for number in range(5))
+    hazard = share[:, None] * n1
+    moment = share[:, None] * (s1 * n2 - d1 * a2)
+    # Someone with the event is at risk for the part of the tied events that has not gone yet.
+    own_hazard = share[:, None] * (n1 - a1)
+    own_moment = share[:, None] * (s1 * (n2 - a2) - d1 * (a2 - aa2))
+    mean = (s1 * n1 - d1 * a1) / sets.died[:, None]
+    summed = np.concatenate([np.zeros((1, 1 + p)), np.cumsum(np.column_stack([hazard, moment]), axis=0)])
+    inside = sets.last >= sets.first
+    last, first = np.where(inside, sets.last, 0), np.where(inside, sets.first, 0)
+    exposed = (summed[last + 1] - summed[first]) * inside[:, None]
+    events = sets.event_rows
+    at = sets.last[events]
+    if ties == "efron":
+        exposed[events] += np.column_stack([own_hazard - hazard, own_moment - moment])[at]
+    residuals = -risk[:, None] * (rows.matrix * exposed[:, [0]] - exposed[:, 1:])
+    residuals[events] += rows.matrix[events] - mean[at]
+    found: Numbers = residuals
+    return found
+
+
+@dataclass(frozen=True)
+class HazardsCheck:
+    """A test of proportional hazards: chi-square and its degrees of freedom; NaN, and why, where it cannot be made."""
+
+    chi_square: float
+    degrees_of_freedom: int
+    note: str = ""
+
+
+TRANSFORMS = ("km", "rank", "identity", "log")
+
+
+def check_proportional_hazards(
+    fit: CoxFit, terms: Sequence[Sequence[int]], transform: str
+) -> tuple[list[HazardsCheck], HazardsCheck]:
+    """For each term (its columns of the matrix), and for all together: does the coefficient change with time?
+
+    The score test of a coefficient that changes linearly with the transformed time (Grambsch and Therneau 1994, in the
+    form of R's `cox.zph` from version 3 on).
+    """
+    parts = fit.parts
+    without = HazardsCheck(float("nan"), 0, "the model has no coefficient")
+    if parts is None or not parts.kept or any(fit.faults[column] for column in parts.kept):
+        note = next((fault for fault in fit.faults if fault), without.note)
+        failed = replace(without, note=note)
+        return [failed] * len(terms), failed
+    time = _transformed(parts, transform)
+    gradient, by_set = parts.sums.by_set[:, 0, :], parts.sums.by_set[:, 1:, :]
+    time = time - np.average(time, weights=np.einsum("ijj->i", by_set))
+    score = (time[:, None] * gradient).sum(axis=0)
+    mixed = (time[:, None, None] * by_set).sum(axis=0)
+    changing = (time[:, None, None] ** 2 * by_set).sum(axis=0)
+    # What is known of a change with time beyond what the coefficients themselves explain.
+    change = changing - mixed @ _inverse(parts.sums.information) @ mixed
+    least = _SAME * np.abs(time).max() ** 2 * np.diag(parts.sums.information)
+
+    def test(columns: Sequence[int]) -> HazardsCheck:
+        places = [parts.kept.index(column) for column in columns if column in parts.kept]
+        if not places:
+            return without
+        if (np.diag(change) <= least)[places].any():
+            return replace(without, note="the transformed event times are all the same")
+        inverse = _inverse(change[np.ix_(places, places)])
+        return HazardsCheck(float(score[places] @ inverse @ score[places]), len(places))
+
+    return [test(columns) for columns in terms], test(list(parts.kept))
+
+
+def _transformed(parts: _Parts, transform: str) -> Numbers:
+    """The times of the risk sets on the scale of the test."""
+    times = parts.sets.time
+    if transform == "identity":
+        return times
+    if transform == "log":
+        return np.log(np.maximum(times, np.finfo(float).tiny))
+    if transform == "rank":  # among all subjects, as in R; others rank among the events
+        distinct, place = distinct_times(parts.rows.days)
+        subjects = sums_at(place, distinct.size, parts.rows.count)
+        mean_rank: Numbers = np.cumsum(subjects) - (subjects - 1) / 2
+        return mean_rank[np.searchsorted(distinct, times)]
+    if transform != "km":
+        raise ValueError(f"unknown scale of time: {transform!r}")
+    from rules_engine.analysis.survival import survival_table
+
+    rows = parts.rows
+    everyone = np.repeat(np.arange(rows.days.size), rows.count.astype(np.int64))
+    table = survival_table(
+        rows.days[everyone], rows.event[everyone], None if rows.entry is None else rows.entry[everyone]
+    )
+    before = np.concatenate([[1.0], table.survival])[np.searchsorted(table.times, times, side="left")]
+    return 1.0 - before
+
+
+def profile_limits(fit: CoxFit, column: int, conf_level: float) -> tuple[float, float]:
+    """Limits of a coefficient by the profile likelihood: where twice its fall from the maximum is the chi-square's quantile.
+
+    NaN where the likelihood does not fall that far.
+    """
+    from scipy import optimize, special
+
+    parts = fit.parts
+    if parts is None or fit.faults[column]:
+        return float("nan"), float("nan")
+    place = parts.kept.index(column)
+    others = [number for number in range(len(parts.kept)) if number != place]
+    rest = parts.rows.with_columns(others)
+    allowed = float(special.chdtri(1, 1 - conf_level)) / 2
+    centre, error = float(parts.beta[place]), float(np.sqrt(fit.naive[column, column]))
+
+    def above(value: float) -> float:
+        offset = parts.rows.matrix[:, place] * value
+        _beta, sums, _moving = _maximise(rest, parts.sets, parts.ties, parts.beta[others], offset)
+        return sums.log_likelihood - fit.log_likelihood + allowed
+
+    found = []
+    for side in (-1, 1):
+        reach = 2.0 * error
+        while above(centre + side * reach) > 0 and reach < 64 * error:
+            reach *= 2
+        if above(centre + side * reach) > 0:
+            found.append(float("nan"))
+        else:
+            found.append(float(optimize.brentq(above, centre, centre + side * reach, xtol=1e-12, rtol=1e-12)))
+    return found[0], found[1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rules_engine.analysis.competing import incidence_table
-from rules_engine.analysis.cox import hazard_ratio
+from rules_engine.analysis.cox import CoxFit, Subjects, fit_cox
 from rules_engine.analysis.log_rank import log_rank
 from rules_engine.analysis.proportions import Rate, clopper_pearson, miettinen_nurminen
 from rules_engine.analysis.survival import quantile_of, restricted_mean, survival_limits, survival_table
@@ -141,26 +141,31 @@ def efron_by_hand(
     return (low + high) / 2
 
 
+def fitted(
+    days: np.ndarray, event: np.ndarray, exposed: np.ndarray, stratum: np.ndarray, entry: np.ndarray | None = None
+) -> CoxFit:
+    return fit_cox(Subjects.of(days, event, exposed.astype(float)[:, None], stratum, entry))
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.lists(SUBJECT, min_size=6, max_size=24))
 def test_hazard_ratio_agrees_with_efron_by_hand_and_inverts_with_the_labels(
     subjects: list[tuple[int, int, bool, int]],
 ) -> None:
     days, kind, exposed, stratum = columns(subjects)
-    found = hazard_ratio(days, kind == 1, exposed, stratum, 0.95)
-    assume(found.note is None)
+    found = fitted(days, kind == 1, exposed, stratum)
+    assume(not found.faults[0])
     by_hand = efron_by_hand(days, kind == 1, exposed.astype(float), stratum, np.zeros_like(days))
-    assert found.coefficient == pytest.approx(by_hand, rel=1e-5, abs=1e-6)
-    swapped = hazard_ratio(days, kind == 1, ~exposed, stratum, 0.95)
-    assert swapped.ratio == pytest.approx(1 / found.ratio, rel=1e-5)
-    assert swapped.lower == pytest.approx(1 / found.upper, rel=1e-5)
-    stretched = hazard_ratio(days * 4.0, kind == 1, exposed, stratum, 0.95)
-    assert stretched.ratio == pytest.approx(found.ratio, rel=1e-5)
-    one_stratum = hazard_ratio(days, kind == 1, exposed, np.full_like(stratum, 7), 0.95)
-    unstratified = hazard_ratio(days, kind == 1, exposed, np.zeros_like(stratum), 0.95)
-    assert (one_stratum.note is None) == (unstratified.note is None)
-    if one_stratum.note is None:
-        assert one_stratum.ratio == pytest.approx(unstratified.ratio, rel=1e-5)
+    assert found.coefficients[0] == pytest.approx(by_hand, rel=1e-7, abs=1e-9)
+    swapped = fitted(days, kind == 1, ~exposed, stratum)
+    assert swapped.coefficients[0] == pytest.approx(-found.coefficients[0], rel=1e-9, abs=1e-12)
+    assert swapped.std_errors == pytest.approx(found.std_errors, rel=1e-9)
+    stretched = fitted(days * 4.0, kind == 1, exposed, stratum)
+    assert stretched.coefficients[0] == pytest.approx(found.coefficients[0], rel=1e-9, abs=1e-12)
+    one_stratum = fitted(days, kind == 1, exposed, np.full_like(stratum, 7))
+    unstratified = fitted(days, kind == 1, exposed, np.zeros_like(stratum))
+    assert one_stratum.faults == unstratified.faults
+    assert one_stratum.coefficients == pytest.approx(unstratified.coefficients, rel=1e-9, abs=1e-12, nan_ok=True)
 
 
 @EXAMPLES
@@ -273,7 +278,7 @@ def test_delayed_entry_agrees_with_efron_and_the_log_rank_by_hand(
     test = log_rank(days, event, exposed.astype(np.int64), 2, stratum, entry)
     by_hand = difference**2 / variance if variance > 1e-12 else float("nan")
     assert test.chi_square == pytest.approx(by_hand, nan_ok=True)
-    found = hazard_ratio(days, event, exposed, stratum, 0.95, entry)
-    if found.note is None:
+    found = fitted(days, event, exposed, stratum, entry)
+    if not found.faults[0]:
         expected = efron_by_hand(days, event, exposed.astype(float), stratum, entry)
-        assert found.coefficient == pytest.approx(expected, rel=1e-5, abs=1e-6)
+        assert found.coefficients[0] == pytest.approx(expected, rel=1e-7, abs=1e-9)

@@ -1,4 +1,4 @@
-"""Comparisons of groups over a time-to-event endpoint as rows of analysis results.
+"""The log-rank test as rows of analysis results.
 
 Input and output are those of `survival_estimates`.
 """
@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rules_engine.analysis.ard import COUNT, ONE_DECIMAL, P_VALUE, THREE_DECIMALS, TWO_DECIMALS, Estimates
-from rules_engine.analysis.cox import hazard_ratio
-from rules_engine.analysis.groups import ONE_GROUP, Grouping, group_rows, reference_number
+from rules_engine.analysis.ard import COUNT, ONE_DECIMAL, P_VALUE, THREE_DECIMALS, Estimates
+from rules_engine.analysis.groups import Grouping, group_rows, reference_number
 from rules_engine.analysis.log_rank import log_rank
 from rules_engine.analysis.times import Times, filter_ever_at_risk
 
@@ -59,43 +58,3 @@ def _why_no_comparison(grouping: Grouping, times: Times) -> str:
     if with_subjects < 2:
         return "fewer than two groups have subjects"
     return "no events" if not times.event.any() else "at no event time were two groups at risk"
-
-
-def estimate_hazard_ratio(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:
-    """Hazard ratio of each group to the reference group, each from the subjects of the two groups alone."""
-    strata = options["strata"]
-    method = f"Cox, {options['ties']} ties, Wald limits, {options['conf_level']:g}"
-    estimates = Estimates(method + (f", stratified by {', '.join(strata)}" if strata else ""), group)
-    grouping = group_rows(filter_ever_at_risk(rows), group, options)
-    grouping.report_to(estimates)
-    if len(grouping.names) < 2:
-        name = grouping.names[0] if grouping.names else None
-        estimates.add("hazard_ratio", "Hazard ratio", None, TWO_DECIMALS, group=name, note=ONE_GROUP)
-        return estimates.frame()
-    times = Times.of(grouping.rows)
-    reference = reference_number(grouping, options)
-    for number, label in enumerate(grouping.names):
-        if number == reference:
-            continue
-        pair = (grouping.group_index == number) | (grouping.group_index == reference)
-        found = hazard_ratio(
-            times.days[pair],
-            times.event[pair],
-            grouping.group_index[pair] == number,
-            grouping.stratum_index[pair],
-            options["conf_level"],
-            None if times.entry is None else times.entry[pair],
-        )
-        for statistic, words, value, number_format in (
-            ("hazard_ratio", "Hazard ratio", found.ratio, TWO_DECIMALS),
-            ("lower", "Hazard ratio: lower limit", found.lower, TWO_DECIMALS),
-            ("upper", "Hazard ratio: upper limit", found.upper, TWO_DECIMALS),
-            ("coefficient", "Log hazard ratio", found.coefficient, THREE_DECIMALS),
-            ("std_error", "Log hazard ratio: standard error", found.std_error, THREE_DECIMALS),
-            ("p_value", "Wald p value", found.p_value, P_VALUE),
-        ):
-            estimates.add(
-                statistic, words, value, number_format,
-                group=label, comparison=grouping.names[reference], note=found.note,
-            )  # fmt: skip
-    return estimates.frame()
