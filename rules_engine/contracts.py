@@ -82,6 +82,11 @@ class Table:
     key: tuple[str, ...] = ()
 
     @property
+    def id(self) -> str:
+        """The name, as that of a named object."""
+        return self.name
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Names of the columns without which the table cannot be used."""
         return tuple(column.name for column in self.columns if column.required)

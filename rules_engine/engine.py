@@ -66,7 +66,7 @@ class Engine:
         tell = progress or (lambda _stage: None)
         tell("reading")
         read = as_study(study, ruleset=self.ruleset, registry=self.registry)
-        require_tables(read, self.ruleset)
+        require_tables(read, self.ruleset, self.registry)
         cutoff = _cutoff(data_cutoff, self.ruleset)
         derived = pipeline.derive(
             self.ruleset, read.tables, self.registry, cutoff, findings=read.findings, progress=tell
@@ -85,7 +85,7 @@ class Engine:
     ) -> Explanation:
         """As `Result.explain`, without running the study: only this subject's records are read and derived."""
         read = as_study(study, ruleset=self.ruleset, registry=self.registry)
-        require_tables(read, self.ruleset)
+        require_tables(read, self.ruleset, self.registry)
         return explain_subject(
             read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response, visit=visit,
@@ -102,7 +102,7 @@ class Engine:
     ) -> SubjectTimeline:
         """As `Result.timeline`, without running the study."""
         read = as_study(study, ruleset=self.ruleset, registry=self.registry)
-        require_tables(read, self.ruleset)
+        require_tables(read, self.ruleset, self.registry)
         return subject_timeline(
             read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response,

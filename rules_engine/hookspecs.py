@@ -10,7 +10,19 @@ from collections.abc import Sequence
 
 import pluggy
 
-from rules_engine.vocabulary import Criterion, EndpointKind, Estimator, Grading, Reader, RulesetFolder
+from rules_engine.vocabulary import (
+    CensoringDate,
+    CensoringRule,
+    Criterion,
+    EndpointKind,
+    Estimator,
+    Event,
+    Grading,
+    Origin,
+    Reader,
+    RulesetFolder,
+    Table,
+)
 
 #: Name of the entry-point group and of the pluggy project.
 PROJECT = "rules_engine"
@@ -36,6 +48,36 @@ def rules_engine_gradings() -> Sequence[Grading]:
 @hookspec
 def rules_engine_endpoint_kinds() -> Sequence[EndpointKind]:
     """Offer ways to derive an endpoint."""
+    raise NotImplementedError
+
+
+@hookspec
+def rules_engine_events() -> Sequence[Event]:
+    """Offer events: what may end the time of an endpoint."""
+    raise NotImplementedError
+
+
+@hookspec
+def rules_engine_censoring_rules() -> Sequence[CensoringRule]:
+    """Offer reasons to censor."""
+    raise NotImplementedError
+
+
+@hookspec
+def rules_engine_censoring_dates() -> Sequence[CensoringDate]:
+    """Offer dates on which subjects without an event are censored."""
+    raise NotImplementedError
+
+
+@hookspec
+def rules_engine_origins() -> Sequence[Origin]:
+    """Offer days on which the clock may start."""
+    raise NotImplementedError
+
+
+@hookspec
+def rules_engine_tables() -> Sequence[Table]:
+    """Offer input tables of the plugin's own, for its words to read."""
     raise NotImplementedError
 
 

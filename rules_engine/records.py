@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
 from rules_engine import dates, terms
 from rules_engine.findings import ERROR, concat_findings, derive_findings, phrase
-from rules_engine.vocabulary import SubjectRecords
+from rules_engine.vocabulary import RECORD_FRAMES, SubjectRecords
 
 #: Words of `treatments.component` and the origin that each one's first start is.
 _COMPONENT_ORIGINS = {"tace": "first_tace", "ici": "first_ici", "other": "first_other"}
@@ -61,14 +62,20 @@ def subject_records(tables: Mapping[str, pl.LazyFrame], assessments: pl.LazyFram
         clinical_events=tables["clinical_events"].select(
             "subject", "date", "kind", source_id=_record_name("X"), seq=_sequence()
         ),
+        tables=tables,
     )
 
 
+def in_memory(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The frame computed and held: steps that many endpoints share are small plans over frames that are there."""
+    return frame.collect(engine="in-memory").lazy()
+
+
 def collected(records: SubjectRecords) -> SubjectRecords:
-    """The same records held in memory, so that several endpoints read the study once."""
-    names = [field.name for field in dataclasses.fields(SubjectRecords)]
-    frames = pl.collect_all([getattr(records, name) for name in names])
-    return SubjectRecords(**{name: frame.lazy() for name, frame in zip(names, frames, strict=True)})
+    """The same records held in memory, and so all steps derived from them: several endpoints read the study once."""
+    frames = pl.collect_all([getattr(records, name) for name in RECORD_FRAMES])
+    held: dict[str, Any] = {name: frame.lazy() for name, frame in zip(RECORD_FRAMES, frames, strict=True)}
+    return dataclasses.replace(records, **held, hold=in_memory)
 
 
 def derive_origins(subjects: pl.LazyFrame, treatments: pl.LazyFrame) -> pl.LazyFrame:

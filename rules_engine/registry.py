@@ -16,16 +16,39 @@ from typing import Any, Generic, TypeVar
 import pluggy
 
 from rules_engine import hookspecs
+from rules_engine.contracts import TABLES
 from rules_engine.errors import PluginError, Problem, closest
-from rules_engine.vocabulary import Criterion, EndpointKind, Estimator, Grading, Reader, RulesetFolder
+from rules_engine.vocabulary import (
+    CensoringDate,
+    CensoringRule,
+    Criterion,
+    EndpointKind,
+    Estimator,
+    Event,
+    Grading,
+    Origin,
+    Reader,
+    RulesetFolder,
+    Table,
+    Words,
+)
 
-Named = TypeVar("Named", bound="Criterion | Grading | EndpointKind | Estimator | Reader | RulesetFolder")
+Named = TypeVar(
+    "Named",
+    bound="Criterion | Grading | EndpointKind | Event | CensoringRule | CensoringDate | Origin | Estimator | Reader "
+    "| Table | RulesetFolder",
+)
 
 #: Registry field, hook that fills it, class of its objects, and the word used in messages.
 _KINDS: tuple[tuple[str, str, type[Any], str], ...] = (
     ("criteria", "rules_engine_criteria", Criterion, "criterion"),
     ("gradings", "rules_engine_gradings", Grading, "grading"),
     ("endpoint_kinds", "rules_engine_endpoint_kinds", EndpointKind, "endpoint kind"),
+    ("events", "rules_engine_events", Event, "event"),
+    ("censoring_rules", "rules_engine_censoring_rules", CensoringRule, "censoring rule"),
+    ("censoring_dates", "rules_engine_censoring_dates", CensoringDate, "censoring date"),
+    ("origins", "rules_engine_origins", Origin, "origin"),
+    ("tables", "rules_engine_tables", Table, "table"),
     ("estimators", "rules_engine_estimators", Estimator, "estimator"),
     ("readers", "rules_engine_readers", Reader, "reader"),
     ("ruleset_folders", "rules_engine_rulesets", RulesetFolder, "ruleset folder"),
@@ -81,6 +104,11 @@ class Registry:
     criteria: Index[Criterion]
     gradings: Index[Grading]
     endpoint_kinds: Index[EndpointKind]
+    events: Index[Event]
+    censoring_rules: Index[CensoringRule]
+    censoring_dates: Index[CensoringDate]
+    origins: Index[Origin]
+    tables: Index[Table]
     estimators: Index[Estimator]
     readers: Index[Reader]
     ruleset_folders: Index[RulesetFolder]
@@ -197,6 +225,15 @@ def _collect(found: Sequence[tuple[str, object, EntryPoint | None]]) -> Registry
                         )
                     )
                     continue
+                if cls is Table and offered.id in TABLES:
+                    problems.append(
+                        Problem(
+                            f"table {offered.id!r} of plugin {name!r}",
+                            "it has the name of an input table of the engine",
+                            "give the table another name; extra columns of an input table are kept without a plugin",
+                        )
+                    )
+                    continue
                 if (field, offered.id) in owner:
                     problems.append(
                         Problem(
@@ -212,8 +249,22 @@ def _collect(found: Sequence[tuple[str, object, EntryPoint | None]]) -> Registry
         plugins.append(Plugin(name, _module(plugin), _distribution(entry), _version(entry), tuple(sorted(offers))))
     if problems:
         raise PluginError(problems)
+    by_kind["endpoint_kinds"] = _bound(by_kind, owner)
     indexes: dict[str, Any] = {field: Index(word, by_kind[field]) for field, _hook, _class, word in _KINDS}
     return Registry(plugins=tuple(sorted(plugins, key=lambda plugin: plugin.name)), **indexes)
+
+
+def _bound(by_kind: Mapping[str, dict[str, Any]], owner: Mapping[tuple[str, str], str]) -> dict[str, EndpointKind]:
+    """The endpoint kinds, bound to the words that all plugins together offer."""
+    called = {field: word for field, _hook, _class, word in _KINDS}
+    fields = ("events", "censoring_rules", "censoring_dates", "origins")
+    words = Words(
+        **{field: dict(sorted(by_kind[field].items())) for field in fields},
+        owners={f"{called[field]}: {name}": plugin for (field, name), plugin in owner.items()},
+    )
+    return {
+        name: kind if kind.bind is None else kind.bind(kind, words) for name, kind in by_kind["endpoint_kinds"].items()
+    }
 
 
 def _call(plugin: object, name: str, hook: str, problems: list[Problem]) -> list[Any]:

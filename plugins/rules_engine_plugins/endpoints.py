@@ -1,23 +1,17 @@
 """The built-in endpoint kinds: time to an event, best overall response, and rates of responders.
 
-The endpoints themselves (OS, PFS, TTP, DOR …) are data: `rulesets/common` composes them from these kinds.
+The endpoints themselves (OS, PFS, TTP, DOR …) are data: `rulesets/common` composes them from these kinds and from the
+words of `events`, `censoring` and `origins`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from rules_engine.endpoints import (
-    BEST_RESPONSE_SCHEMA,
-    RESPONSE_RATE_SCHEMA,
-    TIME_TO_EVENT_SCHEMA,
-    derive_response,
-    derive_time_to_event,
-)
-from rules_engine.endpoints.checks import check_response, check_time_to_event
-from rules_engine.endpoints.validation import validate_endpoint
+from rules_engine.endpoints import bind_response, bind_time_to_event
 from rules_engine.hookspecs import hookimpl
-from rules_engine.vocabulary import EndpointKind
+from rules_engine.vocabulary import EndpointKind, unbound
 
 TIME_TO_EVENT = EndpointKind(
     id="time_to_event",
@@ -25,10 +19,9 @@ TIME_TO_EVENT = EndpointKind(
     title="Time from a start to the earliest of named events, or to censoring",
     reference="FDA 2007, Clinical Trial Endpoints, Appendices 2 and 3; EMA/CHMP/27994/2008 Rev. 1; Seymour 2017",
     shape="time_to_event",
-    options_schema=TIME_TO_EVENT_SCHEMA,
-    derive=derive_time_to_event,
-    check=check_time_to_event,
-    validate=validate_endpoint,
+    options_schema={},
+    derive=unbound,
+    bind=bind_time_to_event,
 )
 RESPONSE_RATE = EndpointKind(
     id="response_rate",
@@ -36,10 +29,9 @@ RESPONSE_RATE = EndpointKind(
     title="Whether a subject is a responder, by best overall response or at a landmark",
     reference="Eisenhauer 2009, section 4.6; Seymour 2017, Table 3",
     shape="response",
-    options_schema=RESPONSE_RATE_SCHEMA,
-    derive=derive_response,
-    check=check_response,
-    validate=validate_endpoint,
+    options_schema={},
+    derive=unbound,
+    bind=partial(bind_response, rate=True),
 )
 BEST_OVERALL_RESPONSE = EndpointKind(
     id="best_overall_response",
@@ -47,10 +39,9 @@ BEST_OVERALL_RESPONSE = EndpointKind(
     title="Best overall response, confirmed or not, or the response at a landmark",
     reference="Eisenhauer 2009, section 4.6; Seymour 2017, Table 3",
     shape="response",
-    options_schema=BEST_RESPONSE_SCHEMA,
-    derive=derive_response,
-    check=check_response,
-    validate=validate_endpoint,
+    options_schema={},
+    derive=unbound,
+    bind=partial(bind_response, rate=False),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,6 +11,7 @@ from rules_engine import endpoints
 from rules_engine.casebook.batches import CaseError, collected, run_in_batches
 from rules_engine.casebook.outcomes import Case, Outcome, compare
 from rules_engine.loading import load_ruleset
+from rules_engine.records import in_memory
 from rules_engine.registry import Registry
 
 _MONTHS_TOLERANCE = 1e-6
@@ -31,7 +33,7 @@ def _run_together(batch: Sequence[Case], registry: Registry) -> list[Outcome]:
     endpoint = ruleset.endpoints[paramcd]
     kind = registry.endpoint_kinds.require(endpoint.kind)
     subjects = [{**case.stated["subject"], "subject": f"{number:06d}"} for number, case in enumerate(batch)]
-    records = endpoints.records_from_mappings(subjects)
+    records = replace(endpoints.records_from_mappings(subjects), hold=in_memory)
     rows = collected(kind.derive(records, endpoint, _day(first["cut_off"])))
     by_subject = {row["subject"]: row for row in rows.iter_rows(named=True)}
     outcomes = []

@@ -1,88 +1,155 @@
-"""Step 12: why and when a subject without an event is censored. The first reason that holds is given."""
+"""Steps 10 and 12: events that do not count, and why and when a subject without an event is censored.
+
+The rules stand in the order of `censoring_rules`; the first that holds is given.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 import polars as pl
 
-#: Kinds of censoring date, each with its text in the ruleset (`censoring_dates`).
+from rules_engine.endpoints.sources import ORIGIN, SOURCE_COLUMNS, source
+from rules_engine.endpoints.words import ENDING, FACT_COLUMNS, KEY, LIKE_EVENTS, WordsInUse, derive_facts
+from rules_engine.vocabulary import FACT_OPTIONAL, FACT_REQUIRED, CensoringRule, Effect, Observation
+
+#: Name of the start among the censoring dates.
 START = "start"
-LAST_ADEQUATE = "last_adequate"
-LAST_EVALUABLE = "last_evaluable"
-LAST_KNOWN_ALIVE = "last_known_alive"
-THERAPY_START = "therapy_start"
-DEATH_DATE = "death"
+#: Where a rule puts the censoring date: at the start, on the date of its fact, or where `censoring` says.
+AT_START, ON_DATE, AS_STATED = "start", "date", "stated"
+_WHERE: dict[Effect, str] = {"at_start": AT_START, "on_date": ON_DATE, "ends_on_date": ON_DATE}
+_ONE_DAY = pl.duration(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the censoring table: when it holds, the reason, the date and what kind of date that is.
+def derive_discarded(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """Step 10: the subjects, with `discarded`: a rule says that their event does not count."""
+    discarded = derive_discarding_facts(observation, used).select("subject", discarded=pl.lit(value=True)).unique()
+    return observation.subjects.join(discarded, on="subject", how="left").with_columns(
+        pl.col("discarded").fill_null(value=False)
+    )
 
-    A date that is null means that there is no such assessment; the start takes its place.
+
+def derive_discarding_facts(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """The facts of rules that discard the event of a subject: the columns of a fact, and place in `censoring_rules`."""
+    return _stacked([_placed(rule, place, observation, used) for place, rule, _effect in used.rules_that("discards")])
+
+
+def _placed(rule: CensoringRule, place: int, observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    return derive_facts(rule, observation, used.words).with_columns(place=pl.lit(place, pl.Int8))
+
+
+def _stacked(found: list[pl.LazyFrame]) -> pl.LazyFrame:
+    schema = {"subject": KEY, **FACT_REQUIRED, **FACT_OPTIONAL, "place": pl.Int8()}
+    return pl.concat(found) if found else pl.LazyFrame(schema=schema)
+
+
+def derive_reasons(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """Every rule that holds for each subject, in no order, one row per subject and rule.
+
+    Out: the columns of the fact, place (in `censoring_rules`), at (where the censoring date is), limit (the last day on
+    which it may be where `at` is as stated; null: no limit).
     """
-
-    holds: pl.Expr
-    reason: pl.Expr
-    date: pl.Expr
-    kind: str
-
-
-def _reason(name: str) -> pl.Expr:
-    return pl.lit(name)
-
-
-def dispositions(date: pl.Expr, kind: str) -> list[Row]:
-    """Withdrawal, loss, end of study and cut-off: they explain why there is no more, and never move the date."""
-
-    def until_cutoff(column: str) -> pl.Expr:
-        return (pl.col(column) <= pl.col("last_day")).fill_null(value=False)
-
-    return [
-        Row(until_cutoff("withdrawal_date"), _reason("WITHDRAWAL"), date, kind),
-        Row(until_cutoff("lost_to_followup_date"), _reason("LOST_TO_FOLLOWUP"), date, kind),
-        Row(until_cutoff("end_of_study_date"), _reason("END_OF_STUDY"), date, kind),
-        Row(pl.lit(value=True), _reason("CUTOFF"), date, kind),
-    ]
+    found = []
+    for place, (rule, effect) in enumerate(used.rules):
+        if effect == "off" or effect in LIKE_EVENTS:
+            continue
+        facts = _facts_that_hold(rule, place, effect, observation, used)
+        day, last = pl.col("date"), pl.lit(None, pl.Date)
+        if effect in ("before_date", "discards"):
+            last = day - _ONE_DAY
+        if effect == "ends":
+            inclusive = observation.options["new_therapy_boundary"] == "inclusive"
+            facts = facts.join(_bounds(observation, used), on="subject", how="left")
+            last = pl.min_horizontal(day if inclusive else day - _ONE_DAY, "bound")
+        at = _WHERE.get(effect, AS_STATED)
+        found.append(facts.select(*FACT_COLUMNS, place=pl.lit(place, pl.Int8), at=pl.lit(at), limit=last))
+    schema = {
+        "subject": KEY, **FACT_REQUIRED, **FACT_OPTIONAL, "place": pl.Int8(), "at": pl.String(), "limit": pl.Date(),
+    }  # fmt: skip
+    return pl.concat(found) if found else pl.LazyFrame(schema=schema)
 
 
-def assessment_table(kind: str, *, progression_counts: bool) -> list[Row]:
-    """The table of endpoints that are censored at an assessment.
+def _facts_that_hold(
+    rule: CensoringRule, place: int, effect: Effect, observation: Observation, used: WordsInUse
+) -> pl.LazyFrame:
+    """The facts of a rule, the earliest of each subject."""
+    if effect in ENDING:
+        ended = observation.truncation.filter(pl.col("n_rule") == place)
+        return ended.select("subject", *[pl.col(f"n_{name}").alias(name) for name in FACT_COLUMNS if name != "subject"])
+    facts = derive_facts(rule, observation, used.words)
+    return facts.sort("subject", "date", "source_id", "source_seq").unique("subject", keep="first", maintain_order=True)
 
-    Reads: no_baseline, has_evaluable, discarded, missed_from (date), n_date, n_reason, n_at_start, u_date, died,
-    adequate_last, adequate_before_u. `kind` names the assessment that counts.
+
+def _bounds(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """What a rule `before_date` has to say bounds the date of a rule that ends the observation: subject, bound."""
+    return (
+        _stacked([_placed(rule, place, observation, used) for place, rule, _effect in used.rules_that("before_date")])
+        .group_by("subject")
+        .agg(bound=pl.col("date").min() - _ONE_DAY)
+    )
+
+
+def derive_censoring_dates(reasons: pl.LazyFrame, observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """Each reason with its censoring date: c_date, c_kind (its name among the dates), c_imputation, c_source_…
+
+    In: rows of `derive_reasons`, with start_date. Where no fact of the censoring date lies between start and limit, the
+    start takes its place.
     """
-    start = pl.lit(None, pl.Date)
-    last = pl.col("adequate_last")
-    is_pending = pl.col("u_date").is_not_null() & pl.lit(progression_counts)
-    before_therapy = pl.when(is_pending).then("adequate_before_u").otherwise(last)
-    ended = pl.col("n_date").is_not_null()
-    at_start = pl.col("n_at_start").fill_null(value=False)
-    return [
-        Row(pl.col("no_baseline"), _reason("NO_BASELINE"), start, START),
-        Row(~pl.col("has_evaluable"), _reason("NO_POST_BASELINE"), start, START),
-        Row(pl.col("discarded"), _reason("MISSED_VISITS"), pl.col("missed_from"), kind),
-        Row(ended & at_start, pl.col("n_reason"), pl.col("n_date"), THERAPY_START),
-        Row(ended, pl.col("n_reason"), before_therapy, kind),
-        Row(pl.col("died"), _reason("DEATH_NOT_EVENT"), last, kind),
-        Row(is_pending, _reason("PENDING_IUPD"), pl.col("adequate_before_u"), kind),
-        *dispositions(last, kind),
-    ]
+    names = {place: rule.date_name or rule.id for place, (rule, _effect) in enumerate(used.rules)}
+    name_of_date = pl.col("place").replace_strict(names, default=None, return_dtype=pl.String)
+    at_start = {
+        "date": pl.col("start_date"),
+        "kind": pl.lit(START),
+        "imputation": pl.lit(None, pl.String),
+        **source(ORIGIN),
+        "source_variable": pl.lit(start_variable(observation), pl.String),
+    }
+    of_fact = {name: pl.col(name) for name in ("date", "imputation", *SOURCE_COLUMNS)} | {"kind": name_of_date}
+    on_date, found = pl.col("at") == ON_DATE, pl.col("l_date").is_not_null()
+    last = _last_facts(reasons.filter(pl.col("at") == AS_STATED), observation, used)
+    return (
+        reasons.join(last, on=["subject", "place"], how="left")
+        .with_columns(
+            pl.when(on_date).then(of_fact[name]).when(found).then(f"l_{name}").otherwise(value).alias(f"c_{name}")
+            for name, value in at_start.items()
+        )
+        .drop([f"l_{name}" for name in at_start])
+    )
 
 
-def censored(table: Sequence[Row]) -> dict[str, pl.Expr]:
-    """The first row that holds, as expressions: c_reason, c_date (the start where there is no other) and c_kind."""
-    reason, day, kind = pl.lit(None, pl.String), pl.lit(None, pl.Date), pl.lit(None, pl.String)
-    for row in reversed(table):
-        reason = pl.when(row.holds).then(row.reason).otherwise(reason)
-        day = pl.when(row.holds).then(row.date).otherwise(day)
-        known = pl.when(row.date.is_null()).then(pl.lit(START)).otherwise(pl.lit(row.kind))
-        kind = pl.when(row.holds).then(known).otherwise(kind)
-    return {"c_reason": reason, "c_date": pl.coalesce(day, pl.col("start_date")), "c_kind": kind}
+def _last_facts(reasons: pl.LazyFrame, observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """The latest fact of the censoring date between the start and the limit of each reason: subject, place, `l_…`."""
+    word = used.date
+    assert word is not None  # noqa: S101  (the schema asks every time to event for it)
+    kind = word.id if word.name is None else word.name(observation.options)
+    facts = derive_facts(word, observation, used.words).drop("reason")
+    joined = reasons.select(
+        "subject", "place", "start_date", "limit", *[pl.col(name).alias(f"f_{name}") for name in SOURCE_COLUMNS]
+    ).join(facts, on="subject")
+    if word.goes_on:
+        # Who lives on a day lived on every day before it.
+        limited = (pl.col("date") > pl.col("limit")).fill_null(value=False)
+        joined = joined.with_columns(
+            pl.min_horizontal("date", "limit").alias("date"),
+            *[pl.when(limited).then(f"f_{name}").otherwise(name).alias(name) for name in SOURCE_COLUMNS],
+        )
+    within = joined.filter(
+        pl.col("date") >= pl.col("start_date"), pl.col("limit").is_null() | (pl.col("date") <= pl.col("limit"))
+    )
+    latest = within.group_by("subject", "place").agg(pl.col("date").max())
+    return (
+        within.join(latest, on=["subject", "place", "date"], how="semi")
+        .sort("subject", "place", "source_id", "source_seq")
+        .unique(["subject", "place"], keep="first", maintain_order=True)
+        .select(
+            "subject",
+            "place",
+            l_kind=pl.lit(kind),
+            **{f"l_{name}": name for name in ("date", "imputation", *SOURCE_COLUMNS)},
+        )
+    )
 
 
-def censoring_code(reason: pl.Expr, reasons: Mapping[str, Mapping[str, object]]) -> pl.Expr:
-    """CNSR of a reason, from the ruleset."""
-    codes = {name: words["code"] for name, words in reasons.items()}
-    return reason.replace_strict(codes, default=None, return_dtype=pl.Int64)
+def start_variable(observation: Observation) -> str | None:
+    """The ADaM variable of the day on which the clock starts."""
+    options = observation.options
+    variable = options["start_variables"].get("response" if options["start"] == "response" else options["origin"])
+    return None if variable is None else str(variable)

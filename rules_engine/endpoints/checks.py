@@ -4,38 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rules_engine.endpoints.words import circle_of, words_in_use
 from rules_engine.model import EndpointDefinition
+from rules_engine.vocabulary import CensoringRule, ConfigurationError, Event, Words
 
-Finding = tuple[str, str, str]
 
-
-def check_time_to_event(endpoint: EndpointDefinition) -> Sequence[Finding]:
+def check_time_to_event(endpoint: EndpointDefinition, *, words: Words) -> Sequence[ConfigurationError]:
     """Contradictions in the options of a time-to-event endpoint."""
-    return [*_shared(endpoint), *_missed_visits(endpoint), *_schedule(endpoint), *_words(endpoint)]
+    found = [*_origins(endpoint, words), *_schedule(endpoint), *_last_rule(endpoint, words)]
+    return [*found, *_texts(endpoint, words), *_codes(endpoint), *_of_words(endpoint, words)]
 
 
-def check_response(endpoint: EndpointDefinition) -> Sequence[Finding]:
+def check_response(endpoint: EndpointDefinition, *, words: Words) -> Sequence[ConfigurationError]:
     """Contradictions in the options of a response endpoint."""
-    return [*_shared(endpoint), *_landmark(endpoint)]
+    return [*_origins(endpoint, words), *_landmark(endpoint), *_of_words(endpoint, words)]
 
 
-def _shared(endpoint: EndpointDefinition) -> Iterator[Finding]:
+def _of_words(endpoint: EndpointDefinition, words: Words) -> Iterator[ConfigurationError]:
+    """What the words themselves find wrong."""
+    for word in words_in_use(words, endpoint.options).all:
+        yield from word.check(endpoint)
+
+
+def _origins(endpoint: EndpointDefinition, words: Words) -> Iterator[ConfigurationError]:
     options = endpoint.options
-    names_components = options["origin"] in ("first_component", "last_component") or (
-        options["delayed_entry"] == "last_component"
-    )
-    if names_components and not options["origin_components"]:
-        yield (
-            "origin_components",
-            "the list is empty, so no component can start the clock",
-            "name at least one of first_tace, first_ici, first_other",
-        )
+    if options["delayed_entry"] == "last_component" and not options["origin_components"]:
+        yield NO_COMPONENTS
+    named = {"origin": [options["origin"]]}
+    if options["delayed_entry"] == "last_component":
+        named["origin_components"] = list(options["origin_components"])
+    for key, names in named.items():
+        circles = dict.fromkeys(circle for name in names if (circle := circle_of(words, name, options)))
+        for circle in circles:
+            what = f"the origins are made of one another in a circle: {circle}"
+            yield (key, what, "take the origin that is made of others out of `origin_components`")
 
 
-def _missed_visits(endpoint: EndpointDefinition) -> Iterator[Finding]:
-    options = endpoint.options
-    rules = options["missed_visits"]
-    if options["missed_visit_rule"] == "ignored" or rules["method"] == "disabled":
+#: There is nothing that an origin made of components could be made of.
+NO_COMPONENTS: ConfigurationError = (
+    "origin_components",
+    "the list is empty, so no component can start the clock",
+    "name at least one of first_tace, first_ici, first_other",
+)
+
+
+def check_missed_visits(endpoint: EndpointDefinition) -> Iterator[ConfigurationError]:
+    """Contradictions in the rule of missed visits."""
+    rules = endpoint.options["missed_visits"]
+    if rules["method"] == "disabled":
         return
     if rules["method"] == "fixed_days" and rules["gap_days"] is None:
         yield (
@@ -57,7 +73,7 @@ def _missed_visits(endpoint: EndpointDefinition) -> Iterator[Finding]:
         )
 
 
-def _schedule(endpoint: EndpointDefinition) -> Iterator[Finding]:
+def _schedule(endpoint: EndpointDefinition) -> Iterator[ConfigurationError]:
     options = endpoint.options
     moves = options["date_transformation"] == "applied"
     if moves and options["pd_date"] == "next_scheduled" and endpoint.schedule is None:
@@ -70,17 +86,47 @@ def _schedule(endpoint: EndpointDefinition) -> Iterator[Finding]:
         yield ("schedule.segments", "the schedule has no visits", "state at least one segment, such as {every: 56}")
 
 
-def _words(endpoint: EndpointDefinition) -> Iterator[Finding]:
-    codes = [about["code"] for about in endpoint.options["censoring_reasons"].values()]
-    if len(codes) != len(set(codes)):
-        yield (
-            "censoring_reasons",
-            "two reasons to censor have the same CNSR code",
-            "give each reason a code of its own",
-        )
+def _last_rule(endpoint: EndpointDefinition, words: Words) -> Iterator[ConfigurationError]:
+    """The list of rules is closed by one that holds for everyone, and by nothing else."""
+    named = list(endpoint.options["censoring_rules"])
+    closing = [name for name in named if words.censoring_rules[name].holds_for_all]
+    if not closing:
+        known = ", ".join(rule.id for rule in words.censoring_rules.values() if rule.holds_for_all)
+        what = "the list has no rule that holds for everyone, so a subject may be censored without a reason"
+        yield ("censoring_rules", what, f"end the list with {known}")
+    elif closing[0] != named[-1]:
+        after = ", ".join(named[named.index(closing[0]) + 1 :])
+        yield ("censoring_rules", f"{closing[0]} holds for everyone, so {after} never does", f"put {closing[0]} last")
 
 
-def _landmark(endpoint: EndpointDefinition) -> Iterator[Finding]:
+def _codes(endpoint: EndpointDefinition) -> Iterator[ConfigurationError]:
+    reasons: dict[int, str] = {}
+    for reason, about in endpoint.options["censoring_reasons"].items():
+        other = reasons.setdefault(about["code"], reason)
+        if other != reason:
+            yield (
+                "censoring_reasons",
+                f"the reasons {other} and {reason} have the same CNSR code {about['code']}",
+                "give each reason a code of its own",
+            )
+
+
+def _texts(endpoint: EndpointDefinition, words: Words) -> Iterator[ConfigurationError]:
+    """Reasons and dates that have no text, so that a record could not say what happened."""
+    options, used = endpoint.options, words_in_use(words, endpoint.options)
+    needed: dict[str, set[str]] = {"event_reasons": set(), "censoring_reasons": set()}
+    for word in used.all:
+        if isinstance(word, Event):
+            needed["event_reasons"] |= set(word.reasons)
+        elif isinstance(word, CensoringRule):
+            needed["censoring_reasons"] |= set(word.reasons)
+    for key, names in needed.items():
+        without = sorted(names - set(options[key]))
+        if without:
+            yield (key, f"there is no text for {', '.join(without)}", f"state the text under `{key}`")
+
+
+def _landmark(endpoint: EndpointDefinition) -> Iterator[ConfigurationError]:
     landmark = endpoint.options["response"]["landmark"]
     if landmark is not None and landmark["from_days"] > landmark["to_days"]:
         yield (

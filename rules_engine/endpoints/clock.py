@@ -11,11 +11,11 @@ import polars as pl
 from rules_engine import dates
 from rules_engine.endpoints.evidence_of_life import derive_last_evidence
 from rules_engine.endpoints.imputation import death_day
-from rules_engine.endpoints.origin import derive_time_origin, last_start
-from rules_engine.vocabulary import SubjectRecords
+from rules_engine.endpoints.origin import derive_components, derive_time_origin, latest_of_all
+from rules_engine.vocabulary import SubjectRecords, Words
 
 
-def derive_clock(records: SubjectRecords, options: Mapping[str, Any], cutoff: date) -> pl.LazyFrame:
+def derive_clock(records: SubjectRecords, options: Mapping[str, Any], cutoff: date, words: Words) -> pl.LazyFrame:
     """One row per subject whose origin lies on or before the cut-off.
 
     Out: subject, t0, last_day (last day of the snapshot), death_date (imputed, also after the cut-off),
@@ -30,8 +30,8 @@ def derive_clock(records: SubjectRecords, options: Mapping[str, Any], cutoff: da
         baseline_adequate=pl.col("baseline_adequate").fill_null(value=False),
         death="death_date",
     )
-    started = subjects.join(derive_time_origin(records.origins, options), on="subject").filter(pl.col("t0") <= cutoff)
-    complete = last_start(records.origins, options["origin_components"]).rename({"t0": "complete_date"})
+    started = subjects.join(derive_time_origin(records, options, words), on="subject").filter(pl.col("t0") <= cutoff)
+    complete = latest_of_all(derive_components(records, options, words)).rename({"date": "complete_date"})
     last_day = pl.lit(cutoff)
     if options["withdrawal"] == "truncate":
         last_day = pl.min_horizontal(last_day, pl.col("withdrawal_date"))
@@ -51,10 +51,4 @@ def derive_clock(records: SubjectRecords, options: Mapping[str, Any], cutoff: da
 def _last_evidence_where_needed(records: SubjectRecords) -> pl.LazyFrame:
     """The latest fact of life of the subjects whose day of death is not known."""
     partial = records.subjects.filter(~dates.is_complete(pl.col("death_date"))).select("subject").unique()
-    needed = SubjectRecords(
-        **{
-            name: getattr(records, name).join(partial, on="subject", how="semi")
-            for name in ("subjects", "origins", "assessments", "therapies", "tace", "components", "clinical_events")
-        }
-    )
-    return derive_last_evidence(needed)
+    return derive_last_evidence(records.with_frames(lambda _name, frame: frame.join(partial, on="subject", how="semi")))

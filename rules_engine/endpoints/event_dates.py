@@ -8,6 +8,33 @@ import polars as pl
 
 from rules_engine.endpoints.schedule import visit_offset, visits_up_to
 from rules_engine.model import Schedule
+from rules_engine.vocabulary import Observation
+
+
+def derive_event_dates(observation: Observation) -> pl.LazyFrame:
+    """The subjects with has_event, evaluable_before_e, and moved_date, the date of the event after the rules that move it."""
+    subjects, options = observation.subjects, observation.options
+    event, day = pl.col("e_date"), pl.col("date")
+    seen = (
+        observation.usable.filter("evaluable")
+        .select("subject", "date")
+        .join(subjects.select("subject", "start_date", "e_date"), on="subject")
+        .filter(day >= pl.col("start_date"), day < event)
+        .group_by("subject")
+        .agg(evaluable_before_e=day.max())
+    )
+    rule = options["pd_date"] if options["date_transformation"] == "applied" else None
+    moved = event
+    if rule == "midpoint":
+        moved = midpoint(pl.coalesce("evaluable_before_e", "start_date"), event)
+    elif rule == "next_scheduled":
+        if observation.schedule is None:
+            raise ValueError("pd_date next_scheduled needs a schedule")  # reported by check() before any run
+        moved = next_scheduled_visit(observation.schedule, event, observation.cutoff)
+    return subjects.join(seen, on="subject", how="left").with_columns(
+        has_event=event.is_not_null() & ~pl.col("discarded"),
+        moved_date=pl.when("e_is_assessment").then(moved).otherwise(event),
+    )
 
 
 def midpoint(left: pl.Expr, right: pl.Expr) -> pl.Expr:

@@ -47,7 +47,8 @@ def records_from_mappings(subjects: Sequence[Mappings]) -> SubjectRecords:
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _SCHEMAS}
     for subject in subjects:
         _gather(subject, rows)
-    return SubjectRecords(**{name: pl.LazyFrame(rows[name], schema=_SCHEMAS[name]) for name in _SCHEMAS})
+    frames: dict[str, Any] = {name: pl.LazyFrame(rows[name], schema=schema) for name, schema in _SCHEMAS.items()}
+    return SubjectRecords(**frames)
 
 
 def _gather(subject: Mappings, rows: dict[str, list[dict[str, Any]]]) -> None:

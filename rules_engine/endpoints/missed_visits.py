@@ -9,6 +9,7 @@ import polars as pl
 
 from rules_engine.endpoints.schedule import visit_offset, visits_up_to
 from rules_engine.model import Schedule
+from rules_engine.vocabulary import Observation
 
 
 def is_gap_too_long(rules: Mapping[str, Any], schedule: Schedule | None, start: pl.Expr, end: pl.Expr) -> pl.Expr:
@@ -37,25 +38,64 @@ def is_reference(rules: Mapping[str, Any]) -> pl.Expr:
     return pl.col("evaluable") if rules["reference"] == "last_evaluable" else pl.lit(value=True)
 
 
-def derive_first_long_gap(
-    facts: pl.LazyFrame, references: pl.LazyFrame, rules: Mapping[str, Any], schedule: Schedule | None
-) -> pl.LazyFrame:
-    """The first gap that is too long anywhere since the start: subject, gap_from.
+def events_after_missed_visits(observation: Observation) -> pl.LazyFrame:
+    """The subjects for whom too many visits were missed: subject, date (end of the gap).
 
-    `facts` has subject, start_date, anchor and end_date (the event that the rule may discard, else null);
-    `references` has subject and date, those between start and event. Without such an event the last reference ends
-    the inspection, not the cut-off.
+    Under `before_event` the gap before the event, under `any_gap` the first one anywhere since the start. The event is
+    one of the classes that `applies_to` names. Reads `subjects` with the event that comes first.
     """
-    starts = facts.select("subject", date="start_date")
+    rules = observation.options["missed_visits"]
+    subjects = observation.subjects
+    if rules["scope"] == "any_gap":
+        return _ends_of_long_gaps(subjects, observation, rules)
+    concerned = subjects.filter(pl.col("e_class").is_in(list(rules["applies_to"])))
+    since = concerned.join(_references(concerned, observation, rules), on="subject", how="left").with_columns(
+        since=pl.coalesce("reference", "start_date")
+    )
+    too_long = is_gap_too_long(rules, observation.schedule, pl.col("since"), pl.col("e_date"))
+    return since.filter(too_long).select("subject", date="e_date")
+
+
+def _references(subjects: pl.LazyFrame, observation: Observation, rules: Mapping[str, Any]) -> pl.LazyFrame:
+    """The assessment that starts the gap before the event: subject, reference."""
+    day, event = pl.col("date"), pl.col("e_date")
+    is_event_itself = pl.col("e_is_assessment") & (day == event)
+    return (
+        observation.usable.filter(is_reference(rules))
+        .select("subject", "date")
+        .join(subjects.select("subject", "start_date", "e_date", "e_is_assessment"), on="subject")
+        .filter(day >= pl.col("start_date"), day <= event, ~is_event_itself)
+        .group_by("subject")
+        .agg(reference=day.max())
+    )
+
+
+def _ends_of_long_gaps(subjects: pl.LazyFrame, observation: Observation, rules: Mapping[str, Any]) -> pl.LazyFrame:
+    """The end of the first gap that is too long anywhere since the start: subject, date.
+
+    An event of a class that the rule does not know ends no gap. Without an event the last reference ends the
+    inspection, not the cut-off.
+    """
+    event = pl.col("e_date")
+    limits = subjects.select(
+        "subject", "start_date", "anchor", "e_date", end=pl.when(pl.col("e_class").is_not_null()).then(event)
+    )
+    references = (
+        observation.usable.filter(is_reference(rules))
+        .select("subject", "date")
+        .join(limits.select("subject", "start_date", "e_date"), on="subject")
+        .filter(pl.col("date") >= pl.col("start_date"), event.is_null() | (pl.col("date") <= event))
+    )
+    starts = limits.select("subject", date="start_date")
     # An event before the start (of a response) counts on the day of the start and leaves no gap.
-    ends = facts.filter(pl.col("end_date") > pl.col("start_date")).select("subject", date="end_date")
+    ends = limits.filter(pl.col("end") > pl.col("start_date")).select("subject", date="end")
     steps = pl.concat([starts, references.select("subject", "date"), ends]).unique().sort("subject", "date")
     gaps = steps.with_columns(gap_from=pl.col("date").shift(1).over("subject", order_by="date")).filter(
         pl.col("gap_from").is_not_null()
     )
     return (
-        gaps.join(facts.select("subject", "anchor"), on="subject")
-        .filter(is_gap_too_long(rules, schedule, pl.col("gap_from"), pl.col("date")))
+        gaps.join(limits.select("subject", "anchor"), on="subject")
+        .filter(is_gap_too_long(rules, observation.schedule, pl.col("gap_from"), pl.col("date")))
         .group_by("subject")
-        .agg(pl.col("gap_from").min())
+        .agg(pl.col("date").min())
     )

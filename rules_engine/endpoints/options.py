@@ -10,29 +10,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rules_engine.terms import ORIGINS
-
 Schema = dict[str, Any]
 
 
-def _choice(description: str, meanings: Mapping[str, str], *, default: str | None = None) -> Schema:
+def choice(description: str, meanings: Mapping[str, str], *, default: str | None = None) -> Schema:
     """A key with named values, each explained; without a default it drives the estimand and must be stated."""
     explained = " ".join(f"`{value}`: {meaning}." for value, meaning in meanings.items())
     schema: Schema = {"enum": list(meanings), "description": f"{description} {explained}"}
     return {**schema, "x-estimand": True} if default is None else {**schema, "default": default}
 
 
-def _whole_days(description: str, default: int | None, *, nullable: bool = False, minimum: int = 0) -> Schema:
+def whole_days(description: str, default: int | None, *, nullable: bool = False, minimum: int = 0) -> Schema:
+    """A number of days."""
     kind: Any = ["integer", "null"] if nullable else "integer"
     return {"type": kind, "minimum": minimum, "default": default, "description": description}
 
 
-def _names(description: str, default: list[str], *, choices: list[str] | None = None) -> Schema:
+def names(description: str, default: list[str], *, choices: list[str] | None = None) -> Schema:
+    """A list of names."""
     items: Schema = {"type": "string"} if choices is None else {"enum": choices}
     return {"type": "array", "items": items, "uniqueItems": True, "default": default, "description": description}
 
 
-def _group(description: str, properties: Mapping[str, Schema]) -> Schema:
+def group(description: str, properties: Mapping[str, Schema]) -> Schema:
+    """A mapping of options that belong together."""
     return {
         "type": "object",
         "description": description,
@@ -47,24 +48,10 @@ _DAY_OF_PERIOD: Final = {
     "last": "the last day of the month",
 }
 
-ORIGIN: Final = _choice(
-    "Day on which the clock starts.",
-    {
-        "randomisation": "day of randomisation",
-        "enrolment": "day of enrolment or registration",
-        "first_component": "earliest start of the components named in `origin_components`",
-        "last_component": "latest of these starts; a subject who lacks one has no record",
-        "first_tace": "first TACE session",
-        "first_ici": "first dose of the immune checkpoint inhibitor",
-        "first_other": "first dose of another component of the regimen",
-        "resection": "day of the resection",
-    },
-)
-
-MISSED_VISITS: Final = _group(
+MISSED_VISITS: Final = group(
     "Whether an event after missed tumour assessments still counts (two or more missed visits: FDA 2007, Table A).",
     {
-        "method": _choice(
+        "method": choice(
             "How missed visits before an event are recognised; an event after too many is discarded and the subject "
             "censored at the last adequate assessment before it.",
             {
@@ -80,10 +67,10 @@ MISSED_VISITS: Final = _group(
             "default": 2,
             "description": "Number of consecutive missed visits from which an event is discarded.",
         },
-        "gap_days": _whole_days(
+        "gap_days": whole_days(
             "Longest gap in days after which an event still counts; for `fixed_days` only.", None, nullable=True
         ),
-        "reference": _choice(
+        "reference": choice(
             "Which assessment starts the gap.",
             {
                 "last_evaluable": "the last one that could be evaluated",
@@ -91,7 +78,7 @@ MISSED_VISITS: Final = _group(
             },
             default="last_evaluable",
         ),
-        "scope": _choice(
+        "scope": choice(
             "Which gaps are looked at.",
             {
                 "before_event": "the gap just before the event",
@@ -100,7 +87,7 @@ MISSED_VISITS: Final = _group(
             default="before_event",
         ),
         "applies_to": {
-            **_names(
+            **names(
                 "Events that the rule may discard; clinical progression, recurrence and other recorded events count as "
                 "progression. `any_gap` needs both.",
                 ["progression", "death"],
@@ -111,10 +98,10 @@ MISSED_VISITS: Final = _group(
     },
 )
 
-IRECIST: Final = _group(
+IRECIST: Final = group(
     "Unconfirmed progression, under iRECIST or suspected pseudoprogression (Seymour 2017).",
     {
-        "unconfirmed": _choice(
+        "unconfirmed": choice(
             "An unconfirmed progression that stays without an answer.",
             {
                 "event": "it is the progression, at its own date",
@@ -122,14 +109,14 @@ IRECIST: Final = _group(
             },
             default="event",
         ),
-        "pending_grace_days": _whole_days(
+        "pending_grace_days": whole_days(
             "With `unconfirmed: event`: an unconfirmed progression this many days or fewer before the cut-off, in a "
             "living subject without a later assessment, is still waiting and is no event. Null: no grace.",
             None,
             nullable=True,
         ),
-        "confirm_min_days": _whole_days("Days that must pass before an unconfirmed progression can be confirmed.", 0),
-        "confirmed_date": _choice(
+        "confirm_min_days": whole_days("Days that must pass before an unconfirmed progression can be confirmed.", 0),
+        "confirmed_date": choice(
             "Date of a confirmed progression.",
             {
                 "first_iupd": "the first unconfirmed progression of the block that was confirmed",
@@ -140,14 +127,14 @@ IRECIST: Final = _group(
     },
 )
 
-IMPUTATION: Final = _group(
+IMPUTATION: Final = group(
     "Which day a partial date takes, within the days that it can be.",
     {
-        "death_day": _choice(
+        "death_day": choice(
             "Day of a death known to the month; 1 July where only the year is known.", _DAY_OF_PERIOD, default="mid"
         ),
-        "assessment_day": _choice("Day of an assessment known to the month.", _DAY_OF_PERIOD, default="last"),
-        "therapy_day": _choice(
+        "assessment_day": choice("Day of an assessment known to the month.", _DAY_OF_PERIOD, default="last"),
+        "therapy_day": choice(
             "Day of a therapy start known to the month; 1 January for a year.", _DAY_OF_PERIOD, default="first"
         ),
         "therapy_not_before_pd": {
@@ -176,8 +163,8 @@ LANDMARK: Final[Schema] = {
                 },
                 "from_days": {"type": "integer", "description": "First day of the window."},
                 "to_days": {"type": "integer", "description": "Last day of the window."},
-                "tolerance": _whole_days("Days by which the window is widened on both sides.", 0),
-                "pick": _choice(
+                "tolerance": whole_days("Days by which the window is widened on both sides.", 0),
+                "pick": choice(
                     "Which assessment in the window counts.",
                     {
                         "first": "the earliest",
@@ -188,7 +175,7 @@ LANDMARK: Final[Schema] = {
                     },
                     default="first",
                 ),
-                "missing": _choice(
+                "missing": choice(
                     "A subject without an assessment in the window and without progression until its end.",
                     {
                         "non_responder": "stays, as a non-responder",
@@ -201,35 +188,26 @@ LANDMARK: Final[Schema] = {
     ],
 }
 
-RESPONSE: Final = _group(
+RESPONSE: Final = group(
     "Best overall response.",
     {
-        "confirmation": _choice(
+        "confirmation": choice(
             "Whether CR and PR must be seen twice.",
             {"none": "once is enough", "required": "a second assessment must confirm"},
             default="none",
         ),
-        "confirm_days": _whole_days("Days from a response to the assessment that may confirm it.", 28),
-        "max_ne": _whole_days("Not evaluable assessments allowed between a response and its confirmation.", 1),
-        "accept_sd": _whole_days("Stable assessments allowed between a PR and its confirmation.", 0),
-        "sd_min_days": _whole_days("Days from the origin from which an assessment can count as stable disease.", 42),
-        "cbr_days": _whole_days("Days from the origin for which disease control is a clinical benefit.", 168),
+        "confirm_days": whole_days("Days from a response to the assessment that may confirm it.", 28),
+        "max_ne": whole_days("Not evaluable assessments allowed between a response and its confirmation.", 1),
+        "accept_sd": whole_days("Stable assessments allowed between a PR and its confirmation.", 0),
+        "sd_min_days": whole_days("Days from the origin from which an assessment can count as stable disease.", 42),
+        "cbr_days": whole_days("Days from the origin for which disease control is a clinical benefit.", 168),
         "landmark": LANDMARK,
     },
 )
 
 #: Options that every endpoint takes, so that a protocol can state them once for all.
 SHARED: Final[dict[str, Schema]] = {
-    "origin": ORIGIN,
-    "origin_components": {
-        **_names(
-            "Components whose starts `first_component` and `last_component` compare.",
-            ["first_tace", "first_ici", "first_other"],
-            choices=list(ORIGINS),
-        ),
-        "minItems": 1,
-    },
-    "delayed_entry": _choice(
+    "delayed_entry": choice(
         "Left truncation.",
         {
             "none": "every subject is observed from the start",
@@ -238,12 +216,12 @@ SHARED: Final[dict[str, Schema]] = {
         },
         default="none",
     ),
-    "post_baseline": _choice(
+    "post_baseline": choice(
         "From when assessments count.",
         {"after_origin": "later than the origin", "on_or_after_origin": "on the day of the origin or later"},
         default="after_origin",
     ),
-    "day_convention": _choice(
+    "day_convention": choice(
         "How durations are counted.",
         {"plus_one": "last day minus first day plus one", "difference": "last day minus first day"},
         default="plus_one",
@@ -254,7 +232,7 @@ SHARED: Final[dict[str, Schema]] = {
         "default": 30.4375,
         "description": "Days in a month, to turn days into months.",
     },
-    "pd_rule": _choice(
+    "pd_rule": choice(
         "What counts as progression.",
         {
             "first_pd": "the first assessment that reports progression, confirmed or not",
@@ -263,7 +241,7 @@ SHARED: Final[dict[str, Schema]] = {
             "its re-assessment",
         },
     ),
-    "pd_date": _choice(
+    "pd_date": choice(
         "Date of progression.",
         {
             "earliest_part": "the earliest scan of the assessment that shows it",
@@ -275,7 +253,7 @@ SHARED: Final[dict[str, Schema]] = {
         },
         default="earliest_part",
     ),
-    "nonpd_date": _choice(
+    "nonpd_date": choice(
         "Date of an assessment without progression.",
         {
             "latest_part": "its latest scan",
@@ -285,12 +263,12 @@ SHARED: Final[dict[str, Schema]] = {
         },
         default="latest_part",
     ),
-    "clinical_progression": _choice(
+    "clinical_progression": choice(
         "Progression declared without imaging.",
         {"ignore": "no event", "event": "an event like progression"},
         default="ignore",
     ),
-    "no_baseline": _choice(
+    "no_baseline": choice(
         "A subject without an adequate baseline assessment.",
         {
             "use_assessments": "assessments count nevertheless",
@@ -298,7 +276,7 @@ SHARED: Final[dict[str, Schema]] = {
         },
     ),
     "missed_visits": MISSED_VISITS,
-    "new_therapy": _choice(
+    "new_therapy": choice(
         "Anticancer therapy outside the regimen before the event.",
         {
             "ignore": "follow-up goes on (treatment policy)",
@@ -307,12 +285,12 @@ SHARED: Final[dict[str, Schema]] = {
             "event": "its start is an event (composite)",
         },
     ),
-    "new_therapy_boundary": _choice(
+    "new_therapy_boundary": choice(
         "An event or assessment on the day on which a censoring therapy starts.",
         {"inclusive": "counts", "exclusive": "does not count"},
         default="inclusive",
     ),
-    "curative_conversion": _choice(
+    "curative_conversion": choice(
         "Resection or transplantation after the regimen.",
         {
             "as_new_therapy": "like `new_therapy`, with its own reason",
@@ -322,7 +300,7 @@ SHARED: Final[dict[str, Schema]] = {
             "event": "an event",
         },
     ),
-    "repeat_tace": _choice(
+    "repeat_tace": choice(
         "TACE sessions after the first.",
         {
             "part_of_regimen": "neither an event nor a reason to censor",
@@ -330,7 +308,7 @@ SHARED: Final[dict[str, Schema]] = {
         },
         default="part_of_regimen",
     ),
-    "death_handling": _choice(
+    "death_handling": choice(
         "Death where it is not an event (time to progression).",
         {
             "censor_last_adequate": "censored at the last adequate assessment",
@@ -339,7 +317,7 @@ SHARED: Final[dict[str, Schema]] = {
         },
         default="censor_last_adequate",
     ),
-    "withdrawal": _choice(
+    "withdrawal": choice(
         "Withdrawal of consent.",
         {
             "reason_only": "explains the censoring; all data collected are used",
@@ -347,7 +325,7 @@ SHARED: Final[dict[str, Schema]] = {
         },
         default="reason_only",
     ),
-    "os_censor": _choice(
+    "os_censor": choice(
         "Until when a living subject is followed for survival.",
         {
             "last_known_alive": "the latest dated fact that requires the subject to be alive",
@@ -355,7 +333,7 @@ SHARED: Final[dict[str, Schema]] = {
         },
         default="last_known_alive",
     ),
-    "post_cutoff_alive": _choice(
+    "post_cutoff_alive": choice(
         "Facts after the cut-off that prove the subject alive.",
         {"cap_at_cutoff": "known alive at the cut-off", "ignore": "only facts up to the cut-off are used"},
         default="cap_at_cutoff",
@@ -363,17 +341,17 @@ SHARED: Final[dict[str, Schema]] = {
     "irecist": IRECIST,
     "imputation": IMPUTATION,
     "response": RESPONSE,
-    "ttup_kinds": _names(
+    "ttup_kinds": names(
         "Recorded events that make a tumour untreatable by TACE.",
         ["untreatable_intrahepatic", "vascular_invasion", "extrahepatic_spread", "child_pugh_c"],
     ),
-    "ttup_death": _choice(
+    "ttup_death": choice(
         "Death in the time to untreatable progression.",
         {"censor": "not an event (`death_handling` applies)", "event": "an event (TACE-specific PFS)"},
         default="censor",
     ),
-    "efs_kinds": _names("Recorded events that are failures in EFS.", ["surgery_precluded", "incomplete_resection"]),
-    "ttd_scope": _choice(
+    "efs_kinds": names("Recorded events that are failures in EFS.", ["surgery_precluded", "incomplete_resection"]),
+    "ttd_scope": choice(
         "When treatment counts as discontinued.",
         {
             "all": "every component has ended: the latest last dose",
@@ -381,8 +359,8 @@ SHARED: Final[dict[str, Schema]] = {
         },
         default="all",
     ),
-    "ttd_components": _names("Drug components looked at for discontinuation; an empty list means all.", []),
-    "pfs2_censor": _choice(
+    "ttd_components": names("Drug components looked at for discontinuation; an empty list means all.", []),
+    "pfs2_censor": choice(
         "Censoring date of PFS2.",
         {"last_known_alive": "last known alive", "last_evaluable": "last evaluable assessment"},
         default="last_known_alive",
@@ -417,69 +395,35 @@ SHARED: Final[dict[str, Schema]] = {
     },
 }
 
-_REQUIRED_WORDS: Final = ["start_variables", "event_reasons", "censoring_reasons", "censoring_dates"]
+REQUIRED_TEXTS: Final = ["start_variables", "event_reasons", "censoring_reasons", "censoring_dates"]
 
+#: What a time-to-event endpoint is made of, beside the words that plugins offer.
 COMPOSITION: Final[dict[str, Schema]] = {
-    "events": {
-        "type": "array",
-        "minItems": 1,
-        "uniqueItems": True,
-        "x-estimand": True,
-        "items": {
-            "enum": [
-                "progression",
-                "second_progression",
-                "death",
-                "death_per_ttup_death",
-                "discontinuation",
-                "response",
-                "efs_kinds",
-                "ttup_kinds",
-                "second_primary",
-            ]
-        },
-        "description": "What ends the time; the earliest counts. `progression`: progression by `pd_rule` (and "
-        "clinical progression, by `clinical_progression`). `second_progression`: the first PD after the first therapy "
-        "outside the regimen. `death`: any cause. `death_per_ttup_death`: death where `ttup_death` says so. "
-        "`discontinuation`: end of treatment by `ttd_scope`. `response`: the first CR or PR. `efs_kinds`, "
-        "`ttup_kinds`: recorded events of these lists. `second_primary`: a second primary cancer.",
-    },
-    "start": _choice(
+    "start": choice(
         "Where the clock starts.",
         {"origin": "at `origin`", "response": "at the first CR or PR; others have no record"},
         default="origin",
     ),
-    "population": _choice(
+    "population": choice(
         "Who has a record.",
         {"all": "every subject with an origin up to the cut-off", "responders": "those with CR or PR"},
         default="all",
     ),
-    "censoring": _choice(
-        "Where a subject without event is censored.",
+    "therapy_events": choice(
+        "Whether the start of anticancer therapy outside the regimen is an event.",
         {
-            "last_adequate": "at the last evaluable assessment without progression",
-            "last_evaluable": "at the last evaluable assessment, with or without progression",
-            "last_known_alive": "at the day last known alive; assessments decide nothing",
-            "pfs2_censor": "as `pfs2_censor` says",
-        },
-    ),
-    "therapies": _choice(
-        "Anticancer therapy outside the regimen.",
-        {
-            "per_options": "as `new_therapy`, `curative_conversion` and `repeat_tace` say",
-            "censor_only": "censors as these say, but is never an event",
-            "ignored": "never censors and is no event",
-            "always_event": "its start is an event, whatever these say",
+            "per_options": "where `new_therapy`, `curative_conversion` or `repeat_tace` say `event`",
+            "never": "whatever these say",
+            "always": "whatever these say; repeat TACE where it counts as new therapy",
         },
         default="per_options",
     ),
-    "missed_visit_rule": _choice(
-        "The rule of `missed_visits`.", {"applied": "holds", "ignored": "does not hold"}, default="applied"
+    "baseline_rule": choice(
+        "The rule of `no_baseline`.",
+        {"applied": "holds", "ignored": "does not hold: assessments count without a baseline"},
+        default="applied",
     ),
-    "baseline_rule": _choice(
-        "The rule of `no_baseline`.", {"applied": "holds", "ignored": "does not hold"}, default="applied"
-    ),
-    "date_transformation": _choice(
+    "date_transformation": choice(
         "`pd_date: next_scheduled` and `midpoint`.",
         {"applied": "move the date of a progression", "ignored": "leave the date of the scan"},
         default="applied",
@@ -487,7 +431,7 @@ COMPOSITION: Final[dict[str, Schema]] = {
 }
 
 RESPONDERS: Final[Schema] = {
-    **_names(
+    **names(
         "Values that make a responder; each also stands for its iRECIST form.",
         ["CR", "PR"],
         choices=["CR", "PR", "SD", "NON-CR/NON-PD"],
@@ -495,7 +439,7 @@ RESPONDERS: Final[Schema] = {
     "minItems": 1,
 }
 
-BENEFIT: Final = _choice(
+BENEFIT: Final = choice(
     "What else makes a responder.",
     {
         "none": "nothing",
@@ -503,20 +447,6 @@ BENEFIT: Final = _choice(
     },
     default="none",
 )
-
-
-def _schema(properties: Mapping[str, Schema]) -> Schema:
-    return {
-        "type": "object",
-        "properties": {**properties, **SHARED},
-        "required": _REQUIRED_WORDS,
-        "additionalProperties": False,
-    }
-
-
-TIME_TO_EVENT_SCHEMA: Final = _schema(COMPOSITION)
-RESPONSE_RATE_SCHEMA: Final = _schema({"responders": RESPONDERS, "benefit": BENEFIT})
-BEST_RESPONSE_SCHEMA: Final = _schema({"responders": RESPONDERS})
 
 
 def merge_options(*layers: Mapping[str, Any] | None) -> dict[str, Any]:

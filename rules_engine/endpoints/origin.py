@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
-
-def derive_time_origin(origins: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
-    """One row per subject with a time origin: subject, t0.
-
-    In: one row per subject and named origin. `first_component` needs one of the named components, `last_component`
-    all of them.
-    """
-    name = options["origin"]
-    if name == "first_component":
-        return first_start(origins, options["origin_components"])
-    if name == "last_component":
-        return last_start(origins, options["origin_components"])
-    return first_start(origins, [name])
+from rules_engine.endpoints.words import KEY, derive_origin
+from rules_engine.vocabulary import SubjectRecords, Words
 
 
-def first_start(origins: pl.LazyFrame, components: Sequence[str]) -> pl.LazyFrame:
-    """Earliest of the named origins: subject, t0."""
-    return _named(origins, components).group_by("subject").agg(t0=pl.col("date").min())
+def derive_time_origin(records: SubjectRecords, options: Mapping[str, Any], words: Words) -> pl.LazyFrame:
+    """One row per subject with a time origin: subject, t0."""
+    return derive_origin(options["origin"], records, options, words).rename({"date": "t0"})
 
 
-def last_start(origins: pl.LazyFrame, components: Sequence[str]) -> pl.LazyFrame:
-    """Latest of the named origins, for subjects who have all of them: subject, t0."""
+def derive_components(records: SubjectRecords, options: Mapping[str, Any], words: Words) -> dict[str, pl.LazyFrame]:
+    """The days of each of the `origin_components`, by name: subject, date."""
+    return {name: derive_origin(name, records, options, words) for name in options["origin_components"]}
+
+
+def recorded_origin(records: SubjectRecords, name: str) -> pl.LazyFrame:
+    """An origin that the study records under this name: subject, date."""
     return (
-        _named(origins, components)
+        records.origins.filter(pl.col("origin") == name, pl.col("date").is_not_null())
         .group_by("subject")
-        .agg(t0=pl.col("date").max(), _known=pl.col("origin").n_unique())
-        .filter(pl.col("_known") == len(set(components)))
+        .agg(pl.col("date").min())
+    )
+
+
+def earliest(starts: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """The earliest of several days: subject, date. One of them is enough."""
+    return _stacked(starts).group_by("subject").agg(pl.col("date").min())
+
+
+def latest(starts: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """The latest of several days, of whichever a subject has: subject, date."""
+    return _stacked(starts).group_by("subject").agg(pl.col("date").max())
+
+
+def latest_of_all(starts: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """The latest of several days, for subjects who have all of them: subject, date."""
+    return (
+        _stacked(starts)
+        .group_by("subject")
+        .agg(pl.col("date").max(), _known=pl.len())
+        .filter(pl.col("_known") == len(starts))
         .drop("_known")
     )
 
 
-def _named(origins: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
-    return origins.filter(pl.col("origin").is_in(list(names)), pl.col("date").is_not_null())
+def _stacked(starts: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    return pl.concat(starts.values()) if starts else pl.LazyFrame(schema={"subject": KEY, "date": pl.Date()})

@@ -9,41 +9,44 @@ import polars as pl
 from rules_engine import terms
 from rules_engine.endpoints.best_response import derive_best_response, derive_window
 from rules_engine.endpoints.landmark import derive_landmark_response
+from rules_engine.endpoints.observation import observe
 from rules_engine.endpoints.sharing import named, numbered
 from rules_engine.endpoints.sources import ASSESSMENT, SOURCE_COLUMNS, record_source
-from rules_engine.endpoints.stream import Stream, derive_stream
+from rules_engine.endpoints.words import words_in_use
 from rules_engine.model import EndpointDefinition
-from rules_engine.vocabulary import RESPONSE_SCHEMA, SubjectRecords
+from rules_engine.vocabulary import RESPONSE_SCHEMA, Observation, SubjectRecords, Words
 
 _I_FORMS = {plain: code for code, plain in terms.PLAIN_FORM.items() if plain != terms.PD}
 
 
-def derive_response(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def derive_response(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
+) -> pl.LazyFrame:
     """One row of `RESPONSE_SCHEMA` per subject with an origin up to the cut-off.
 
     With `response.landmark` the response is that of the window, else the best one; clinical benefit always uses the
     best one.
     """
-    return named(_derive(numbered(records), endpoint, cutoff), records, RESPONSE_SCHEMA)
+    return named(_derive(numbered(records), endpoint, cutoff, words), records, RESPONSE_SCHEMA)
 
 
-def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> pl.LazyFrame:
     options = endpoint.options
-    stream = derive_stream(records, endpoint, cutoff)
+    observation = observe(records, endpoint, cutoff, words_in_use(words, options))
     benefit = options.get("benefit", "none") == "long_control"
-    window = derive_window(stream.usable, stream.progression, options)
+    window = derive_window(observation.usable, observation.progression, options)
     if options["response"]["landmark"] is None or benefit:
-        values = derive_best_response(window, stream.clock, options).with_columns(rule_id=pl.lit("response.best"))
+        values = derive_best_response(window, observation.clock, options).with_columns(rule_id=pl.lit("response.best"))
     else:
-        everything = derive_window(stream.usable, stream.progression, options, whole=True).filter("evaluable")
+        everything = derive_window(observation.usable, observation.progression, options, whole=True).filter("evaluable")
         values = derive_landmark_response(
-            everything, stream.progression, records.tace, records.origins, stream.clock, options
+            everything, observation.progression, records.tace, records.origins, observation.clock, options
         )
     accepted = [code for plain in options["responders"] for code in (plain, _I_FORMS[plain])]
     rows = values.with_columns(responder=pl.col("value").is_in(accepted))
     if benefit:
-        rows = _with_long_control(rows, window, stream, endpoint)
-    sources = stream.usable.select("subject", "date", **record_source(ASSESSMENT))
+        rows = _with_long_control(rows, window, observation, endpoint)
+    sources = observation.usable.select("subject", "date", **record_source(ASSESSMENT))
     return (
         rows.join(sources, on=["subject", "date"], how="left")
         .with_columns(pl.when(pl.col("date").is_not_null()).then(name).alias(name) for name in SOURCE_COLUMNS)
@@ -52,11 +55,11 @@ def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date)
 
 
 def _with_long_control(
-    rows: pl.LazyFrame, window: pl.LazyFrame, stream: Stream, endpoint: EndpointDefinition
+    rows: pl.LazyFrame, window: pl.LazyFrame, observation: Observation, endpoint: EndpointDefinition
 ) -> pl.LazyFrame:
     """Clinical benefit: a responder, or an adequate assessment late enough and before progression."""
     controlled = (
-        window.join(stream.clock.select("subject", "t0"), on="subject")
+        window.join(observation.clock.select("subject", "t0"), on="subject")
         .filter(
             pl.col("evaluable") & ~pl.col("progression"),
             (pl.col("date") - pl.col("t0")).dt.total_days() >= endpoint.options["response"]["cbr_days"],

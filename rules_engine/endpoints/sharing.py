@@ -1,48 +1,28 @@
-"""Steps that several endpoints have in common are planned once, so that a run over many endpoints computes them once.
+"""Numbers in place of the subjects' names, and keys under which endpoints share the steps that they have in common.
 
-A step is shared by endpoints that read the very same frames with the same options. Only plans are kept, never results,
-and only as long as the frames live.
+A step is shared by endpoints that read the same records with the same options.
 """
 
 from __future__ import annotations
 
 import json
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from rules_engine.vocabulary import SubjectRecords
 
-Plans = dict[str, pl.LazyFrame]
-_Frames = tuple[weakref.ref[pl.LazyFrame], ...]
 
-#: By identity of the assessments: the frames of the records (held weakly), and the plans built over them.
-_known: dict[int, list[tuple[_Frames, Plans]]] = {}
-
-
-def options_key(options: Mapping[str, Any], names: Sequence[str]) -> str:
+def options_key(options: Mapping[str, Any], names: Iterable[str]) -> str:
     """The named options as text that is equal where they are equal."""
     return json.dumps([options.get(name) for name in names], sort_keys=True, default=str)
 
 
-def shared(records: SubjectRecords, key: str, build: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:
-    """The plan of a step over these records: built at its first use, the same one afterwards."""
-    plans = _plans_over(records)
-    if key not in plans:
-        plans[key] = build().cache()
-    return plans[key]
-
-
 def derive_names(records: SubjectRecords) -> pl.LazyFrame:
     """One row per subject: subject (its name) and number."""
-    return shared(
-        records,
-        "names",
-        lambda: records.subjects.select("subject").unique().with_row_index("number"),
-    )
+    return records.step("names", lambda: records.subjects.select("subject").unique().with_row_index("number"))
 
 
 def numbered(records: SubjectRecords) -> SubjectRecords:
@@ -50,17 +30,36 @@ def numbered(records: SubjectRecords) -> SubjectRecords:
 
     The numbers mean nothing, not even an order. Records of subjects who are not in `subjects` are left out.
     """
-    names = derive_names(records)
 
-    def with_numbers(name: str) -> pl.LazyFrame:
-        frame: pl.LazyFrame = getattr(records, name)
-        return shared(
-            records,
-            f"numbered {name}",
-            lambda: frame.join(names, on="subject").with_columns(subject="number").drop("number"),
-        )
+    def build() -> SubjectRecords:
+        names = derive_names(records)
 
-    return SubjectRecords(**{field.name: with_numbers(field.name) for field in fields(records)})
+        def with_numbers(_name: str, frame: pl.LazyFrame) -> pl.LazyFrame:
+            return frame.join(names, on="subject").with_columns(subject="number").drop("number")
+
+        tables = _NumberedTables(records.tables, names)
+        held = records.with_frames(lambda name, frame: records.hold(with_numbers(name, frame)))
+        return replace(held, tables=tables)
+
+    return records.once("numbered", build)
+
+
+class _NumberedTables(Mapping[str, pl.LazyFrame]):
+    """The input tables with numbers of subjects, each when it is asked for."""
+
+    def __init__(self, tables: Mapping[str, pl.LazyFrame], names: pl.LazyFrame) -> None:
+        self._tables = tables
+        self._names = names
+
+    def __getitem__(self, table: str) -> pl.LazyFrame:
+        frame = self._tables[table]
+        return frame.join(self._names, on="subject").with_columns(subject="number").drop("number")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
 
 
 def named(rows: pl.LazyFrame, records: SubjectRecords, columns: Iterable[str]) -> pl.LazyFrame:
@@ -72,19 +71,3 @@ def named(rows: pl.LazyFrame, records: SubjectRecords, columns: Iterable[str]) -
         .with_columns(subject="_name")
         .select(list(columns))
     )
-
-
-def _plans_over(records: SubjectRecords) -> Plans:
-    frames: tuple[pl.LazyFrame, ...] = tuple(getattr(records, field.name) for field in fields(records))
-    owner = id(records.assessments)
-    if owner not in _known:
-        _known[owner] = []
-        weakref.finalize(records.assessments, _known.pop, owner, None)
-    for known, plans in _known[owner]:
-        if all(frame is reference() for frame, reference in zip(frames, known, strict=True)):
-            return plans
-    # Plans over frames that are gone can never be asked for again.
-    _known[owner] = [entry for entry in _known[owner] if all(reference() is not None for reference in entry[0])]
-    plans = {}
-    _known[owner].append((tuple(weakref.ref(frame) for frame in frames), plans))
-    return plans

@@ -1,4 +1,4 @@
-"""Steps 3, 5 and 7 for anticancer therapy: its date, what it does, and until when records are usable."""
+"""Steps 3, 5 and 7 for anticancer therapy: its date, and what it does."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NEW_THERAPY = "NEW_THERAPY"
 CURATIVE_CONVERSION = "CURATIVE_CONVERSION"
 REPEAT_TACE = "REPEAT_TACE"
 
-#: Which reason is given where several therapies start on one day.
-_PRECEDENCE = {CURATIVE_CONVERSION: 0, NEW_THERAPY: 1, REPEAT_TACE: 2}
+#: Kinds of therapy, as reasons of events and of censoring.
+REASONS = (CURATIVE_CONVERSION, NEW_THERAPY, REPEAT_TACE)
 
 
 def derive_therapies(
@@ -27,7 +27,7 @@ def derive_therapies(
 ) -> pl.LazyFrame:
     """One row per therapy that starts after the origin and in the snapshot, repeat TACE included.
 
-    Out: subject, date, reason, precedence, imputation and the source columns.
+    Out: subject, date, reason, imputation and the source columns.
     """
     known = clock.select("subject", "t0", "last_day")
     first_pd = dated.filter(is_progression_type()).group_by("subject").agg(first_pd=pl.col("date").min())
@@ -62,56 +62,26 @@ def _described(therapies: pl.LazyFrame, kind: str) -> pl.LazyFrame:
         "date",
         "reason",
         "imputation",
-        precedence=pl.col("reason").replace_strict(_PRECEDENCE, return_dtype=pl.Int8),
         **record_source(kind),
     )
 
 
-def actions(options: Mapping[str, Any], rule: str) -> dict[str, str]:
-    """What each kind of therapy does: reason → ignore, censor, censor_at_start or event.
-
-    `rule` is the definition's `therapies`: as the options say, never an event, never anything, or always an event.
-    """
-    if rule == "ignored":
-        return {NEW_THERAPY: "ignore", CURATIVE_CONVERSION: "ignore", REPEAT_TACE: "ignore"}
-    new = "event" if rule == "always_event" else options["new_therapy"]
-    curative = options["curative_conversion"]
-    stated = {
-        NEW_THERAPY: new,
-        CURATIVE_CONVERSION: new if curative == "as_new_therapy" or rule == "always_event" else curative,
-        REPEAT_TACE: new if options["repeat_tace"] == "as_new_therapy" else "ignore",
-    }
-    if rule == "censor_only":
-        return {reason: "ignore" if action == "event" else action for reason, action in stated.items()}
-    return stated
+def action_of(options: Mapping[str, Any], reason: str) -> str:
+    """What a kind of therapy does as the options say: ignore, censor, censor_at_start or event."""
+    new = str(options["new_therapy"])
+    if reason == CURATIVE_CONVERSION:
+        curative = str(options["curative_conversion"])
+        return new if curative == "as_new_therapy" else curative
+    if reason == REPEAT_TACE:
+        return new if options["repeat_tace"] == "as_new_therapy" else "ignore"
+    return new
 
 
-def filter_to_action(therapies: pl.LazyFrame, action_of: Mapping[str, str], *wanted: str) -> pl.LazyFrame:
-    """The therapies whose action is one of `wanted`."""
-    return therapies.filter(
-        pl.col("reason").is_in([reason for reason, action in action_of.items() if action in wanted])
-    )
-
-
-def derive_truncation(therapies: pl.LazyFrame, action_of: Mapping[str, str]) -> pl.LazyFrame:
-    """The therapy that ends the observation: subject, n_date, n_reason, n_at_start, n_imputation, its source."""
-    at_start = [reason for reason, action in action_of.items() if action == "censor_at_start"]
-    first = (
-        filter_to_action(therapies, action_of, "censor", "censor_at_start")
-        .sort("subject", "date", "precedence", "source_id", "source_seq")
-        .unique("subject", keep="first", maintain_order=True)
-        .drop("precedence")
-        .with_columns(at_start=pl.col("reason").is_in(at_start))
-    )
-    return first.select("subject", pl.exclude("subject").name.prefix("n_"))
-
-
-def filter_usable(records: pl.LazyFrame, truncation: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
-    """The records dated up to the therapy that ends the observation, on its day or before it."""
-    limit = pl.col("n_date")
-    usable = pl.col("date") <= limit if options["new_therapy_boundary"] == "inclusive" else pl.col("date") < limit
-    return (
-        records.join(truncation.select("subject", "n_date"), on="subject", how="left")
-        .filter(limit.is_null() | usable)
-        .drop("n_date")
-    )
+def reasons_that_are_events(options: Mapping[str, Any]) -> list[str]:
+    """The kinds of therapy whose start is an event of the endpoint."""
+    if options["therapy_events"] == "never":
+        return []
+    if options["therapy_events"] == "always":
+        repeats = [REPEAT_TACE] if options["repeat_tace"] == "as_new_therapy" else []
+        return [CURATIVE_CONVERSION, NEW_THERAPY, *repeats]
+    return [reason for reason in REASONS if action_of(options, reason) == "event"]

@@ -8,37 +8,40 @@ import polars as pl
 
 from rules_engine import terms
 from rules_engine.endpoints.evidence_of_life import derive_last_evidence
-from rules_engine.endpoints.origin import derive_time_origin, first_start
+from rules_engine.endpoints.observation import observe
+from rules_engine.endpoints.origin import derive_components, derive_time_origin, earliest, latest
 from rules_engine.endpoints.progression import derive_scan
 from rules_engine.endpoints.sharing import named, numbered
-from rules_engine.endpoints.stream import Stream, derive_stream
+from rules_engine.endpoints.words import words_in_use
 from rules_engine.findings import ERROR, NOTE, SCHEMA, WARNING, concat_findings, derive_findings, phrase
 from rules_engine.model import EndpointDefinition
-from rules_engine.vocabulary import SubjectRecords
+from rules_engine.vocabulary import Observation, SubjectRecords, Words
 
 
-def validate_endpoint(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def validate_endpoint(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
+) -> pl.LazyFrame:
     """Findings about the records of one endpoint: one row per odd record (`findings.SCHEMA`)."""
-    return named(_validate(numbered(records), endpoint, cutoff), records, SCHEMA)
+    return named(_validate(numbered(records), endpoint, cutoff, words), records, SCHEMA)
 
 
-def _validate(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
-    stream = derive_stream(records, endpoint, cutoff)
+def _validate(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> pl.LazyFrame:
+    observation = observe(records, endpoint, cutoff, words_in_use(words, endpoint.options))
     return concat_findings(
         [
-            _unknown_origin(records, endpoint),
-            _death_before_origin(stream),
-            _records_after_death(records, stream),
-            _straddling_assessments(stream, cutoff),
-            _response_after_progression(stream),
-            _confirmation_of_nothing(stream, endpoint),
-            *_immortal_time(records, stream, endpoint),
+            _unknown_origin(records, endpoint, words),
+            _death_before_origin(observation),
+            _records_after_death(records, observation),
+            _straddling_assessments(observation),
+            _response_after_progression(observation),
+            _confirmation_of_nothing(observation),
+            *_immortal_time(observation, words),
         ]
     )
 
 
-def _unknown_origin(records: SubjectRecords, endpoint: EndpointDefinition) -> pl.LazyFrame:
-    known = derive_time_origin(records.origins, endpoint.options)
+def _unknown_origin(records: SubjectRecords, endpoint: EndpointDefinition, words: Words) -> pl.LazyFrame:
+    known = derive_time_origin(records, endpoint.options, words)
     return derive_findings(
         records.subjects.join(known, on="subject", how="anti"),
         rule_id="endpoint.origin.unknown",
@@ -50,9 +53,9 @@ def _unknown_origin(records: SubjectRecords, endpoint: EndpointDefinition) -> pl
     )
 
 
-def _death_before_origin(stream: Stream) -> pl.LazyFrame:
+def _death_before_origin(observation: Observation) -> pl.LazyFrame:
     return derive_findings(
-        stream.clock.filter(pl.col("death_date") < pl.col("t0")),
+        observation.clock.filter(pl.col("death_date") < pl.col("t0")),
         rule_id="endpoint.death.before_origin",
         severity=ERROR,
         table="subjects",
@@ -63,10 +66,10 @@ def _death_before_origin(stream: Stream) -> pl.LazyFrame:
     )
 
 
-def _records_after_death(records: SubjectRecords, stream: Stream) -> pl.LazyFrame:
+def _records_after_death(records: SubjectRecords, observation: Observation) -> pl.LazyFrame:
     latest = derive_last_evidence(records)
     return derive_findings(
-        stream.clock.join(latest, on="subject").filter(pl.col("last_evidence") > pl.col("death_date")),
+        observation.clock.join(latest, on="subject").filter(pl.col("last_evidence") > pl.col("death_date")),
         rule_id="endpoint.death.before_last_evidence",
         severity=ERROR,
         table="subjects",
@@ -77,9 +80,10 @@ def _records_after_death(records: SubjectRecords, stream: Stream) -> pl.LazyFram
     )
 
 
-def _straddling_assessments(stream: Stream, cutoff: date) -> pl.LazyFrame:
+def _straddling_assessments(observation: Observation) -> pl.LazyFrame:
+    cutoff = observation.cutoff
     return derive_findings(
-        stream.dated.filter(pl.col("parts_from") <= cutoff, pl.col("parts_to") > cutoff),
+        observation.dated.filter(pl.col("parts_from") <= cutoff, pl.col("parts_to") > cutoff),
         rule_id="endpoint.assessment.straddles_cutoff",
         severity=NOTE,
         table="assessments",
@@ -91,8 +95,10 @@ def _straddling_assessments(stream: Stream, cutoff: date) -> pl.LazyFrame:
     )
 
 
-def _response_after_progression(stream: Stream) -> pl.LazyFrame:
-    later = stream.timeline.join(stream.progression.filter(pl.col("certain_date").is_not_null()), on="subject")
+def _response_after_progression(observation: Observation) -> pl.LazyFrame:
+    later = observation.assessments.join(
+        observation.progression.filter(pl.col("certain_date").is_not_null()), on="subject"
+    )
     better = (terms.CR, terms.PR, terms.ICR, terms.IPR)
     return derive_findings(
         later.filter(pl.col("date") > pl.col("certain_date"), pl.col("response").is_in(list(better))),
@@ -107,8 +113,8 @@ def _response_after_progression(stream: Stream) -> pl.LazyFrame:
     )
 
 
-def _confirmation_of_nothing(stream: Stream, endpoint: EndpointDefinition) -> pl.LazyFrame:
-    scanned = derive_scan(stream.usable, endpoint.options)
+def _confirmation_of_nothing(observation: Observation) -> pl.LazyFrame:
+    scanned = derive_scan(observation.usable, observation.options)
     return derive_findings(
         scanned.filter(~pl.col("was_pending"), pl.col("ends"), pl.col("response") == terms.ICPD),
         rule_id="endpoint.irecist.confirms_nothing",
@@ -122,22 +128,18 @@ def _confirmation_of_nothing(stream: Stream, endpoint: EndpointDefinition) -> pl
     )
 
 
-def _immortal_time(records: SubjectRecords, stream: Stream, endpoint: EndpointDefinition) -> list[pl.LazyFrame]:
+def _immortal_time(observation: Observation, words: Words) -> list[pl.LazyFrame]:
     """Between first and last component nobody can die, which lengthens survival (CEBP 2022;31:2079)."""
-    options = endpoint.options
+    options = observation.options
     if options["origin"] != "first_component" or len(options["origin_components"]) < 2:
         return []
-    components = options["origin_components"]
-    first = first_start(records.origins, components)
+    components = derive_components(observation.records, options, words)
+    first = earliest(components).rename({"date": "t0"})
     # Membership is defined by whichever components a subject has; the span runs to the last of these.
-    last = (
-        records.origins.filter(pl.col("origin").is_in(list(components)))
-        .group_by("subject")
-        .agg(complete=pl.col("date").max())
-    )
+    last = latest(components).rename({"date": "complete"})
     spans = (
         first.join(last, on="subject")
-        .join(stream.clock.select("subject"), on="subject", how="semi")
+        .join(observation.clock.select("subject"), on="subject", how="semi")
         .with_columns(span=(pl.col("complete") - pl.col("t0")).dt.total_days())
         .filter(pl.col("span") > 0)
     )

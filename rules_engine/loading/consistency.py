@@ -14,6 +14,7 @@ from typing import Any
 from rules_engine.errors import Problem
 from rules_engine.loading.nodes import Node, problem_at
 from rules_engine.model import EndpointDefinition
+from rules_engine.vocabulary import EndpointKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,9 @@ AGREEMENTS = (
 )
 
 
-#: Events that only responses can show.
-_SHOWN_BY_RESPONSES = frozenset({"progression", "second_progression", "response"})
-
-
-def needs_responses(shape: str, options: Mapping[str, Any]) -> bool:
+def reads_responses(kind: EndpointKind, endpoint: EndpointDefinition) -> bool:
     """True where an endpoint without a stream of responses would silently find nothing."""
-    if shape == "response" or options.get("start") == "response" or options.get("population") == "responders":
-        return True
-    return bool(_SHOWN_BY_RESPONSES & set(_listed(options.get("events"))))
+    return kind.shape == "response" if kind.reads_responses is None else kind.reads_responses(endpoint)
 
 
 def contradictions(

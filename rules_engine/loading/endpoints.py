@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rules_engine.errors import PluginError, Problem, closest
-from rules_engine.loading.consistency import needs_responses
+from rules_engine.loading.consistency import reads_responses
 from rules_engine.loading.criterion import unknown_plugin
 from rules_engine.loading.grammar import partial
 from rules_engine.loading.merging import merge
@@ -105,7 +105,8 @@ class _Resolver:
         known = properties_of(kind.options_schema)
         common = mapping(children={key: child for key, child in self.common.items() if key in known})
         options = layered([common, node.child("options")], kind.options_schema)
-        completed, unstated = complete(options, kind.options_schema, f"the endpoint kind {kind.id}")
+        schema = kind.schema_of(to_plain(options))
+        completed, unstated = complete(options, schema, f"the endpoint kind {kind.id}")
         for item in unstated:
             if section == "endpoints":
                 self.unstated.setdefault((kind.id, item.name), (item, []))[1].append(name)
@@ -124,7 +125,12 @@ class _Resolver:
             schedule=schedule,
             position=own.position,
         )
-        if response is None and node.child("response") is None and needs_responses(kind.shape, definition.options):
+        if (
+            response is None
+            and node.child("response") is None
+            and not (wrong or unstated)
+            and reads_responses(kind, definition)
+        ):
             streams = ", ".join(self.responses) or "none is defined yet; define one under `responses`"
             what = f"{name} does not say which responses it reads"
             self.problem(own, what, f"state `response`, one of: {streams}", (*path, "response"))

@@ -83,7 +83,7 @@ EVENT_WORDS = {
 }
 #: Texts of the data sets and switches between rules: they say nothing that the other lines do not.
 NOT_SHOWN = frozenset({
-    "event_reasons", "censoring_reasons", "censoring_dates", "start_variables", "therapies", "missed_visit_rule",
+    "event_reasons", "censoring_reasons", "censoring_dates", "start_variables", "therapy_events", "censoring_rules",
     "baseline_rule", "date_transformation", "start", "population",
 })  # fmt: skip
 #: Rules about progression, and about therapies outside the regimen.
@@ -148,11 +148,16 @@ def relevant_options(endpoint: EndpointDefinition) -> dict[str, Any]:
             hidden.update(ABOUT_PROGRESSION)
         if "death" in events:
             hidden.add("death_handling")
-        if options.get("therapies") == "ignored":
-            hidden.update(ABOUT_THERAPIES)
-        elif options.get("therapies") == "always_event":
+        rules = set(options.get("censoring_rules") or ())
+        if options.get("therapy_events") == "always":
             options["new_therapy"] = options["curative_conversion"] = "event"
-        if options.get("missed_visit_rule") == "ignored":
+        elif options.get("therapy_events") == "never" and not rules & {
+            "new_therapy",
+            "curative_conversion",
+            "repeat_tace",
+        }:
+            hidden.update(ABOUT_THERAPIES)
+        if "missed_visits" not in rules:
             hidden.add("missed_visits")
         if options.get("baseline_rule") == "ignored":
             hidden.add("no_baseline")

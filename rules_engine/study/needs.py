@@ -6,52 +6,23 @@ A table that is there without rows is an answer (nobody had another therapy); a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from rules_engine.contracts import SUBJECTS, canonical_schema
 from rules_engine.errors import Problem, StudyError, closest
 from rules_engine.model import AnalysisDefinition, EndpointDefinition, ResponseDefinition, Ruleset
+from rules_engine.registry import Registry
 from rules_engine.study.study import Study
+from rules_engine.vocabulary import EndpointKind, Need
 
-#: Where a named time origin comes from: table, and column where it is one.
-_ORIGINS = {
-    "randomisation": ("subjects", "randomisation_date"),
-    "enrolment": ("subjects", "enrolment_date"),
-    "first_tace": ("treatments", ""),
-    "first_ici": ("treatments", ""),
-    "first_other": ("treatments", ""),
-    "resection": ("treatments", ""),
-    "first_component": ("treatments", ""),
-    "last_component": ("treatments", ""),
-    "most_recent_tace": ("treatments", ""),
-}
-#: Events of an endpoint, and where they are recorded; progression and response come from the response stream.
-_EVENTS = {
-    "death": ("subjects", "death_date"),
-    "discontinuation": ("treatments", ""),
-    "second_primary": ("clinical_events", ""),
-    "efs_kinds": ("clinical_events", ""),
-    "ttup_kinds": ("clinical_events", ""),
-}
 _SHOWN = 6
 
 
-@dataclass(frozen=True)
-class Need:
-    """One thing that a part of the ruleset needs: a table, perhaps a column of it, and what for."""
-
-    table: str
-    column: str
-    why: str
-
-
-def require_tables(study: Study, ruleset: Ruleset) -> None:
+def require_tables(study: Study, ruleset: Ruleset, registry: Registry) -> None:
     """Raise `StudyError` where the study lacks a table, column or reading that the ruleset needs."""
     lacking: dict[tuple[str, str], list[str]] = {}
-    for who, need in _needs(ruleset):
+    for who, need in _needs(ruleset, registry):
         is_there = study.has(need.table) and (not need.column or need.column in study.columns[need.table])
         if not is_there:
             lacking.setdefault((need.table, need.column), []).append(f"{who} ({need.why})")
@@ -77,9 +48,9 @@ def _lacking_problem(study: Study, table: str, column: str, users: Sequence[str]
 # What each part needs ----------------------------------------------------------------------------------------------
 
 
-def _needs(ruleset: Ruleset) -> Iterator[tuple[str, Need]]:
+def _needs(ruleset: Ruleset, registry: Registry) -> Iterator[tuple[str, Need]]:
     for endpoint in ruleset.endpoints.values():
-        for need in endpoint_needs(endpoint, ruleset.responses):
+        for need in endpoint_needs(endpoint, ruleset.responses, registry.endpoint_kinds.require(endpoint.kind)):
             yield f"endpoint {endpoint.paramcd}", need
     for section in ("adverse_events", "labs"):
         if ruleset.document.get(section):
@@ -108,30 +79,16 @@ def _analysed_columns(analysis: AnalysisDefinition, ruleset: Ruleset) -> Iterato
                 yield column, why if column == name else f"{why}: {name}"
 
 
-def endpoint_needs(endpoint: EndpointDefinition, responses: Mapping[str, ResponseDefinition]) -> list[Need]:
-    """The tables and columns that an endpoint reads, by its options."""
-    options = endpoint.options
+def endpoint_needs(
+    endpoint: EndpointDefinition, responses: Mapping[str, ResponseDefinition], kind: EndpointKind
+) -> list[Need]:
+    """The tables and columns that an endpoint reads: those of its responses, and those that its kind names."""
     needs = [Need("subjects", "", "its subjects")]
     stream = responses.get(endpoint.response) if endpoint.response else None
     if stream is not None:
         table = "lesion_assessments" if stream.source == "derived" else "response_assessments"
         needs.append(Need(table, "", f"response {stream.name}"))
-    needs += [Need(*_ORIGINS[origin], f"origin {origin}") for origin in _origins(options) if origin in _ORIGINS]
-    needs += [Need(*_EVENTS[event], f"event {event}") for event in options.get("events") or () if event in _EVENTS]
-    if options.get("clinical_progression") == "event" and "progression" in (options.get("events") or ()):
-        needs.append(Need("clinical_events", "", "clinical_progression: event"))
-    for option in ("new_therapy", "curative_conversion"):
-        if options.get("therapies") != "ignored" and options.get(option, "ignore") not in ("ignore", "as_new_therapy"):
-            needs.append(Need("treatments", "", f"{option}: {options[option]}"))
-    if options.get("repeat_tace") == "as_new_therapy":
-        needs.append(Need("treatments", "", "repeat_tace: as_new_therapy"))
-    return needs
-
-
-def _origins(options: Mapping[str, Any]) -> list[str]:
-    landmark = (options.get("response") or {}).get("landmark") or {}
-    named = [options.get("origin"), landmark.get("anchor") if isinstance(landmark, Mapping) else None]
-    return [str(origin) for origin in named if origin]
+    return [*needs, *kind.needs(endpoint)]
 
 
 # Readings ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from rules_engine.contracts import ROW, TABLES
 from rules_engine.errors import Problem, StudyError, closest
 from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings, phrase, sort_findings
 from rules_engine.model import Ruleset
-from rules_engine.registry import Registry
+from rules_engine.registry import Registry, default_registry
 from rules_engine.study import checks
 from rules_engine.study.canonical import CanonicalTable, derive_canonical, empty_canonical
 from rules_engine.study.mapping import mapped_tables, mapping_of
@@ -29,10 +29,10 @@ _READ_WHEN_NEEDED = ("lesion_assessments", "labs")
 class Study:
     """A study's input tables, checked against their contracts.
 
-    `tables` holds every table of `contracts.TABLES` in canonical form (`contracts.canonical_schema` plus the study's
-    own columns), lazily; a table that the study did not bring is empty. `columns` says which columns each table was
-    brought with (no entry = the table was not brought). `findings` is what was odd (`findings.SCHEMA`); `sources` are
-    the files or frames that were read.
+    `tables` holds every table of `contracts.TABLES`, and those that plugins offer, in canonical form
+    (`contracts.canonical_schema` plus the study's own columns), lazily; a table that the study did not bring is empty.
+    `columns` says which columns each table was brought with (no entry = the table was not brought). `findings` is what
+    was odd (`findings.SCHEMA`); `sources` are the files or frames that were read.
     """
 
     tables: Mapping[str, pl.LazyFrame]
@@ -61,10 +61,11 @@ def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registr
     `Study.findings`.
     """
     mapping = mapping_of(ruleset)
-    wanted = frozenset(TABLES) | (mapping.names if mapping else frozenset())
+    contracts = {**TABLES, **(registry or default_registry()).tables}
+    wanted = frozenset(contracts) | (mapping.names if mapping else frozenset())
     found = find_tables(source, registry, wanted)
     problems = list(found.problems)
-    raw = {name: found.tables[name] for name in TABLES if name in found.tables}
+    raw = {name: found.tables[name] for name in contracts if name in found.tables}
     if mapping:
         mapped, mapping_problems = mapped_tables(mapping, found.tables)
         raw |= mapped
@@ -74,12 +75,13 @@ def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registr
     canonical: dict[str, CanonicalTable] = {}
     for name, table in raw.items():
         try:
-            canonical[name] = derive_canonical(table, TABLES[name])
+            canonical[name] = derive_canonical(table, contracts[name])
         except StudyError as error:
             problems.extend(error.problems)
     if problems:
         raise StudyError([*problems, *([] if mapping else _misspelt(found))])
-    return _checked(canonical, raw, found, _study_id(ruleset, found), mapped=mapping is not None)
+    complete = {name: canonical.get(name) or empty_canonical(table) for name, table in contracts.items()}
+    return _checked(canonical, complete, raw, found, _study_id(ruleset, found), mapped=mapping is not None)
 
 
 def as_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
@@ -89,15 +91,17 @@ def as_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry 
 
 def _checked(
     canonical: Mapping[str, CanonicalTable],
+    complete: Mapping[str, CanonicalTable],
     raw: Mapping[str, RawTable],
     found: Found,
     study_id: str,
     *,
     mapped: bool,
 ) -> Study:
-    """The study from its canonical tables, after the checks that look at several tables."""
-    brought = {name: canonical.get(name) or empty_canonical(table) for name, table in TABLES.items()}
-    tables = {name: table.rows for name, table in brought.items()}
+    """The study from its canonical tables, after the checks that look at several tables; `complete` holds those that the
+    study did not bring as well.
+    """
+    tables = {name: table.rows for name, table in complete.items()}
     odd: list[pl.LazyFrame] = [table.findings.lazy() for table in canonical.values()]
     if not mapped:
         odd.append(_unread_findings(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from rules_engine import endpoints
 from rules_engine.casebook.endpoint_cases import protocol_of, record_values
 from rules_engine.loading import load_ruleset
+from rules_engine.records import in_memory
 from rules_engine.registry import default_registry
 
 ENDPOINTS = ["OS", "PFS", "TTP", "DOR", "TTR", "EFS", "DFS", "RFS", "TTF", "TTD", "PFS2", "TTUP"]
@@ -50,7 +52,8 @@ def derive_all(
     registry = default_registry()
     definition = load_ruleset(protocol_of(case), registry=registry).endpoints[endpoint]
     kind = registry.endpoint_kinds.require(definition.kind)
-    rows = kind.derive(endpoints.records_from_mappings([dict(s) for s in subjects]), definition, cut_off).collect()
+    records = replace(endpoints.records_from_mappings([dict(s) for s in subjects]), hold=in_memory)
+    rows = kind.derive(records, definition, cut_off).collect()
     found = {row["subject"]: record_values(row) for row in rows.iter_rows(named=True)}
     return {str(s["subject"]): found.get(str(s["subject"]), record_values(None)) for s in subjects}
 

@@ -141,9 +141,12 @@ class Toys:
     @rules_engine.hookimpl
     def rules_engine_endpoint_kinds(self) -> list[EndpointKind]:
         return [
-            EndpointKind("time", "1", "Time to event", "none", "time_to_event", TIME_OPTIONS, _derive, _check),
+            EndpointKind(
+                "time", "1", "Time to event", "none", "time_to_event", TIME_OPTIONS, _derive, _check,
+                reads_responses=lambda endpoint: "progression" in endpoint.options["events"],
+            ),
             EndpointKind("rate", "1", "Rate", "none", "response", RATE_OPTIONS, _derive),
-        ]
+        ]  # fmt: skip
 
     @rules_engine.hookimpl
     def rules_engine_estimators(self) -> list[Estimator]:

@@ -34,7 +34,8 @@ def lines(one: EndpointDefinition) -> dict[str, str]:
 
 
 def test_progression_free_survival_in_words() -> None:
-    said = lines(endpoint(events=["progression", "death"], censoring="last_adequate"))
+    rules = ["missed_visits", "new_therapy", "cutoff"]
+    said = lines(endpoint(events=["progression", "death"], censoring="last_adequate", censoring_rules=rules))
     assert said["Clock starts at"] == "start of the first component"
     assert said["Counts as an event"] == "progression, death from any cause"
     assert said["Missed visits before the event"] == "discarded after more than 180 days"
@@ -47,8 +48,8 @@ def test_progression_free_survival_in_words() -> None:
 def test_overall_survival_says_nothing_of_rules_that_cannot_change_it() -> None:
     said = lines(
         endpoint(
-            events=["death"], censoring="last_known_alive", therapies="ignored", missed_visit_rule="ignored",
-            baseline_rule="ignored",
+            events=["death"], censoring="last_known_alive", censoring_rules=["withdrawal", "cutoff"],
+            therapy_events="never", baseline_rule="ignored",
         )
     )  # fmt: skip
     assert said["Counts as an event"] == "death from any cause"
@@ -86,7 +87,7 @@ def test_a_duration_of_response_starts_with_the_response() -> None:
 
 
 def test_a_therapy_that_is_always_an_event_is_said_to_be_one() -> None:
-    options = relevant_options(endpoint(events=["discontinuation", "progression", "death"], therapies="always_event"))
+    options = relevant_options(endpoint(events=["discontinuation", "progression", "death"], therapy_events="always"))
     assert options["new_therapy"] == "event"
 
 

@@ -6,9 +6,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from rules_engine.endpoints import merge_options
 from rules_engine.errors import StudyError
+from rules_engine.loading import load_ruleset
 from rules_engine.model import CriterionRules, EndpointDefinition, ResponseDefinition, Ruleset
-from rules_engine.study import read_study, require_tables
+from rules_engine.registry import default_registry
+from rules_engine.study import Study, read_study
+from rules_engine.study import require_tables as require_tables_of
 
 SUBJECTS = pl.DataFrame({"subject": ["1"], "randomisation_date": ["2024-01-01"], "death_date": [None]})
 LESIONS = pl.DataFrame(
@@ -19,10 +23,26 @@ DERIVED = ResponseDefinition("overall", "derived", CriterionRules("mrecist", "mr
 COLLECTED = ResponseDefinition("site", "collected", collected_as="recist 1.1", assessor="investigator")
 
 
+#: The options of an endpoint, complete, that need nothing but subjects.
+PLAIN = merge_options(
+    load_ruleset(
+        {
+            "rules_engine": 1, "id": "plain", "kind": "protocol", "title": "Plain", "extends": ["common"],
+            "responses": {"any": {"collected_as": "any"}}, "endpoints": {"PFS": {"like": "PFS", "response": "any"}},
+        }
+    ).endpoints["PFS"].options,
+    {"events": ["death"], "new_therapy": "ignore", "curative_conversion": "as_new_therapy"},
+)  # fmt: skip
+
+
+def require_tables(study: Study, rules: Ruleset) -> None:
+    require_tables_of(study, rules, default_registry())
+
+
 def ruleset(stream: str | None = None, document: dict[str, Any] | None = None, **options: Any) -> Ruleset:
     return Ruleset(
         "trial", "protocol", "Trial", document or {}, responses={"overall": DERIVED, "site": COLLECTED},
-        endpoints={"PFS": EndpointDefinition("PFS", "time_to_event", "PFS", stream, options)},
+        endpoints={"PFS": EndpointDefinition("PFS", "time_to_event", "PFS", stream, merge_options(PLAIN, options))},
     )  # fmt: skip
 
 
@@ -52,7 +72,7 @@ def test_a_study_that_has_what_is_needed_passes() -> None:
         (None, {"response": {"landmark": {"anchor": "first_tace"}}}, "treatments"),
         (None, {"new_therapy": "censor"}, "treatments"),
         (None, {"new_therapy": "ignore", "curative_conversion": "event"}, "treatments"),
-        (None, {"repeat_tace": "as_new_therapy"}, "treatments"),
+        (None, {"repeat_tace": "as_new_therapy", "new_therapy": "event"}, "treatments"),
         (None, {"events": ["discontinuation", "death"]}, "treatments"),
         (None, {"events": ["ttup_kinds"]}, "clinical_events"),
         (None, {"events": ["progression"], "clinical_progression": "event"}, "clinical_events"),
@@ -66,7 +86,7 @@ def test_each_need_is_recognised(response: str | None, options: dict[str, Any], 
 @pytest.mark.parametrize(
     "options",
     [
-        {"new_therapy": "ignore", "curative_conversion": "as_new_therapy"}, {"therapies": "ignored",
+        {"new_therapy": "ignore", "curative_conversion": "as_new_therapy"}, {"censoring_rules": ["cutoff"],
         "new_therapy": "censor"},
         {"events": ["death"], "clinical_progression": "event"}, {"origin": "randomisation"},
     ],
@@ -85,7 +105,7 @@ def test_the_message_names_endpoints_reasons_and_the_remedy() -> None:
         require_tables(read_study({"subjects": SUBJECTS}), ruleset("overall", new_therapy="censor"))
     text = str(raised.value)
     assert "endpoint PFS (response overall)" in text
-    assert "endpoint PFS (new_therapy: censor)" in text
+    assert "endpoint PFS (censoring rule new_therapy)" in text
     assert "add a file treatments.csv or treatments.parquet (column names alone, if there is no such record)" in text
 
 

@@ -8,9 +8,14 @@ differ, these kinds follow the package.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
+from rules_engine.endpoints.composition import origin_options
+from rules_engine.endpoints.needs import needs_of_origins
 from rules_engine.hookspecs import hookimpl
-from rules_engine.vocabulary import EndpointKind
+from rules_engine.model import EndpointDefinition
+from rules_engine.vocabulary import EndpointKind, JsonSchema, Need, Words, unbound
 
 from rules_engine_plugins.admiralonco.checks import check_parameter, check_time
 from rules_engine_plugins.admiralonco.findings import validate_parameter, validate_time
@@ -20,6 +25,45 @@ from rules_engine_plugins.admiralonco.times import derive_time
 
 _REFERENCE = "R packages admiralonco 1.4.0 and admiral 1.5.0 (Apache-2.0), behaviour as observed"
 
+
+def _schema(own: JsonSchema, words: Words) -> JsonSchema:
+    return {**own, "properties": {**own["properties"], **origin_options(words)}}
+
+
+def _needs(endpoint: EndpointDefinition, *, words: Words) -> list[Need]:
+    options = endpoint.options
+    dies = "death" in options.get("events", ()) or options.get("parameter") == "death"
+    death = [Need("subjects", "death_date", "deaths")] if dies else []
+    return [*needs_of_origins([options["origin"]], options, words), *death]
+
+
+def _reads_responses(endpoint: EndpointDefinition) -> bool:
+    options = endpoint.options
+    return (
+        options["start"] != "origin" or "progression" in options["events"] or "last_assessment" in options["censoring"]
+    )
+
+
+def _bind_parameter(kind: EndpointKind, words: Words) -> EndpointKind:
+    return replace(
+        kind,
+        options_schema=_schema(RESPONSE_SCHEMA, words),
+        derive=partial(derive_parameter, words=words),
+        validate=partial(validate_parameter, words=words),
+        needs=partial(_needs, words=words),
+    )
+
+
+def _bind_time(kind: EndpointKind, words: Words) -> EndpointKind:
+    return replace(
+        kind,
+        options_schema=_schema(TIME_SCHEMA, words),
+        derive=partial(derive_time, words=words),
+        validate=partial(validate_time, words=words),
+        needs=partial(_needs, words=words),
+    )
+
+
 RESPONSE = EndpointKind(
     id="admiralonco_response",
     version="1",
@@ -27,9 +71,9 @@ RESPONSE = EndpointKind(
     reference=_REFERENCE,
     shape="response",
     options_schema=RESPONSE_SCHEMA,
-    derive=derive_parameter,
+    derive=unbound,
     check=check_parameter,
-    validate=validate_parameter,
+    bind=_bind_parameter,
 )
 TIME_TO_EVENT = EndpointKind(
     id="admiralonco_time_to_event",
@@ -38,9 +82,10 @@ TIME_TO_EVENT = EndpointKind(
     reference=_REFERENCE,
     shape="time_to_event",
     options_schema=TIME_SCHEMA,
-    derive=derive_time,
+    derive=unbound,
     check=check_time,
-    validate=validate_time,
+    reads_responses=_reads_responses,
+    bind=_bind_time,
 )
 
 

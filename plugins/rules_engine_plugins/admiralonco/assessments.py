@@ -15,7 +15,7 @@ import polars as pl
 from rules_engine import dates, terms
 from rules_engine.endpoints.imputation import day_of_period
 from rules_engine.endpoints.origin import derive_time_origin
-from rules_engine.vocabulary import SubjectRecords
+from rules_engine.vocabulary import SubjectRecords, Words
 
 from rules_engine_plugins.admiralonco.options import BLOCK
 
@@ -49,15 +49,15 @@ class Prepared:
     counted: pl.LazyFrame
 
 
-def prepare(records: SubjectRecords, options: Mapping[str, Any], cutoff: date) -> Prepared:
+def prepare(records: SubjectRecords, options: Mapping[str, Any], cutoff: date, words: Words) -> Prepared:
     """Date, flag and cut the assessments of every subject."""
-    subjects = derive_subjects(records, options, cutoff)
+    subjects = derive_subjects(records, options, cutoff, words)
     dated = derive_dated(records, subjects, options, cutoff)
     flagged = derive_flagged(dated, options)
     return Prepared(subjects, dated, flagged, filter_to_progression(flagged, dated, options))
 
 
-def derive_subjects(records: SubjectRecords, options: Mapping[str, Any], cutoff: date) -> pl.LazyFrame:
+def derive_subjects(records: SubjectRecords, options: Mapping[str, Any], cutoff: date, words: Words) -> pl.LazyFrame:
     """One row per subject: subject, reference_date, therapy_date (first new anticancer therapy), death_date,
     death_imputation, last_alive_date; null where there is none.
     """
@@ -77,7 +77,7 @@ def derive_subjects(records: SubjectRecords, options: Mapping[str, Any], cutoff:
             death_imputation=dates.imputed_unit(pl.col("death_date")),
             last_alive_date="last_contact_date",
         )
-        .join(derive_time_origin(records.origins, options).rename({"t0": "reference_date"}), on="subject", how="left")
+        .join(derive_time_origin(records, options, words).rename({"t0": "reference_date"}), on="subject", how="left")
         .join(first_therapy, on="subject", how="left")
     )
     if applied:

@@ -8,26 +8,32 @@ import polars as pl
 from rules_engine import terms
 from rules_engine.findings import NOTE, WARNING, concat_findings, derive_findings, phrase
 from rules_engine.model import EndpointDefinition
-from rules_engine.vocabulary import SubjectRecords
+from rules_engine.vocabulary import SubjectRecords, Words
 
 from rules_engine_plugins.admiralonco.assessments import prepare
 from rules_engine_plugins.admiralonco.options import BLOCK
 from rules_engine_plugins.admiralonco.times import derive_chosen
 
 
-def validate_parameter(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def validate_parameter(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
+) -> pl.LazyFrame:
     """Findings about the records that a parameter of ADRS reads: one row per odd record (`findings.SCHEMA`)."""
-    return concat_findings(_about_records(records, endpoint, cutoff))
+    return concat_findings(_about_records(records, endpoint, cutoff, words))
 
 
-def validate_time(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def validate_time(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words) -> pl.LazyFrame:
     """Findings about the records that a parameter of ADTTE reads, and about records whose day was moved."""
-    return concat_findings([*_about_records(records, endpoint, cutoff), _lifted(records, endpoint, cutoff)])
+    return concat_findings(
+        [*_about_records(records, endpoint, cutoff, words), _lifted(records, endpoint, cutoff, words)]
+    )
 
 
-def _about_records(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> list[pl.LazyFrame]:
+def _about_records(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words
+) -> list[pl.LazyFrame]:
     options = endpoint.options
-    prepared = prepare(records, options, cutoff)
+    prepared = prepare(records, options, cutoff, words)
     dated = prepared.dated
     return [
         derive_findings(
@@ -96,10 +102,10 @@ def _after_cutoff(dated: pl.LazyFrame, endpoint: EndpointDefinition, cutoff: dat
     )
 
 
-def _lifted(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def _lifted(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> pl.LazyFrame:
     what = pl.col("what").str.replace_all("_", " ")
     return derive_findings(
-        derive_chosen(records, endpoint, cutoff).filter(pl.col("day") < pl.col("start_date")),
+        derive_chosen(records, endpoint, cutoff, words=words).filter(pl.col("day") < pl.col("start_date")),
         rule_id="endpoint.admiralonco.lifted",
         severity=NOTE,
         table="adtte",

@@ -163,8 +163,6 @@ _BLOCK: Final[Schema] = {
 }  # fmt: skip
 
 _COMMON: Final[dict[str, Schema]] = {
-    "origin": SHARED["origin"],
-    "origin_components": SHARED["origin_components"],
     BLOCK: _BLOCK,
 }
 

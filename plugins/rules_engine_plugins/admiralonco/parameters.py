@@ -15,7 +15,7 @@ from rules_engine import terms
 from rules_engine.endpoints.sources import ASSESSMENT, DEATH, record_source, source
 from rules_engine.findings import phrase
 from rules_engine.model import EndpointDefinition
-from rules_engine.vocabulary import RESPONSE_SCHEMA, SubjectRecords
+from rules_engine.vocabulary import RESPONSE_SCHEMA, SubjectRecords, Words
 
 from rules_engine_plugins.admiralonco.assessments import Prepared, prepare
 from rules_engine_plugins.admiralonco.confirmation import derive_confirmed
@@ -29,10 +29,12 @@ _CONTROLLED: Final = (terms.CR, terms.PR, terms.SD, terms.NON_CR_NON_PD)
 _I_FORM: Final = {plain: code for code, plain in terms.PLAIN_FORM.items() if plain != terms.PD}
 
 
-def derive_parameter(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def derive_parameter(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
+) -> pl.LazyFrame:
     """One row per subject (`vocabulary.RESPONSE_SCHEMA`, and `number`, `visit`) of one parameter of ADRS."""
     options = endpoint.options
-    prepared = prepare(records, options, cutoff)
+    prepared = prepare(records, options, cutoff, words)
     return _published(prepared.subjects, _won(prepared, options), options)
 
 

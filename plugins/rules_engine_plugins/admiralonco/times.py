@@ -10,7 +10,7 @@ import polars as pl
 from rules_engine.endpoints.sources import ASSESSMENT, DEATH, LAST_CONTACT, ORIGIN, record_source, source
 from rules_engine.findings import phrase
 from rules_engine.model import EndpointDefinition
-from rules_engine.vocabulary import TTE_SCHEMA, SubjectRecords
+from rules_engine.vocabulary import TTE_SCHEMA, SubjectRecords, Words
 
 from rules_engine_plugins.admiralonco.assessments import Prepared, prepare
 from rules_engine_plugins.admiralonco.options import BLOCK
@@ -20,17 +20,17 @@ from rules_engine_plugins.admiralonco.parameters import derive_progressions, der
 _REASONS: Final = {"progression": "PD", "death": "DEATH"}
 
 
-def derive_time(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def derive_time(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words) -> pl.LazyFrame:
     """One row per subject with an event or a day of censoring (`vocabulary.TTE_SCHEMA`); days and months are missing
     where the start is.
     """
-    return _published(derive_chosen(records, endpoint, cutoff), endpoint.options)
+    return _published(derive_chosen(records, endpoint, cutoff, words=words), endpoint.options)
 
 
-def derive_chosen(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def derive_chosen(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words) -> pl.LazyFrame:
     """What each subject's record is dated to: subject, day, what, is_event, start_date, therapy_date, source columns."""
     options = endpoint.options
-    prepared = prepare(records, options, cutoff)
+    prepared = prepare(records, options, cutoff, words)
     started = _started(prepared, options)
     progressions = derive_progressions(prepared, options)
     rule = _therapy_rule(options)

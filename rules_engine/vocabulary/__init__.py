@@ -1,4 +1,4 @@
-"""The named objects that plugins offer: criteria, gradings, endpoint kinds, estimators, readers and ruleset folders.
+"""The named objects that plugins offer: criteria, gradings, endpoint kinds and their words, estimators, readers, tables.
 
 Each carries what the engine must know before it runs it: an id, a version, a title, a reference, and the JSON Schema of its
 options. The functions work on lazy frames, take everything they need as arguments and have no side effects.
@@ -14,9 +14,63 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.contracts import Table
 from rules_engine.errors import PluginError
 from rules_engine.findings import empty_findings
 from rules_engine.model import CriterionRules, EndpointDefinition
+from rules_engine.vocabulary.records import RECORD_FRAMES, SubjectRecords
+from rules_engine.vocabulary.words import (
+    FACT_OPTIONAL,
+    FACT_REQUIRED,
+    KINDS_OF_WORDS,
+    Censored,
+    CensoringDate,
+    CensoringRule,
+    ConfigurationError,
+    Effect,
+    Event,
+    Need,
+    Observation,
+    Origin,
+    Rank,
+    Word,
+    Words,
+    no_errors,
+)
+
+__all__ = [
+    "ARD_SCHEMA",
+    "FACT_OPTIONAL",
+    "FACT_REQUIRED",
+    "KINDS_OF_WORDS",
+    "RECORD_FRAMES",
+    "RESPONSE_SCHEMA",
+    "TIMEPOINT_SCHEMA",
+    "TTE_SCHEMA",
+    "Censored",
+    "CensoringDate",
+    "CensoringRule",
+    "ConfigurationError",
+    "Criterion",
+    "Effect",
+    "EndpointKind",
+    "Estimator",
+    "Event",
+    "Grading",
+    "JsonSchema",
+    "Need",
+    "Observation",
+    "Origin",
+    "Rank",
+    "Reader",
+    "RulesetFolder",
+    "SubjectRecords",
+    "Table",
+    "Word",
+    "Words",
+    "no_errors",
+    "unbound",
+]
 
 JsonSchema = Mapping[str, Any]
 
@@ -89,42 +143,6 @@ class Criterion:
     inspect: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectRecords:
-    """Everything that an endpoint may look at, one lazy frame per kind of record (endpoints specification §1).
-
-    =================  ==============================  =====================================================
-    frame              one row per                     columns
-    =================  ==============================  =====================================================
-    subjects           subject                         subject, baseline_date, baseline_adequate, death_date
-                                                       (partial), last_contact_date, withdrawal_date,
-                                                       lost_to_followup_date, end_of_study_date
-    origins            subject × named origin          subject, origin, date
-    assessments        subject × timepoint             subject, source_id, seq, date (partial), visit_date,
-                                                       visit, earliest_part_date, latest_part_date,
-                                                       earliest_pd_part_date, response, iresponse,
-                                                       suspected_pseudoprogression
-    therapies          subject × therapy outside       subject, source_id, seq, start_date (partial), kind
-                       the regimen
-    tace               subject × TACE session          subject, source_id, seq, date
-    components         subject × drug component        subject, source_id, seq, component, start_date,
-                                                       last_date, ended
-    clinical_events    subject × dated fact            subject, source_id, seq, date, kind
-    =================  ==============================  =====================================================
-
-    `source_id` is a text that names the record (unique per subject and frame); `seq` its number in the source, or null.
-    Partial dates are text (`rules_engine.dates`); all other dates are Date.
-    """
-
-    subjects: pl.LazyFrame
-    origins: pl.LazyFrame
-    assessments: pl.LazyFrame
-    therapies: pl.LazyFrame
-    tace: pl.LazyFrame
-    components: pl.LazyFrame
-    clinical_events: pl.LazyFrame
-
-
 #: Columns that a time-to-event kind returns: at most one row per subject.
 TTE_SCHEMA: dict[str, pl.DataType] = {
     "subject": pl.String(),
@@ -165,6 +183,11 @@ RESPONSE_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
+def unbound(_records: SubjectRecords, _endpoint: EndpointDefinition, _cutoff: date) -> pl.LazyFrame:
+    """The derivation of a kind that can derive nothing before it is bound to the words that plugins offer."""
+    raise LookupError("this kind of endpoint is bound to its words when the registry is built")
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointKind:
     """A way to derive an endpoint from a subject's records.
@@ -173,6 +196,11 @@ class EndpointKind:
     `options_schema` is the JSON Schema of the options; a property with `"x-estimand": true` has no default and must be stated.
     `check(endpoint)` returns configuration errors that a schema cannot express: (option path, what, remedy) triples.
     `validate` returns findings about the records (a death before the origin, an assessment that straddles the cut-off).
+
+    `schema_for(options)` gives the schema that completes options as stated, where that depends on them (the words that
+    they name); None: `options_schema`. `needs(endpoint)` says what the study must bring, `reads_responses(endpoint)`
+    whether it needs a stream of responses. `bind(kind, words)` is called once when all plugins are known, and gives the
+    kind with the words of events, censoring and origins that they offer.
     """
 
     id: str
@@ -182,10 +210,18 @@ class EndpointKind:
     shape: str
     options_schema: JsonSchema
     derive: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame]
-    check: Callable[[EndpointDefinition], Sequence[tuple[str, str, str]]] = field(default=lambda _endpoint: ())
+    check: Callable[[EndpointDefinition], Sequence[ConfigurationError]] = no_errors
     validate: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] = field(
         default=lambda _records, _endpoint, _cutoff: empty_findings()
     )
+    schema_for: Callable[[Mapping[str, Any]], JsonSchema] | None = None
+    needs: Callable[[EndpointDefinition], Sequence[Need]] = field(default=lambda _endpoint: ())
+    reads_responses: Callable[[EndpointDefinition], bool] | None = None
+    bind: Callable[[EndpointKind, Words], EndpointKind] | None = None
+
+    def schema_of(self, options: Mapping[str, Any]) -> JsonSchema:
+        """The schema that completes these options."""
+        return self.options_schema if self.schema_for is None else self.schema_for(options)
 
 
 @dataclass(frozen=True, slots=True)

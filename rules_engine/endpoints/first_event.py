@@ -1,0 +1,110 @@
+"""Step 9: what may end the time, and which of it comes first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from rules_engine.endpoints.truncation import is_usable
+from rules_engine.endpoints.words import FACT_COLUMNS, KEY, LIKE_EVENTS, WordsInUse, derive_facts
+from rules_engine.vocabulary import (
+    FACT_OPTIONAL,
+    FACT_REQUIRED,
+    CensoringRule,
+    Event,
+    Observation,
+    Rank,
+)
+
+#: Why a fact is put aside before the earliest is picked.
+BEFORE_ORIGIN, AFTER_SNAPSHOT, AFTER_END = "before_origin", "after_snapshot", "after_end"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A word whose facts may end the time: an event (EVENT_TYPE 1), or a censoring rule that competes with the events."""
+
+    word: Event | CensoringRule
+    event_type: int
+    rank: Rank
+    missed_visits: Literal["progression", "death"] | None
+    is_assessment: bool
+    from_origin: bool
+
+
+def endings(used: WordsInUse) -> list[Ending]:
+    """Everything that may end the time of an endpoint; the place in the list is the `word` of its facts."""
+    events = [
+        Ending(event, 1, event.rank, event.missed_visits, event.is_assessment, event.from_origin)
+        for event in used.events
+    ]
+    rules = [
+        Ending(rule, LIKE_EVENTS[effect], rule.rank, rule.missed_visits, is_assessment=False, from_origin=False)
+        for _place, rule, effect in used.rules_that(*LIKE_EVENTS)
+    ]
+    return [*events, *rules]
+
+
+def derive_ending_facts(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """Every fact that may end the time: the columns of a fact, word, rank, and put_aside (why it cannot; else null)."""
+    found = [
+        derive_facts(ending.word, observation, used.words).with_columns(
+            word=pl.lit(place, pl.Int8),
+            rank=pl.lit(int(ending.rank), pl.Int8),
+            from_origin=pl.lit(ending.from_origin),
+        )
+        for place, ending in enumerate(endings(used))
+    ]
+    more = {"word": pl.Int8(), "rank": pl.Int8(), "from_origin": pl.Boolean()}
+    facts = (
+        pl.concat(found) if found else pl.LazyFrame(schema={"subject": KEY, **FACT_REQUIRED, **FACT_OPTIONAL, **more})
+    )
+    known = observation.subjects.select("subject", "t0", "last_day", "n_date")
+    day, origin = pl.col("date"), pl.col("t0")
+    before = day < origin if observation.options["post_baseline"] == "on_or_after_origin" else day <= origin
+    put_aside = (
+        pl.when(pl.col("from_origin") & before)
+        .then(pl.lit(BEFORE_ORIGIN))
+        .when(day > pl.col("last_day"))
+        .then(pl.lit(AFTER_SNAPSHOT))
+        .when(~is_usable(day, observation.options))
+        .then(pl.lit(AFTER_END))
+    )
+    return (
+        facts.join(known, on="subject")
+        .with_columns(put_aside=put_aside)
+        .select(*FACT_COLUMNS, "word", "rank", "put_aside")
+    )
+
+
+def derive_first_event(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """The subjects with the earliest event of each: its columns as `e_…` (null where there is none).
+
+    Events of one day come in the order of their rank, then by source. e_class is as what the rule of missed visits
+    knows the event, e_type its EVENT_TYPE.
+    """
+    first = (
+        derive_ending_facts(observation, used)
+        .filter(pl.col("put_aside").is_null())
+        .drop("put_aside")
+        .sort("subject", "date", "rank", "source_id", "source_seq")
+        .unique("subject", keep="first", maintain_order=True)
+        .drop("rank")
+    )
+    ends = endings(used)
+    word = pl.col("word")
+    described = first.with_columns(
+        type=_of_word(word, [end.event_type for end in ends], pl.Int64()),
+        is_assessment=_of_word(word, [end.is_assessment for end in ends], pl.Boolean()),
+        **{"class": _of_word(word, [end.missed_visits for end in ends], pl.String())},
+    )
+    return observation.subjects.join(
+        described.select("subject", pl.exclude("subject").name.prefix("e_")), on="subject", how="left"
+    )
+
+
+def _of_word(word: pl.Expr, values: list[Any], dtype: pl.DataType) -> pl.Expr:
+    """The value that belongs to the word of a fact."""
+    return word.replace_strict(list(range(len(values))), values, default=None, return_dtype=dtype)

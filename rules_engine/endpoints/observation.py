@@ -1,0 +1,64 @@
+"""Steps 1-8, shared by every endpoint: the clock, the assessments that count, the therapies and the progression."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+
+from rules_engine.endpoints.assessment_dates import derive_assessment_dates, derive_timeline
+from rules_engine.endpoints.clock import derive_clock
+from rules_engine.endpoints.progression import derive_progression
+from rules_engine.endpoints.sharing import options_key
+from rules_engine.endpoints.therapies import derive_therapies
+from rules_engine.endpoints.truncation import derive_truncation, filter_usable
+from rules_engine.endpoints.words import ENDING, WordsInUse, read_by
+from rules_engine.model import EndpointDefinition
+from rules_engine.vocabulary import Observation, SubjectRecords
+
+#: Options that each step reads, besides those of the steps before it.
+_CLOCK = ("origin", "origin_components", "withdrawal", "imputation")
+_DATES = ("pd_date", "nonpd_date")
+_TIMELINE = ("post_baseline",)
+_PROGRESSION = ("pd_rule", "irecist", "new_therapy_boundary")
+
+
+def observe(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, used: WordsInUse) -> Observation:
+    """Run steps 1-8 of the pipeline for one endpoint: an observation with `usable`, `truncation` and `progression`."""
+    options = endpoint.options
+    needs_baseline = options["no_baseline"] == "censor_day1" and options.get("baseline_rule", "applied") == "applied"
+    # 1-3. Origin, evidence of life, death.
+    key = f"{cutoff} {options_key(options, _CLOCK)} {read_by(used.origin, options)}"
+    clock = records.step(f"clock {key}", lambda: derive_clock(records, options, cutoff, used.words))
+    # 3-4. One date for each assessment.
+    dates_key = f"{key} {options_key(options, _DATES)}"
+    dated = records.step(
+        f"dated {dates_key}", lambda: derive_assessment_dates(records.assessments, clock, options, cutoff)
+    )
+    # 5-6. In the snapshot, after the origin, one per day.
+    timeline_key = f"{dates_key} {options_key(options, _TIMELINE)}"
+    timeline = records.step(f"timeline {timeline_key}", lambda: derive_timeline(dated, clock, options))
+    # 7. Anticancer therapy, and whatever else puts an end to the observation.
+    therapies = records.step(f"therapies {dates_key}", lambda: derive_therapies(records, dated, clock, options, cutoff))
+    clock = clock.with_columns(no_baseline=~pl.col("baseline_adequate") & pl.lit(needs_baseline))
+    counted = timeline
+    if needs_baseline:
+        # Without an adequate baseline, assessments contribute nothing.
+        without = clock.filter("no_baseline").select("subject")
+        counted = records.step(f"counted {timeline_key}", lambda: timeline.join(without, on="subject", how="anti"))
+    snapshot = Observation(records, endpoint, cutoff, clock, dated, counted, therapies)
+    ending = used.rules_that(*ENDING)
+    ending_key = [(rule.id, effect, read_by(rule, options)) for _place, rule, effect in ending]
+    usable_key = f"{timeline_key} {needs_baseline} {ending_key} {options_key(options, _PROGRESSION)}"
+    truncation = records.step(f"truncation {usable_key}", lambda: derive_truncation(snapshot, used))
+    usable = counted
+    if ending:
+        usable = records.step(f"usable {usable_key}", lambda: filter_usable(counted, truncation, options))
+    # 8. Progression.
+    progression = records.step(
+        f"progression {usable_key}", lambda: derive_progression(usable, clock, truncation, options, cutoff)
+    )
+    return replace(
+        snapshot, key=usable_key, truncation_frame=truncation, usable_frame=usable, progression_frame=progression
+    )
