@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -20,6 +20,10 @@ from rules_engine.registry import Registry, default_registry
 from rules_engine.study import Study, adam, as_study, require_tables
 from rules_engine.study.manifest import build_manifest
 from rules_engine.study.writing import write_outputs, write_text
+
+if TYPE_CHECKING:
+    from rules_engine.pages import Figure, Table
+    from rules_engine.report import ReportView
 
 
 class Engine:
@@ -241,24 +245,43 @@ class Result:
             endpoint=endpoint, response=response,
         )  # fmt: skip
 
-    def _page(self) -> str:
-        from rules_engine.report import ReportView, render_report
+    def figures(self) -> Mapping[str, Figure]:
+        """The figures of the report by name (`km-PFS`, `waterfall-overall` …), as SVG texts that the page's style paints.
 
-        return render_report(
-            ReportView(
-                ruleset=self.ruleset,
-                data_cutoff=self.data_cutoff,
-                subjects=self.subjects,
-                time_to_event=self.derived.time_to_event,
-                responses=self.derived.responses,
-                ard=self.ard,
-                findings=self.findings,
-                timepoints=self.derived.timepoints,
-                discrepancies=self.discrepancies,
-                adverse_events=self.derived.adverse_events,
-                labs=self.derived.labs,
-                treatments=self.study.tables["treatments"].collect(),
-                manifest=self.manifest,
-                analysis_options=self.derived.analysis_options,
-            )
+        `rules_engine.report.figure_file(figure, "svg" | "png" | "pdf")` makes a file of one.
+        """
+        from rules_engine.report import figures_of
+
+        return figures_of(self._report_view)
+
+    def tables(self) -> Mapping[str, Table]:
+        """The tables of the report by name; `rules_engine.report.table_file(table, "csv" | "md" | "tex" | "rtf")` makes a file of one."""
+        from rules_engine.report import tables_of
+
+        return tables_of(self._report_view)
+
+    def _page(self) -> str:
+        from rules_engine.report import render_report
+
+        return render_report(self._report_view)
+
+    @cached_property
+    def _report_view(self) -> ReportView:
+        from rules_engine.report import ReportView
+
+        return ReportView(
+            ruleset=self.ruleset,
+            data_cutoff=self.data_cutoff,
+            subjects=self.subjects,
+            time_to_event=self.derived.time_to_event,
+            responses=self.derived.responses,
+            ard=self.ard,
+            findings=self.findings,
+            timepoints=self.derived.timepoints,
+            discrepancies=self.discrepancies,
+            adverse_events=self.derived.adverse_events,
+            labs=self.derived.labs,
+            treatments=self.study.tables["treatments"].collect(),
+            manifest=self.manifest,
+            analysis_options=self.derived.analysis_options,
         )

@@ -23,6 +23,8 @@ COMMANDS = {
     "demo": "Run the first trial's protocol on a made-up study, to see everything work.",
     "run": "Derive a study's endpoints: ADaM data sets, estimates, findings and a report.",
     "explain": "Tell why one subject's record is as it is: dated, rule by rule, with the rule's place in the YAML.",
+    "plot": "Draw the report's figures as files: SVG, PNG or PDF.",
+    "tables": "Write the report's tables as files: CSV, Markdown, LaTeX or RTF.",
     "check": "Check rulesets without data; show the effective ruleset and where each value came from.",
     "cases": "Run worked cases through the engine and name each one that fails.",
     "ctcae": "Show the units of a grading, and how each is written in UCUM.",

@@ -19,7 +19,7 @@ from rules_engine.pages.blocks import (
     words,
 )
 from rules_engine.pages.html import render_html
-from rules_engine.pages.markdown import render_markdown
+from rules_engine.pages.markdown import render_markdown, table_as_markdown
 
 __all__ = [
     "Block",
@@ -37,5 +37,6 @@ __all__ = [
     "heading",
     "render_html",
     "render_markdown",
+    "table_as_markdown",
     "words",
 ]

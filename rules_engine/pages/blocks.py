@@ -51,10 +51,11 @@ def words(text: object, hint: str = "") -> Cell:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture as SVG text of our own making (its texts are escaped) with a caption."""
+    """A picture as SVG text of our own making (its texts are escaped) with a caption; `name` is short and safe in a path."""
 
     svg: str
     caption: str
+    name: str = ""
 
 
 @dataclass(frozen=True)

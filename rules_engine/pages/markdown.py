@@ -37,6 +37,11 @@ def render_markdown(page: Page) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def table_as_markdown(table: Table) -> str:
+    """One table as Markdown, its caption before it and its notes after it."""
+    return "\n\n".join(_table(table)) + "\n"
+
+
 def _section(section: Section) -> Iterator[str]:
     yield f"## {_plain(section.title)}"
     for block in section.blocks:

@@ -1,8 +1,10 @@
-"""The report: one self-contained HTML page of a run."""
+"""The report: one self-contained HTML page of a run; its figures and tables also as files of their own."""
 
 from __future__ import annotations
 
-from rules_engine.report.html import render_report
+from rules_engine.report.html import figures_of, render_report, tables_of
+from rules_engine.report.standalone import figure_file
+from rules_engine.report.table_files import table_file
 from rules_engine.report.view import ReportView
 
-__all__ = ["ReportView", "render_report"]
+__all__ = ["ReportView", "figure_file", "figures_of", "render_report", "table_file", "tables_of"]

@@ -54,7 +54,7 @@ def butterflies(events: pl.DataFrame, totals: dict[str, int], severe_from: int) 
         f"The {len(rows)} most frequent terms: percentage of subjects with an event of any grade (light) and of grade "
         f"{severe_from} or higher (dark)."
     )
-    return [Figure(svg, caption)]
+    return [Figure(svg, caption, "butterfly")]
 
 
 def butterfly_svg(

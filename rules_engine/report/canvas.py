@@ -27,13 +27,18 @@ RESPONSE_COLOURS = {
 
 def picture(parts: Iterable[str], height: float, *, identifier: str, title: str, description: str) -> str:
     """The parts as one SVG text with a title and a description for those who do not see it."""
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", identifier)
+    name = safe_name(identifier)
     opening = [
         f'<svg class="curves" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-labelledby="{name}-t {name}-d">',
         f'<title id="{name}-t">{escape(title)}</title>',
         f'<desc id="{name}-d">{escape(description)}</desc>',
     ]
     return "\n".join([*opening, *(part for part in parts if part), "</svg>"])
+
+
+def safe_name(text: str) -> str:
+    """A text as an id in markup or a name of a file."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", text)
 
 
 def colour_class(number: int) -> str:

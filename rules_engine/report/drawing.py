@@ -52,7 +52,10 @@ class Circle:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A line of text; `anchor` says which of its ends stands at x (`start`, `middle`, `end`), y is its base line."""
+    """A line of text; `anchor` says which of its ends stands at x (`start`, `middle`, `end`), y is its base line.
+
+    `upright` text is turned about that point to be read from below.
+    """
 
     x: float
     y: float
@@ -61,6 +64,7 @@ class Text:
     anchor: str = "start"
     colour: str = BLACK
     bold: bool = False
+    upright: bool = False
 
 
 @dataclass
@@ -90,16 +94,24 @@ class Drawing:
 
     def png(self) -> bytes:
         """The drawing as a picture, `SCALE` pixels for each of its units. Raises `UsageError` where matplotlib is missing."""
+        return self._printed("png", {"Software": None})
+
+    def pdf(self) -> bytes:
+        """The drawing as a page of its size, its text as text. Raises `UsageError` where matplotlib is missing."""
+        return self._printed("pdf", {"Title": self.title, "Creator": None, "Producer": None, "CreationDate": None})
+
+    def _printed(self, form: str, metadata: dict[str, str | None]) -> bytes:
         try:
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure
         except ImportError:
             raise UsageError.at(
-                "PNG picture", "matplotlib is not installed", "install endpoint-rules-engine[report], or ask for an SVG"
-            ) from None
+                f"{form.upper()} picture", "matplotlib is not installed",
+                "install endpoint-rules-engine[report], or ask for an SVG",
+            ) from None  # fmt: skip
         from matplotlib import rc_context
 
-        with rc_context({"font.family": "DejaVu Sans", "path.simplify": False}):
+        with rc_context({"font.family": "DejaVu Sans", "path.simplify": False, "pdf.fonttype": 42}):
             figure = Figure(figsize=(self.width / _DPI, self.height / _DPI), dpi=_DPI * SCALE, facecolor=WHITE)
             FigureCanvasAgg(figure)
             axes = figure.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(self.height, 0))
@@ -107,7 +119,7 @@ class Drawing:
             for order, shape in enumerate(self.shapes):
                 _paint(axes, shape, order)
             written = io.BytesIO()
-            figure.savefig(written, format="png", dpi="figure", facecolor=WHITE, metadata={"Software": None})
+            figure.savefig(written, format=form, dpi="figure", facecolor=WHITE, metadata=metadata)
         return written.getvalue()
 
 
@@ -159,6 +171,7 @@ def box(
 def _element(shape: Shape | Circle | Text) -> str:
     if isinstance(shape, Text):
         weight = ' font-weight="bold"' if shape.bold else ""
+        weight += f' transform="rotate(-90 {shape.x:.1f} {shape.y:.1f})"' if shape.upright else ""
         return (
             f'<text x="{shape.x:.1f}" y="{shape.y:.1f}" font-size="{shape.size:g}" text-anchor="{shape.anchor}" '
             f'fill="{shape.colour}"{weight}>{escape(shape.words)}</text>'
@@ -186,6 +199,7 @@ def _paint(axes: object, shape: Shape | Circle | Text, order: int) -> None:
         axes.text(  # type: ignore[attr-defined]
             shape.x, shape.y, shape.words, fontsize=shape.size * points, ha=anchor, va="baseline", color=shape.colour,
             fontweight="bold" if shape.bold else "normal", zorder=order, parse_math=False,
+            rotation=90 if shape.upright else 0, rotation_mode="anchor",
         )  # fmt: skip
         return
     style = {"facecolor": shape.fill or "none", "edgecolor": shape.stroke or "none", "linewidth": shape.width * points}

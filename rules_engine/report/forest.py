@@ -68,7 +68,10 @@ def _forest(number: int, pair: tuple[str, str], ratios: Sequence[Ratio]) -> Figu
         title=f"Hazard ratios of {group} to {other}",
         description="; ".join(f"{ratio.label}: {ratio.written}" for ratio in ratios) + ".",
     )  # fmt: skip
-    return Figure(svg, f"Hazard ratios of {group} to {other} with their confidence limits, on a logarithmic axis.")
+    name = f"forest-{number}" if number else "forest"
+    return Figure(
+        svg, f"Hazard ratios of {group} to {other} with their confidence limits, on a logarithmic axis.", name
+    )
 
 
 def forest_svg(

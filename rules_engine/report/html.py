@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rules_engine.pages import Block, Folded, Page, Section, render_html
+import re
+from collections.abc import Iterator
+
+from rules_engine.pages import Block, Figure, Folded, Page, Section, Table, render_html
 from rules_engine.report.further_section import further_section
 from rules_engine.report.glance_section import glance_tables
 from rules_engine.report.quality_section import provenance_section, quality_section
@@ -22,6 +25,31 @@ def render_report(view: ReportView) -> str:
     """
     footer = f"Derived from ruleset {view.ruleset.id} at data cut-off {view.data_cutoff}."
     return render_html(Page(view.title, study_facts(view), _sections(view, Estimates.of(view.ard)), footer))
+
+
+def figures_of(view: ReportView) -> dict[str, Figure]:
+    """Every figure of the page by its name, in the order of the page."""
+    return {block.name: block for block in _all_blocks(view) if isinstance(block, Figure)}
+
+
+def tables_of(view: ReportView) -> dict[str, Table]:
+    """Every table of the page by a name made of its caption, in the order of the page; a caption's second table ends in -2."""
+    named: dict[str, Table] = {}
+    for block in _all_blocks(view):
+        if isinstance(block, Table) and block.rows:
+            name = re.sub("[^a-z0-9]+", "-", block.caption.lower()).strip("-") or "table"
+            number = 1 + sum(re.sub(r"-\d+$", "", one) == name or one == name for one in named)
+            named[name if number == 1 else f"{name}-{number}"] = block
+    return named
+
+
+def _all_blocks(view: ReportView) -> Iterator[Block]:
+    waiting: list[Block] = [block for section in _sections(view, Estimates.of(view.ard)) for block in section.blocks]
+    while waiting:
+        block = waiting.pop(0)
+        yield block
+        if isinstance(block, Folded):
+            waiting = [*block.blocks, *waiting]
 
 
 def _sections(view: ReportView, estimates: Estimates) -> list[Section]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine.pages import Block, Figure
-from rules_engine.report.canvas import WIDTH, colour_class, legend, line, percent, picture, short, text
+from rules_engine.report.canvas import WIDTH, colour_class, legend, line, percent, picture, safe_name, short, text
 from rules_engine.report.change_from_baseline import limits_of, streams_by_sums
 from rules_engine.report.clock import DAYS_PER_MONTH, month_ticks, starts
 from rules_engine.report.view import ARM, ReportView
@@ -55,7 +55,7 @@ def _spider(view: ReportView, names: Sequence[str], found: pl.DataFrame, clock: 
     )
     if every > 1:
         caption += f" Of {subjects.height:,} subjects every {every}th is drawn."
-    return Figure(svg, caption)
+    return Figure(svg, caption, safe_name(f"spider-{names[0]}"))
 
 
 def spider_svg(

@@ -10,6 +10,7 @@ import polars as pl
 from rules_engine.analysis.competing import COMPETING, OF_INTEREST
 from rules_engine.analysis.curves import incidence_curve, survival_curve
 from rules_engine.pages import Block, Figure
+from rules_engine.report.canvas import safe_name
 from rules_engine.report.plots import Line, curves_svg, risk_months
 from rules_engine.report.view import ARM, ReportView
 
@@ -38,7 +39,7 @@ def survival_figures(view: ReportView, paramcd: str, label: str, rows: pl.DataFr
         caption = (
             f"Kaplan-Meier estimate, pointwise {level} limits ({limits['conf_type']}); ticks are censored subjects."
         )
-        blocks.append(Figure(svg, caption))
+        blocks.append(Figure(svg, caption, safe_name(f"km-{paramcd}")))
     if incidence is not None:
         limits = _limits(view, incidence)
         lines = [
@@ -52,7 +53,7 @@ def survival_figures(view: ReportView, paramcd: str, label: str, rows: pl.DataFr
             description=_description(groups), vertical="Cumulative incidence", days_per_month=month,
         )  # fmt: skip
         caption = "Aalen-Johansen estimate: the event (solid, with limits) and the competing event (dashed)."
-        blocks.append(Figure(svg, caption))
+        blocks.append(Figure(svg, caption, safe_name(f"cif-{paramcd}")))
     return blocks
 
 

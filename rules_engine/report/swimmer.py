@@ -75,7 +75,7 @@ def _swimmer(view: ReportView, paramcd: str, arm: str, number: int, followed: pl
         caption += f" Responses by {stream}: the first of each kind."
     if every > 1:
         caption += f" Of {ordered.height:,} subjects every {every}th is drawn."
-    return Figure(svg, caption)
+    return Figure(svg, caption, f"swimmer-{number}")
 
 
 def _stream(view: ReportView) -> str | None:

@@ -16,6 +16,7 @@ from rules_engine.report.canvas import (
     percent,
     picture,
     response_colour,
+    safe_name,
     short,
     text,
 )
@@ -63,7 +64,7 @@ def _waterfall(view: ReportView, names: Sequence[str], found: pl.DataFrame) -> F
         caption += f" Colours: best overall response ({best[0]})."
     if every > 1:
         caption += f" Of {bars.height:,} subjects every {every}th is drawn."
-    return Figure(svg, caption)
+    return Figure(svg, caption, safe_name(f"waterfall-{names[0]}"))
 
 
 def _bars(view: ReportView, found: pl.DataFrame, best: pl.DataFrame | None) -> pl.DataFrame:

@@ -28,8 +28,8 @@ _PARQUET: dict[str, Any] = {
     20,
 }  # fmt: skip
 #: What makes a spreadsheet take a text for a formula, unless the whole text is a number.
-_FORMULA = r"^[=+\-@\t\r]"
-_NUMBER = r"^[+-]?\d+(\.\d+)?$"
+FORMULA = r"^[=+\-@\t\r]"
+NUMBER = r"^[+-]?\d+(\.\d+)?$"
 
 
 def write_outputs(
@@ -168,10 +168,7 @@ def _write_parquet(name: str, frame: pl.DataFrame, path: Path) -> None:
 def _write_csv(_name: str, frame: pl.DataFrame, path: Path) -> None:
     """CSV in UTF-8; missing is empty. A text that a spreadsheet would take for a formula gets an apostrophe."""
     neutral = [
-        pl.when(text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER))
-        .then("'" + text)
-        .otherwise(text)
-        .alias(column)
+        pl.when(text.str.contains(FORMULA) & ~text.str.contains(NUMBER)).then("'" + text).otherwise(text).alias(column)
         for column, dtype in frame.schema.items()
         if dtype == pl.String
         for text in [pl.col(column)]

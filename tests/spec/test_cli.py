@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["demo", "run", "explain", "check", "cases", "ctcae", "simulate", "plugins", "schema"]
+COMMANDS = ["demo", "run", "explain", "plot", "tables", "check", "cases", "ctcae", "simulate", "plugins", "schema"]
 
 
 def rules_engine(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -57,6 +57,19 @@ def test_run_prints_json_for_programs(study_folder: Path, tmp_path: Path) -> Non
     assert document["subjects"] == 60
     assert document["endpoints"]["PFS"]["records"] <= 60
     assert Path(document["written"]["adtte"]).is_file()
+
+
+def test_figures_and_tables_are_listed_and_written_by_name(study_folder: Path, tmp_path: Path) -> None:
+    asked = ["tace_ici_hcc", "--data", str(study_folder), "--data-cutoff", "2025-12-31", "--json"]
+    listed = json.loads(rules_engine("plot", *asked, "--list").stdout)
+    assert {"km-PFS", "km-OS", "swimmer-0", "butterfly"} <= set(listed["captions"])
+    out = tmp_path / "figures"
+    drawn = rules_engine("plot", *asked, "--out", str(out), "--figure", "km-PFS", "--format", "svg", "--format", "pdf")
+    assert drawn.returncode == 0, drawn.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["km-PFS.pdf", "km-PFS.svg"]
+    refused = rules_engine("tables", *asked, "--out", str(out), "--table", "pfs-estimate")
+    assert refused.returncode == 2
+    assert "pfs-estimates" in refused.stdout
 
 
 def test_without_a_cutoff_the_run_is_refused(study_folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""What `plot` and `tables` share: run a ruleset on a study, and choose among the parts of its report by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rules_engine.engine import Result
+
+Part = TypeVar("Part")
+
+
+def derive_result(ruleset: str, data: Path, data_cutoff: str | None) -> Result:
+    """The result of a run, with its stages shown on the way."""
+    from rules_engine.cli._progress import StageProgress
+    from rules_engine.engine import Engine
+    from rules_engine.study import read_study
+
+    engine = Engine(ruleset)
+    with StageProgress() as progress:
+        progress("reading")
+        study = read_study(data, ruleset=engine.ruleset, registry=engine.registry)
+        return engine.run(study, data_cutoff=data_cutoff, progress=progress)
+
+
+def chosen(parts: Mapping[str, Part], names: Sequence[str], kind: str) -> Mapping[str, Part]:
+    """The parts with these names, or all where none is named. Raises `UsageError` for a name that no part has."""
+    from rules_engine.errors import UsageError, closest
+
+    for name in names:
+        if name not in parts:
+            raise UsageError.at(
+                f"{kind} {name!r}", f"the report has no such {kind}",
+                "name one of those that --list shows", meant=closest(name, list(parts)),
+            )  # fmt: skip
+    return {name: parts[name] for name in names or parts}
+
+
+def require_folder(out: Path | None, data: Path) -> Path:
+    """The folder for the files; raises `click.UsageError` without one and `UsageError` where it cannot be written."""
+    from rules_engine.study.writing import require_writable
+
+    if out is None:
+        raise click.UsageError("Missing option '--out'; --list shows what can be written.")
+    return require_writable(out, inputs=[data])
+
+
+def tell_parts(captions: Mapping[str, str], written: Sequence[Path] | None, *, as_json: bool) -> None:
+    """Name the files that were written or, where none were, the parts with their captions."""
+    if as_json:
+        document: dict[str, object] = {"ok": True, "captions": dict(captions)}
+        if written is not None:
+            document["written"] = [str(path) for path in written]
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    width = max((len(name) for name in captions), default=0)
+    lines = (
+        [f"{name:{width}}  {caption}" for name, caption in captions.items()] if written is None else map(str, written)
+    )
+    for line in lines:
+        click.echo(line)

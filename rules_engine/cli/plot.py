@@ -1,0 +1,64 @@
+"""`rules-engine plot`: the report's figures as files for a paper or slides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rules_engine.cli._parts import chosen, derive_result, require_folder, tell_parts
+
+
+@click.command("plot", short_help="Draw a run's figures as files.")
+@click.argument("ruleset")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="Folder of the study's tables (CSV or Parquet)."
+)
+@click.option("--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the ruleset instead.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the figures; made if missing.")
+@click.option("--figure", "names", multiple=True, metavar="NAME", help="Only this figure; may be given more than once.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["svg", "png", "pdf"]),
+    default=("svg",),
+    show_default=True,
+    help="Form of the files; may be given more than once.",
+)
+@click.option("--list", "listing", is_flag=True, help="Only name the figures, with their captions.")
+@click.option("--json", "as_json", is_flag=True, help="Print the names, captions and files as JSON.")
+def command(
+    ruleset: str,
+    data: Path,
+    data_cutoff: str | None,
+    out: Path | None,
+    names: tuple[str, ...],
+    formats: tuple[str, ...],
+    listing: bool,
+    as_json: bool,
+) -> None:
+    """Draw the figures of RULESET on the study in --data, each as a file in --out.
+
+    They are the report's pictures on white: Kaplan-Meier and incidence curves, waterfall, spider, swimmer, hazard ratios
+    side by side, adverse events back to back. The same data give the same files.
+
+    \b
+    Examples:
+      rules-engine plot tace_ici_hcc --data study/ --data-cutoff 2025-12-31 --list
+      rules-engine plot tace_ici_hcc --data study/ --data-cutoff 2025-12-31 --out figures/ --figure km-PFS --format pdf
+
+    Exit code 0: drawn; 2: no such figure, or the ruleset is wrong; 3: the data are.
+    """
+    from rules_engine.report import figure_file
+    from rules_engine.study.writing import write_file
+
+    folder = None if listing else require_folder(out, data)
+    figures = chosen(derive_result(ruleset, data, data_cutoff).figures(), names, "figure")
+    captions = {name: one.caption for name, one in figures.items()}
+    if folder is None:
+        tell_parts(captions, None, as_json=as_json)
+        return
+    # Everything is drawn before anything is written, so that what fails leaves no half set.
+    files = {f"{name}.{form}": figure_file(one, form) for name, one in figures.items() for form in formats}
+    tell_parts(captions, [write_file(folder / name, content) for name, content in files.items()], as_json=as_json)

@@ -1,0 +1,63 @@
+"""`rules-engine tables`: the report's tables as files for a paper or a further program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rules_engine.cli._parts import chosen, derive_result, require_folder, tell_parts
+
+
+@click.command("tables", short_help="Write a run's tables as files.")
+@click.argument("ruleset")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="Folder of the study's tables (CSV or Parquet)."
+)
+@click.option("--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the ruleset instead.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the tables; made if missing.")
+@click.option("--table", "names", multiple=True, metavar="NAME", help="Only this table; may be given more than once.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["csv", "md", "tex", "rtf"]),
+    default=("csv",),
+    show_default=True,
+    help="Form of the files; may be given more than once.",
+)
+@click.option("--list", "listing", is_flag=True, help="Only name the tables, with their captions.")
+@click.option("--json", "as_json", is_flag=True, help="Print the names, captions and files as JSON.")
+def command(
+    ruleset: str,
+    data: Path,
+    data_cutoff: str | None,
+    out: Path | None,
+    names: tuple[str, ...],
+    formats: tuple[str, ...],
+    listing: bool,
+    as_json: bool,
+) -> None:
+    """Write the tables of RULESET on the study in --data, each as a file in --out.
+
+    They are the tables of the report as it writes its numbers; every number in full is in ard.parquet of `run`.
+
+    \b
+    Examples:
+      rules-engine tables tace_ici_hcc --data study/ --data-cutoff 2025-12-31 --list
+      rules-engine tables tace_ici_hcc --data study/ --data-cutoff 2025-12-31 --out tables/ --format rtf
+
+    Exit code 0: written; 2: no such table, or the ruleset is wrong; 3: the data are.
+    """
+    from rules_engine.report import table_file
+    from rules_engine.study.writing import write_text
+
+    folder = None if listing else require_folder(out, data)
+    tables = chosen(derive_result(ruleset, data, data_cutoff).tables(), names, "table")
+    captions = {name: one.caption for name, one in tables.items()}
+    if folder is None:
+        tell_parts(captions, None, as_json=as_json)
+        return
+    # Everything is made before anything is written, so that what fails leaves no half set.
+    files = {f"{name}.{form}": table_file(one, form) for name, one in tables.items() for form in formats}
+    tell_parts(captions, [write_text(folder / name, content) for name, content in files.items()], as_json=as_json)
