@@ -158,6 +158,15 @@ class Result:
         return adam.adtte(self.derived.time_to_event, self.study, self.ruleset)
 
     @cached_property
+    def candidates(self) -> pl.DataFrame:
+        """What was considered for ADTTE: one row per subject, endpoint and event or reason to censor, with why it won or
+        lost; in the order in which it was considered. Derived when first asked for.
+        """
+        return pipeline.derive_candidates(
+            self.ruleset, self.study.tables, self.derived.timepoints, self.registry, self.data_cutoff
+        )
+
+    @cached_property
     def adae(self) -> pl.DataFrame:
         """Adverse events: one row per record."""
         return adam.adae(self.derived.adverse_events, self.study, self.ruleset)
@@ -194,7 +203,7 @@ class Result:
 
     def data_sets(self) -> dict[str, pl.DataFrame]:
         """Everything that `write` puts into files, by name."""
-        names = ("adtr", "adrs", "adtte", "adae", "adlb", "ard", "findings", "discrepancies")
+        names = ("adtr", "adrs", "adtte", "candidates", "adae", "adlb", "ard", "findings", "discrepancies")
         return {name: getattr(self, name) for name in names}
 
     def write(self, out: str | Path, *, formats: Sequence[str] = ("parquet",), report: bool = True) -> dict[str, Path]:

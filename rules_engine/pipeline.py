@@ -31,10 +31,12 @@ from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import (
     ARD_SCHEMA,
+    CANDIDATE_SCHEMA,
     RESPONSE_SCHEMA,
     TIMEPOINT_SCHEMA,
     TTE_SCHEMA,
     Criterion,
+    SubjectRecords,
     require_columns,
 )
 
@@ -235,22 +237,49 @@ def assessment_stream(
 # Endpoints ---------------------------------------------------------------------------------------------------------------
 
 
+def gather_records(tables: Tables, streams: Mapping[str, pl.LazyFrame]) -> dict[str | None, SubjectRecords]:
+    """The records that endpoints read, held in memory, by the response that they read (None: no response)."""
+    without_response = records.collected(
+        records.subject_records(tables, pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA))
+    )
+    gathered: dict[str | None, SubjectRecords] = {None: without_response}
+    for name, stream in streams.items():
+        gathered[name] = dataclasses.replace(without_response, assessments=stream.collect().lazy())
+    return gathered
+
+
+def derive_candidates(
+    ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry, cutoff: date
+) -> pl.DataFrame:
+    """Everything that was considered for the records of time-to-event endpoints, from the timepoint responses that a
+    run derived: `vocabulary.CANDIDATE_SCHEMA` with `paramcd`, without the names of records, which follow the order of
+    a table's rows.
+    """
+    gathered = gather_records(tables, assessment_streams(ruleset, tables, timepoints, registry))
+    kept = {name: dtype for name, dtype in CANDIDATE_SCHEMA.items() if name not in ("source_id", "fact_id")}
+    schema = {"subject": kept["subject"], "paramcd": pl.String(), **kept}
+    found = [pl.DataFrame(schema=schema)]
+    for endpoint in ruleset.endpoints.values():
+        kind = registry.endpoint_kinds.require(endpoint.kind)
+        if kind.candidates is None:
+            continue
+        rows = kind.candidates(gathered[endpoint.response], endpoint, cutoff).collect(engine=ENGINE)
+        require_columns(rows, CANDIDATE_SCHEMA, f"endpoint kind {endpoint.kind!r} for {endpoint.paramcd}")
+        found.append(rows.with_columns(paramcd=pl.lit(endpoint.paramcd)).select(list(schema)))
+    return pl.concat(found).sort("subject", "paramcd", "position")
+
+
 def derive_endpoints(
     ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame], registry: Registry, cutoff: date
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:
     """Rows of every endpoint by PARAMCD: time to event, response; and what the endpoint kinds found odd."""
-    shared = records.subject_records(tables, pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA))
-    without_response = records.collected(shared)
-    gathered = {
-        name: dataclasses.replace(without_response, assessments=stream.collect().lazy())
-        for name, stream in streams.items()
-    }
+    gathered = gather_records(tables, streams)
     time_to_event: dict[str, pl.DataFrame] = {}
     responses: dict[str, pl.DataFrame] = {}
     odd: list[pl.DataFrame] = []
     for endpoint in ruleset.endpoints.values():
         kind = registry.endpoint_kinds.require(endpoint.kind)
-        subject_records = without_response if endpoint.response is None else gathered[endpoint.response]
+        subject_records = gathered[endpoint.response]
         is_time = kind.shape == "time_to_event"
         rows = kind.derive(subject_records, endpoint, cutoff).collect(engine=ENGINE)
         require_endpoint(rows, endpoint, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)

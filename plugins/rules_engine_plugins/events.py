@@ -22,6 +22,7 @@ PROGRESSION = Event(
     title="progression or recurrence by `pd_rule`, and clinical progression where `clinical_progression` says so",
     reference="Eisenhauer 2009, section 4.4; Seymour 2017",
     derive=events.progressions,
+    passed_over=events.progressions_passed_over,
     reasons={"PD": None, "RECURRENCE": None},
     rank=Rank.ASSESSMENT,
     missed_visits="progression",

@@ -42,6 +42,7 @@ def command(
     \b
     Written to --out, all or nothing:
       adtr adrs adtte adae adlb        ADaM data sets
+      candidates                       what was considered for each record of adtte, and why it won or lost
       ard                              every estimate, one row per number
       findings discrepancies           what is odd in the data; collected against derived responses
       manifest.json                    ruleset as resolved, versions, hashes of inputs and outputs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from rules_engine.endpoints.candidates import derive_candidates
 from rules_engine.endpoints.checks import check_response, check_time_to_event
 from rules_engine.endpoints.composition import response_schema, time_to_event_schema
 from rules_engine.endpoints.needs import needs_of_words, reads_responses
@@ -25,6 +26,7 @@ def bind_time_to_event(kind: EndpointKind, words: Words) -> EndpointKind:
         validate=partial(validate_endpoint, words=words),
         needs=partial(needs_of_words, words=words),
         reads_responses=partial(reads_responses, words=words),
+        candidates=partial(derive_candidates, words=words),
     )
 
 

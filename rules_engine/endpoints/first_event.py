@@ -8,7 +8,14 @@ from typing import Any, Literal
 import polars as pl
 
 from rules_engine.endpoints.truncation import is_usable
-from rules_engine.endpoints.words import FACT_COLUMNS, KEY, LIKE_EVENTS, WordsInUse, derive_facts
+from rules_engine.endpoints.words import (
+    FACT_COLUMNS,
+    KEY,
+    LIKE_EVENTS,
+    WordsInUse,
+    derive_facts,
+    derive_facts_passed_over,
+)
 from rules_engine.vocabulary import (
     FACT_OPTIONAL,
     FACT_REQUIRED,
@@ -18,6 +25,8 @@ from rules_engine.vocabulary import (
     Rank,
 )
 
+#: Which fact is the event: the earliest; of one day in the order of their rank, then by source.
+EVENT_ORDER = ("subject", "date", "rank", "source_id", "source_seq", "word")
 #: Why a fact is put aside before the earliest is picked.
 BEFORE_ORIGIN, AFTER_SNAPSHOT, AFTER_END = "before_origin", "after_snapshot", "after_end"
 
@@ -82,14 +91,14 @@ def derive_ending_facts(observation: Observation, used: WordsInUse) -> pl.LazyFr
 def derive_first_event(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
     """The subjects with the earliest event of each: its columns as `e_…` (null where there is none).
 
-    Events of one day come in the order of their rank, then by source. e_class is as what the rule of missed visits
+    Which one that is says `EVENT_ORDER`. e_class is as what the rule of missed visits
     knows the event, e_type its EVENT_TYPE.
     """
     first = (
         derive_ending_facts(observation, used)
         .filter(pl.col("put_aside").is_null())
-        .drop("put_aside")
-        .sort("subject", "date", "rank", "source_id", "source_seq")
+        .drop("put_aside", "detail")
+        .sort(EVENT_ORDER)
         .unique("subject", keep="first", maintain_order=True)
         .drop("rank")
     )
@@ -108,3 +117,25 @@ def derive_first_event(observation: Observation, used: WordsInUse) -> pl.LazyFra
 def _of_word(word: pl.Expr, values: list[Any], dtype: pl.DataType) -> pl.Expr:
     """The value that belongs to the word of a fact."""
     return word.replace_strict(list(range(len(values))), values, default=None, return_dtype=dtype)
+
+
+def derive_passed_over(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """Facts that the events themselves passed over, as rows of `derive_ending_facts` whose `put_aside` says why."""
+    empty = {
+        "subject": KEY,
+        **FACT_REQUIRED,
+        **FACT_OPTIONAL,
+        "word": pl.Int8(),
+        "rank": pl.Int8(),
+        "put_aside": pl.String(),
+    }
+    found = [pl.LazyFrame(schema=empty)]
+    for place, ending in enumerate(endings(used)):
+        told = None
+        if isinstance(ending.word, Event):
+            told = derive_facts_passed_over(ending.word, observation, used.words)
+        if told is not None:
+            of_word = {"word": pl.lit(place, pl.Int8), "rank": pl.lit(int(ending.rank), pl.Int8)}
+            found.append(told.select(*FACT_COLUMNS, **of_word, put_aside="outcome"))
+    known = observation.subjects.select("subject")
+    return pl.concat(found).join(known, on="subject", how="semi")

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine.endpoints.schedule import visit_offset, visits_up_to
+from rules_engine.findings import phrase
 from rules_engine.model import Schedule
 from rules_engine.vocabulary import Observation
 
@@ -17,20 +18,41 @@ def is_gap_too_long(rules: Mapping[str, Any], schedule: Schedule | None, start: 
     method = rules["method"]
     if method == "disabled":
         return pl.lit(value=False)
-    days = (end - start).dt.total_days()
-    if method == "fixed_days":
-        return days > pl.lit(rules["gap_days"], pl.Int64)
+    if method == "windows":
+        return _visits_missed(schedule, start, end) >= pl.lit(rules["n"], pl.Int64)
+    return (end - start).dt.total_days() > _days_allowed(rules, schedule, start)
+
+
+def described_gap(rules: Mapping[str, Any], schedule: Schedule | None, start: pl.Expr, end: pl.Expr) -> pl.Expr:
+    """How long the gap was and what is allowed, in words."""
+    if rules["method"] == "windows":
+        told = "{} planned visits missed from {} to {}; at {} or more the event does not count"
+        return phrase(told, _visits_missed(schedule, start, end), start, end, pl.lit(rules["n"]))
+    told = "{} days from {} to {}; at most {} are allowed"
+    return phrase(told, (end - start).dt.total_days(), start, end, _days_allowed(rules, schedule, start))
+
+
+def _visits_missed(schedule: Schedule | None, start: pl.Expr, end: pl.Expr) -> pl.Expr:
+    """Number of visits whose whole window lies strictly between the two days."""
+    planned = _require(schedule, "windows")
+    begin, finish = ((day - pl.col("anchor")).dt.total_days() for day in (start, end))
+    return visits_up_to(planned, finish - planned.late - 1) - visits_up_to(planned, begin + planned.early)
+
+
+def _days_allowed(rules: Mapping[str, Any], schedule: Schedule | None, start: pl.Expr) -> pl.Expr:
+    """The longest gap after `start` that leaves the event, in days."""
+    if rules["method"] == "fixed_days":
+        return pl.lit(rules["gap_days"], pl.Int64)
+    planned = _require(schedule, rules["method"])
+    seen = visits_up_to(planned, (start - pl.col("anchor")).dt.total_days() + planned.early)
+    intervals = visit_offset(planned, seen + rules["n"]) - visit_offset(planned, seen)
+    return intervals + planned.early + planned.late
+
+
+def _require(schedule: Schedule | None, method: str) -> Schedule:
     if schedule is None:
         raise ValueError(f"missed_visits.method {method} needs a schedule")  # reported by check() before any run
-    begin = (start - pl.col("anchor")).dt.total_days()
-    finish = (end - pl.col("anchor")).dt.total_days()
-    seen = visits_up_to(schedule, begin + schedule.early)
-    if method == "windows":
-        # Visits whose whole window lies strictly between the two days.
-        missed = visits_up_to(schedule, finish - schedule.late - 1) - seen
-        return missed >= pl.lit(rules["n"], pl.Int64)
-    allowed = visit_offset(schedule, seen + rules["n"]) - visit_offset(schedule, seen) + schedule.early + schedule.late
-    return days > allowed
+    return schedule
 
 
 def is_reference(rules: Mapping[str, Any]) -> pl.Expr:
@@ -39,7 +61,7 @@ def is_reference(rules: Mapping[str, Any]) -> pl.Expr:
 
 
 def events_after_missed_visits(observation: Observation) -> pl.LazyFrame:
-    """The subjects for whom too many visits were missed: subject, date (end of the gap).
+    """The subjects for whom too many visits were missed: subject, date (end of the gap), detail.
 
     Under `before_event` the gap before the event, under `any_gap` the first one anywhere since the start. The event is
     one of the classes that `applies_to` names. Reads `subjects` with the event that comes first.
@@ -52,8 +74,8 @@ def events_after_missed_visits(observation: Observation) -> pl.LazyFrame:
     since = concerned.join(_references(concerned, observation, rules), on="subject", how="left").with_columns(
         since=pl.coalesce("reference", "start_date")
     )
-    too_long = is_gap_too_long(rules, observation.schedule, pl.col("since"), pl.col("e_date"))
-    return since.filter(too_long).select("subject", date="e_date")
+    gap = (rules, observation.schedule, pl.col("since"), pl.col("e_date"))
+    return since.filter(is_gap_too_long(*gap)).select("subject", date="e_date", detail=described_gap(*gap))
 
 
 def _references(subjects: pl.LazyFrame, observation: Observation, rules: Mapping[str, Any]) -> pl.LazyFrame:
@@ -97,5 +119,10 @@ def _ends_of_long_gaps(subjects: pl.LazyFrame, observation: Observation, rules: 
         gaps.join(limits.select("subject", "anchor"), on="subject")
         .filter(is_gap_too_long(rules, observation.schedule, pl.col("gap_from"), pl.col("date")))
         .group_by("subject")
-        .agg(pl.col("date").min())
+        .agg(pl.all().sort_by("date").first())
+        .select(
+            "subject",
+            "date",
+            detail=described_gap(rules, observation.schedule, pl.col("gap_from"), pl.col("date")),
+        )
     )

@@ -42,17 +42,24 @@ def derive_time_to_event(
 
 
 def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> pl.LazyFrame:
+    observation, used = observe_events(records, endpoint, cutoff, words)  # steps 1-11
+    return derive_record(with_subjects(observation, derive_censoring(observation, used)), used)  # 12
+
+
+def observe_events(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words
+) -> tuple[Observation, WordsInUse]:
+    """Steps 1-11: the subjects with the event that ends their time, if any, and the words that the endpoint uses."""
     used = words_in_use(words, endpoint.options)
-    observation = observe(records, endpoint, cutoff, used)  # steps 1-8
-    observation = _with(observation, derive_subjects(observation))
-    observation = _with(observation, derive_first_event(observation, used))  # 9
-    observation = _with(observation, derive_discarded(observation, used))  # 10
-    observation = _with(observation, derive_event_dates(observation))  # 11
-    observation = _with(observation, derive_censoring(observation, used))  # 12
-    return derive_record(observation, used)
+    observation = observe(records, endpoint, cutoff, used)  # 1-8
+    observation = with_subjects(observation, derive_subjects(observation))
+    observation = with_subjects(observation, derive_first_event(observation, used))  # 9
+    observation = with_subjects(observation, derive_discarded(observation, used))  # 10
+    return with_subjects(observation, derive_event_dates(observation)), used  # 11
 
 
-def _with(observation: Observation, subjects: pl.LazyFrame) -> Observation:
+def with_subjects(observation: Observation, subjects: pl.LazyFrame) -> Observation:
+    """The observation after one more step."""
     return replace(observation, subjects_frame=observation.records.hold(subjects))
 
 
@@ -117,13 +124,6 @@ def derive_record(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
     )
     rows = _with_durations(rows, options)
     codes = {name: words["code"] for name, words in options["censoring_reasons"].items()}
-    sort_of_record = (
-        pl.when("event")
-        .then(pl.lit("event"))
-        .when(pl.col("event_type") == 2)
-        .then(pl.lit("competing"))
-        .otherwise(pl.lit("censor"))
-    )
     return rows.with_columns(
         cnsr=pl.when("event")
         .then(pl.lit(0, pl.Int64))
@@ -137,8 +137,14 @@ def derive_record(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
         .then(pl.coalesce("evaluable_before_e", "start_date"))
         .otherwise("date"),
         interval_right=pl.when("event").then(pl.max_horizontal("e_date", "start_date")),
-        rule_id=phrase("{}.{}", sort_of_record, pl.col("reason").str.to_lowercase()),
+        rule_id=rule_id(pl.col("event_type")),
     ).select("subject", *[pl.col(name).cast(dtype) for name, dtype in TTE_SCHEMA.items() if name != "subject"])
+
+
+def rule_id(event_type: pl.Expr) -> pl.Expr:
+    """The rule of a record or candidate: event, competing or censor, and the reason."""
+    kind = pl.when(event_type == 1).then(pl.lit("event")).when(event_type == 2).then(pl.lit("competing"))
+    return phrase("{}.{}", kind.otherwise(pl.lit("censor")), pl.col("reason").str.to_lowercase())
 
 
 def _with_durations(rows: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:

@@ -94,7 +94,25 @@ def _texts(value: Any) -> list[str]:
 
 def derive_facts(word: Event | CensoringRule | CensoringDate, observation: Observation, words: Words) -> pl.LazyFrame:
     """The dated facts of a word, with every column of `FACT_COLUMNS`; raises `PluginError` where it breaks its contract."""
-    found = _asked(lambda: word.derive(observation), word, words)
+    return _checked_facts(lambda: word.derive(observation), word, observation, words).select(FACT_COLUMNS)
+
+
+def derive_facts_passed_over(event: Event, observation: Observation, words: Words) -> pl.LazyFrame | None:
+    """The facts that an event passed over, with `outcome`, why; None where it tells of none."""
+    told = event.passed_over
+    if told is None:
+        return None
+    return _checked_facts(lambda: told(observation), event, observation, words, pl.col("outcome"))
+
+
+def _checked_facts(
+    ask: Callable[[], pl.LazyFrame],
+    word: Event | CensoringRule | CensoringDate,
+    observation: Observation,
+    words: Words,
+    *more: pl.Expr,
+) -> pl.LazyFrame:
+    found = _asked(ask, word, words)
     reasons = [] if isinstance(word, CensoringDate) else list(word.reasons)
     columns = _require_columns(found, word, words, observation.records, reason_needed=len(reasons) > 1)
     if "reason" in columns and reasons:
@@ -105,7 +123,7 @@ def derive_facts(word: Event | CensoringRule | CensoringDate, observation: Obser
     }
     if "reason" not in columns and reasons:
         given["reason"] = pl.lit(reasons[0])
-    return found.filter(pl.col("date").is_not_null()).select("subject", "date", **given)
+    return found.filter(pl.col("date").is_not_null()).select("subject", "date", *more, **given)
 
 
 def derive_origin(name: str, records: SubjectRecords, options: Mapping[str, Any], words: Words) -> pl.LazyFrame:

@@ -40,6 +40,7 @@ from rules_engine.vocabulary.words import (
 
 __all__ = [
     "ARD_SCHEMA",
+    "CANDIDATE_SCHEMA",
     "FACT_OPTIONAL",
     "FACT_REQUIRED",
     "KINDS_OF_WORDS",
@@ -168,6 +169,29 @@ TTE_SCHEMA: dict[str, pl.DataType] = {
     "rule_id": pl.String(),
 }
 
+#: Columns of the candidates of a time to event: one row per subject and candidate that was considered.
+CANDIDATE_SCHEMA: dict[str, pl.DataType] = {
+    "subject": pl.String(),
+    "position": pl.Int64(),  # 1 = first considered: events by date, then reasons to censor in the order of the list
+    "role": pl.String(),  # event, competing or censoring
+    "word": pl.String(),  # the event or censoring rule that gave it
+    "reason": pl.String(),
+    "date": pl.Date(),  # the date that the record has, or would have
+    "fact_date": pl.Date(),  # the date of the fact itself
+    "date_imputation": pl.String(),
+    "source_domain": pl.String(),  # where `date` comes from
+    "source_variable": pl.String(),
+    "source_seq": pl.Int64(),
+    "source_id": pl.String(),
+    "fact_domain": pl.String(),  # where the fact comes from
+    "fact_variable": pl.String(),
+    "fact_seq": pl.Int64(),
+    "fact_id": pl.String(),
+    "rule_id": pl.String(),
+    "outcome": pl.String(),  # `won`, or why it lost
+    "detail": pl.String(),
+}
+
 #: Columns that a response-rate or best-response kind returns: at most one row per subject. It may also return `number`
 #: (Float64), what ADRS shows as AVAL instead of 1 for a responder and 0 for others, and `visit` (text) of the record.
 RESPONSE_SCHEMA: dict[str, pl.DataType] = {
@@ -200,7 +224,8 @@ class EndpointKind:
     `schema_for(options)` gives the schema that completes options as stated, where that depends on them (the words that
     they name); None: `options_schema`. `needs(endpoint)` says what the study must bring, `reads_responses(endpoint)`
     whether it needs a stream of responses. `bind(kind, words)` is called once when all plugins are known, and gives the
-    kind with the words of events, censoring and origins that they offer.
+    kind with the words of events, censoring and origins that they offer. `candidates` gives everything that was
+    considered for a record (`CANDIDATE_SCHEMA`); the one that won is the record.
     """
 
     id: str
@@ -218,6 +243,7 @@ class EndpointKind:
     needs: Callable[[EndpointDefinition], Sequence[Need]] = field(default=lambda _endpoint: ())
     reads_responses: Callable[[EndpointDefinition], bool] | None = None
     bind: Callable[[EndpointKind, Words], EndpointKind] | None = None
+    candidates: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] | None = None
 
     def schema_of(self, options: Mapping[str, Any]) -> JsonSchema:
         """The schema that completes these options."""

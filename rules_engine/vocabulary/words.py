@@ -32,6 +32,7 @@ FACT_OPTIONAL: dict[str, pl.DataType] = {
     "source_variable": pl.String(),
     "source_seq": pl.Int64(),
     "source_id": pl.String(),
+    "detail": pl.String(),  # what a reader of the candidates should know of the fact
 }
 
 
@@ -151,11 +152,12 @@ class Event:
 
     `derive(observation)` gives dated facts: `subject`, `date`, and any of `FACT_OPTIONAL`. Facts before the origin
     (unless `from_origin` is false), after the snapshot and after the end of the observation are put aside by the engine.
-    `reasons` are the values of REASON and EVENT_REASON that it may give, each with its text (EVNTDESC) or None where
-    the ruleset states it under `event_reasons`. `rank` orders events of one day. `missed_visits` is as what the rule of
-    missed visits knows it (None: the rule never discards it). `is_assessment`: the fact is an assessment, whose own day
-    `pd_date` may move. `counts(options)` says whether an endpoint considers it (None: where `events` names it); an
-    event that only options bring in is not `named`. `title` says what it is, for the author of a ruleset.
+    `reasons` are the reasons that it may give (REASON, `event_reasons`), each with its text (EVNTDESC) or None where
+    the ruleset states it. `rank` orders events of one day. `missed_visits` is as what the rule of missed visits knows
+    it (None: the rule never discards it). `is_assessment`: the fact is an assessment, whose own day `pd_date` may move.
+    `counts(options)` says whether an endpoint considers it (None: where `events` names it); an event that only options
+    bring in is not `named`. `passed_over(observation)` tells of facts that `derive` leaves out because they are not the
+    event (an overturned suspicion): facts with `outcome`, why. `title` says what it is, for the author of a ruleset.
     """
 
     id: str
@@ -172,6 +174,7 @@ class Event:
     counts: Callable[[Options], bool] | None = None
     named: bool = True
     reads_responses: bool = False
+    passed_over: Callable[[Observation], pl.LazyFrame] | None = None
     needs: Sequence[Need] = ()
     check: Callable[[EndpointDefinition], Sequence[ConfigurationError]] = no_errors
 
