@@ -24,13 +24,13 @@ from rules_engine.grading import (
     GRADED_EVENTS_SCHEMA,
     GRADED_LABS_SCHEMA,
     derive_context,
+    event_options,
     reconcile,
     summarise_events,
 )
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import (
-    ARD_SCHEMA,
     CANDIDATE_SCHEMA,
     RESPONSE_SCHEMA,
     TIMEPOINT_SCHEMA,
@@ -103,7 +103,7 @@ def derive(
     found.append(estimated.findings)
     ard = estimated.ard
     if adverse_events is not None:
-        ard = pl.concat([ard, derive_event_counts(ruleset, adverse_events, subjects)])
+        ard = pl.concat([ard, derive_event_counts(ruleset, adverse_events, tables, cutoff)])
     progress("discrepancies")
     discrepancies = derive_discrepancies(ruleset, tables["response_assessments"], timepoints)
     return Derived(
@@ -323,27 +323,33 @@ def derive_grades(
         graded[table] = grade(tables[table], asked.rules.document, asked.options, context).collect()
         odd.append(find(graded[table].lazy()))
     if {"labs", "adverse_events"} <= set(graded):
-        odd.append(_reconciled(graded["adverse_events"], graded["labs"]))
+        assert ruleset.adverse_events is not None  # noqa: S101  (there are graded events)
+        within_days = event_options(ruleset.adverse_events.options).reconcile_within_days
+        odd.append(_reconciled(graded["adverse_events"], graded["labs"], within_days))
     return graded.get("labs"), graded.get("adverse_events"), concat_findings(odd).collect()
 
 
-def _reconciled(adverse_events: pl.DataFrame, labs: pl.DataFrame) -> pl.LazyFrame:
+def _reconciled(adverse_events: pl.DataFrame, labs: pl.DataFrame, within_days: int) -> pl.LazyFrame:
     """Where reported and laboratory grades do not fit each other, if both were graded in the toolbox's columns."""
     if not (set(GRADED_EVENTS_SCHEMA) <= set(adverse_events.columns) and set(GRADED_LABS_SCHEMA) <= set(labs.columns)):
         return empty_findings()
-    return reconcile(adverse_events.lazy(), labs.lazy())
+    return reconcile(adverse_events.lazy(), labs.lazy(), within_days)
 
 
 # Analyses ----------------------------------------------------------------------------------------------------------------
 
 
-def derive_event_counts(ruleset: Ruleset, adverse_events: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
+def derive_event_counts(ruleset: Ruleset, adverse_events: pl.DataFrame, tables: Tables, cutoff: date) -> pl.DataFrame:
     """Numbers of adverse events and of subjects with them, by arm and worst grade, as rows of the ARD."""
-    assert ruleset.adverse_events is not None  # noqa: S101  (there are graded events)
+    asked = ruleset.adverse_events
+    assert asked is not None  # noqa: S101  (there are graded events)
+    subjects = tables["subjects"].collect()
     by_arm = "arm" if subjects["arm"].null_count() < subjects.height else None
-    severe = bool(ruleset.adverse_events.options.get("missing_grade_as_severe", False))
-    rows = summarise_events(adverse_events.lazy(), subjects.lazy(), by_arm, missing_as_severe=severe).collect()
-    return rows.with_columns(analysis=pl.lit("adverse_events")).select(list(ARD_SCHEMA))
+    context = derive_context(tables["subjects"], tables["treatments"], cutoff, asked.window)
+    summary = summarise_events(
+        adverse_events.lazy(), subjects.lazy(), by_arm, options=event_options(asked.options), context=context
+    )
+    return summary.collect()
 
 
 # Discrepancies -----------------------------------------------------------------------------------------------------------

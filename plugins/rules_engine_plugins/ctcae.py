@@ -30,6 +30,11 @@ def grade_events(
     return grading.derive_event_grades(events, grading.read_rules(document), grading.event_options(options), context)
 
 
+def check(document: Mapping[str, Any], options: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
+    """Options that name what is no term of the dictionary."""
+    return grading.unknown_terms(grading.read_rules(document), grading.event_options(options))
+
+
 CTCAE = Grading(
     id="ctcae",
     version="1.0",
@@ -41,6 +46,7 @@ CTCAE = Grading(
     lab_findings=grading.lab_findings,
     event_findings=grading.event_findings,
     document_schema=DOCUMENT_SCHEMA,
+    check=check,
 )
 
 

@@ -5,7 +5,7 @@ Which version of CTCAE applies is the ruleset's matter; nothing here knows one.
 
 from rules_engine.grading.cases import grade_case, grade_cases
 from rules_engine.grading.context import CONTEXT_SCHEMA, derive_context
-from rules_engine.grading.events import GRADED_EVENTS_SCHEMA, derive_event_grades
+from rules_engine.grading.events import GRADED_EVENTS_SCHEMA, derive_event_grades, unknown_terms
 from rules_engine.grading.findings import event_findings, lab_findings
 from rules_engine.grading.lab_columns import GRADED_LABS_SCHEMA
 from rules_engine.grading.labs import derive_lab_grades
@@ -59,4 +59,5 @@ __all__ = [
     "summary",
     "term_match",
     "treatment_emergent",
+    "unknown_terms",
 ]

@@ -14,7 +14,8 @@ from rules_engine.errors import UsageError, closest
 #: Columns of the context: one row per subject.
 #:
 #: `treatment_start` and `treatment_end` are the first and the last day of any component of the regimen;
-#: `window_start` and `window_end` bound the events that count; `tace_days` are the days of TACE sessions.
+#: `window_start` and `window_end` bound the events that count; `tace_days` are the days of TACE sessions; `new_therapy` is
+#: the first day of anticancer therapy outside the regimen; `last_observed` is the death, else the last contact.
 CONTEXT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "subject": pl.String(),
     "arm": pl.String(),
@@ -28,6 +29,8 @@ CONTEXT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "end_of_study": pl.Date(),
     "death": pl.Date(),
     "cutoff": pl.Date(),
+    "new_therapy": pl.Date(),
+    "last_observed": pl.Date(),
     "tace_days": pl.List(pl.Date),
 }
 
@@ -44,8 +47,8 @@ def derive_context(
     """One row per subject with the columns of `CONTEXT_SCHEMA`, from the canonical tables.
 
     `window` is a protocol's `adverse_events.window`: `from` a day (default: first component), `to` `end_of_study` or
-    `cutoff`, and `days_after` the last treatment. Every end is cut at the data cut-off and at death. Raises
-    `UsageError` for an unknown day.
+    `cutoff`, `days_after` the last treatment, and whether it is cut at the start of a new therapy. Every end is cut at
+    the data cut-off and at death. Raises `UsageError` for an unknown day.
     """
     window = window or {}
     start = str(window.get("from", "first_component"))
@@ -70,6 +73,8 @@ def derive_context(
         },
         tace_days=pl.col("_day").filter(pl.col("_component") == "tace").drop_nulls().unique().sort(),
     )
+    outside = treatments.filter(component.is_null(), pl.col("kind").is_not_null())
+    new_therapy = outside.group_by("subject").agg(new_therapy=dates.first_possible_day(pl.col("start_date")).min())
     chosen = {
         "first_component": pl.col("treatment_start"),
         "last_component": pl.max_horizontal("first_tace", "first_ici", "first_other"),
@@ -87,14 +92,22 @@ def derive_context(
         ends.append(pl.col(until))
     if window.get("days_after") is not None:
         ends.append(pl.col("treatment_end") + pl.duration(days=int(window["days_after"])))
+    if window.get("cut_at_new_therapy"):
+        # The day on which a new therapy begins is no longer a day of the old one.
+        ends.append(pl.col("new_therapy") - pl.duration(days=1))
     return (
         subjects.join(by_subject, on="subject", how="left")
+        .join(new_therapy, on="subject", how="left")
         .with_columns(
             death=dates.last_possible_day(pl.col("death_date")),
             end_of_study=pl.col("end_of_study_date"),
             cutoff=last_day,
         )
-        .with_columns(window_start=chosen, window_end=pl.min_horizontal(ends))
+        .with_columns(
+            window_start=chosen,
+            window_end=pl.min_horizontal(ends),
+            last_observed=pl.coalesce("death", "last_contact_date"),
+        )
         .select(list(CONTEXT_SCHEMA))
         .cast({name: kind for name, kind in CONTEXT_SCHEMA.items()})  # noqa: C416  (a fresh mapping for Polars)
     )

@@ -28,6 +28,13 @@ CANDIDATES: Final = 25
 
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
 _OTHER: Final = re.compile(r"\s*-\s*[(\[]?\s*other\s*,?\s*[(\[]?\s*specify\s*[)\]]*\s*$")
+#: A specification that was written behind the term: `… - Other, specify: hiccups`.
+_SPECIFIED: Final = re.compile(
+    r"^(.*\bother\s*,?\s*[(\[]?\s*specify\s*[)\]]*)\s*[:;=]\s*(\S.*)$", re.IGNORECASE | re.DOTALL
+)
+
+
+_FRAME: Final = ("term", "ctcae_term", "ctcae_soc", "term_match", "term_nearest", "term_specification")
 
 
 def normalised(text: str) -> str:
@@ -46,13 +53,14 @@ def _parts(text: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Match:
-    """What a reported term is: the dictionary's name (None = no match), how it was found, and near names where it was
-    not.
+    """What a reported term is: the dictionary's name (None = no match), how it was found, near names where it was not,
+    and what was specified behind a term `… - Other, specify`.
     """
 
     term: str | None
     method: str
     nearest: tuple[str, ...] = ()
+    specification: str | None = None
 
 
 class Dictionary:
@@ -98,6 +106,11 @@ class Dictionary:
         spelled = self._american(key)
         if spelled in self._spelled:
             return Match(self._spelled[spelled], SPELLING)
+        behind = _SPECIFIED.match(text.strip())
+        if behind is not None:
+            found = self.match(behind[1])
+            if found.term is not None:
+                return Match(found.term, found.method, specification=behind[2].strip())
         near = get_close_matches(key, self._alike(key), n=NEAREST, cutoff=0.6)
         return Match(None, NONE, tuple(self._exact[name] for name in near))
 
@@ -116,7 +129,9 @@ class Dictionary:
         return [name for name, _count in sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:CANDIDATES]]
 
     def match_frame(self, texts: Iterable[str | None]) -> pl.DataFrame:
-        """One row per distinct reported term: `term`, `ctcae_term`, `ctcae_soc`, `term_match`, `term_nearest`."""
+        """One row per distinct reported term: `term`, `ctcae_term`, `ctcae_soc`, `term_match`, `term_nearest`,
+        `term_specification`.
+        """
         distinct = sorted({text for text in texts if text is not None})
         matches = [self.match(text) for text in distinct]
         socs = [self.rules.terms[match.term].soc if match.term else None for match in matches]
@@ -127,6 +142,7 @@ class Dictionary:
                 "ctcae_soc": socs,
                 "term_match": [match.method for match in matches],
                 "term_nearest": ["; ".join(match.nearest) or None for match in matches],
+                "term_specification": [match.specification for match in matches],
             },
-            schema=dict.fromkeys(("term", "ctcae_term", "ctcae_soc", "term_match", "term_nearest"), pl.String),
+            schema=dict.fromkeys(_FRAME, pl.String),
         )

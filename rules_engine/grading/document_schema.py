@@ -175,6 +175,23 @@ DOCUMENT_SCHEMA: Final = _record(
         "analyte_names": _named("What the analytes are called.", _TEXT),
         "analytes": _named("Analytes, and the codes by which studies name them.", _TEXTS),
         "value_words": _named("Words that stand for numbers, by analyte.", _named("Numbers by word.", _NUMBER)),
+        "event_words": _record(
+            "Words of studies about adverse events, case ignored.",
+            {
+                **{
+                    key: {**_TEXTS, "description": meaning}
+                    for key, meaning in (
+                        ("related", "Causality: related to the treatment, whichever component."),
+                        ("not_related", "Causality: not related."),
+                        ("withdrawn", "Action: the treatment was stopped for good."),
+                        ("interrupted", "Action: the treatment was interrupted or delayed."),
+                        ("reduced", "Action: the dose was reduced."),
+                        ("fatal", "Outcome: the event was fatal."),
+                    )
+                },
+                "other_specify": {**_TEXT, "description": "End of the terms that ask for a specification."},
+            },
+        ),
         "not_lab_gradable": {
             "type": "array",
             "description": "Terms that this version grades clinically only.",

@@ -47,6 +47,7 @@ _CODES: Final = {
     "FATAL_NOT_GRADE5": (WARNING, "fatal, but graded below 5", "kept as reported"),
     "FATAL_TERM_HAS_NO_GRADE5": (WARNING, "fatal, but the term has no grade 5", "kept as reported"),
     "SER_GRADE": (NOTE, "grade and seriousness do not fit together", "kept as reported"),
+    "DEATH_NOT_RECORDED": (WARNING, "fatal, but the study records no death of the subject", "kept as reported"),
 }
 
 
@@ -169,38 +170,93 @@ def _tied_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def event_findings(graded: pl.LazyFrame) -> pl.LazyFrame:
-    """One finding per event record and query; events of one subject with several deaths; events without a start."""
-    record = pl.col("row").cast(pl.String)
-    parts = []
-    for code, (severity, words, action) in _CODES.items():
-        has_code = (pl.col("grade_code") == code) | pl.col("consistency_codes").str.split(";").list.contains(code)
-        message = pl.concat_str(pl.col("analysis_term").fill_null("event"), pl.lit(f": {words}"))
-        near = pl.concat_str(pl.lit("; nearest: "), pl.col("term_nearest")).fill_null("")
-        parts.append(
-            derive_findings(
-                graded.filter(has_code.fill_null(value=False)),
-                rule_id=f"grading.events.{code.lower()}",
-                severity=severity,
-                table="adverse_events",
-                record=record,
-                field="term" if code == "TERM_UNKNOWN" else "grade",
-                value=pl.col("term") if code == "TERM_UNKNOWN" else pl.col("grade"),
-                message=message if code != "TERM_UNKNOWN" else pl.concat_str(message, near),
-                action=action,
-            )
-        )
-    deaths = graded.filter(pl.col("atoxgrn") == 5, pl.len().over("subject", "atoxgrn") > 1)
-    parts.append(
+    """Queries about adverse events: one finding per record and code, per subject with several deaths or events without a
+    grade, and per term that is not specified.
+    """
+    codes = [_coded(graded, code, *words) for code, words in _CODES.items()]
+    return concat_findings([*codes, _several_deaths(graded), _without_grade(graded), *_not_specified(graded)])
+
+
+_RECORD: Final = pl.col("row").cast(pl.String)
+
+
+def _coded(graded: pl.LazyFrame, code: str, severity: str, words: str, action: str) -> pl.LazyFrame:
+    has_code = (pl.col("grade_code") == code) | pl.col("consistency_codes").str.split(";").list.contains(code)
+    message = pl.concat_str(pl.col("analysis_term").fill_null("event"), pl.lit(f": {words}"))
+    near = pl.concat_str(pl.lit("; nearest: "), pl.col("term_nearest")).fill_null("")
+    is_about_term = code == "TERM_UNKNOWN"
+    return derive_findings(
+        graded.filter(has_code.fill_null(value=False)),
+        rule_id=f"grading.events.{code.lower()}",
+        severity=severity,
+        table="adverse_events",
+        record=_RECORD,
+        field="term" if is_about_term else "grade",
+        value=pl.col("term") if is_about_term else pl.col("grade"),
+        message=pl.concat_str(message, near) if is_about_term else message,
+        action=action,
+    )
+
+
+def _several_deaths(graded: pl.LazyFrame) -> pl.LazyFrame:
+    """A subject dies of one event; the terms that are death itself are for deaths without a cause."""
+    return derive_findings(
+        graded.filter(pl.col("atoxgrn") == 5, pl.len().over("subject", "atoxgrn") > 1),
+        rule_id="grading.events.several_deaths",
+        severity=WARNING,
+        table="adverse_events",
+        record=_RECORD,
+        field="grade",
+        value=pl.col("grade"),
+        message=phrase(
+            "{}: more than one event of grade 5; a subject dies of one", pl.col("analysis_term").fill_null("event")
+        ),
+        action="kept as reported",
+    )
+
+
+def _without_grade(graded: pl.LazyFrame) -> pl.LazyFrame:
+    """Subjects with events for which no grade was reported: how many, and the first of them."""
+    missing = graded.filter(pl.col("grade").is_null()).sort("row").group_by("subject")
+    return derive_findings(
+        missing.agg(pl.len().alias("events"), pl.col("row").first()),
+        rule_id="grading.events.grade_missing",
+        severity=WARNING,
+        table="adverse_events",
+        record=_RECORD,
+        field="grade",
+        message=phrase("{} event record(s) without a grade", "events"),
+        action="counted as not graded: in any grade, and in no single one",
+    )
+
+
+def _not_specified(graded: pl.LazyFrame) -> list[pl.LazyFrame]:
+    """Terms `… - Other, specify` without a specification, or with one that is a term of its own."""
+    other = graded.filter(pl.col("is_other_specify"), pl.col("syndrome").is_null())
+    named_otherwise = (pl.col("decoded_term").str.to_lowercase() != pl.col("ctcae_term").str.to_lowercase()).fill_null(
+        value=False
+    )
+    return [
         derive_findings(
-            deaths,
-            rule_id="grading.events.several_deaths",
+            other.filter(pl.col("term_specification").is_null() & ~named_otherwise),
+            rule_id="grading.events.other_not_specified",
             severity=WARNING,
             table="adverse_events",
-            record=record,
-            field="grade",
-            value=pl.col("grade"),
-            message="more than one event of grade 5; a subject dies of one",
-            action="kept as reported",
-        )
-    )
-    return concat_findings(parts)
+            record=_RECORD,
+            field="specification",
+            value=pl.col("term"),
+            message="the term asks for a specification, and there is none",
+            action="counted under the term as reported",
+        ),
+        derive_findings(
+            other.filter(pl.col("specified_term").is_not_null()),
+            rule_id="grading.events.other_has_term",
+            severity=WARNING,
+            table="adverse_events",
+            record=_RECORD,
+            field="specification",
+            value=pl.col("term_specification"),
+            message=phrase("what was specified is a term of its own: {}", "specified_term"),
+            action="counted as reported",
+        ),
+    ]

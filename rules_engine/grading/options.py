@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from rules_engine.grading.event_rules import GROUPS_SCHEMA, SYNDROMES_SCHEMA
+from rules_engine.grading.exposure import EXPOSURE_SCHEMA
+
 OPTIONS_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
@@ -112,6 +115,26 @@ OPTIONS_SCHEMA: Final[dict[str, Any]] = {
             "default": False,
             "description": "Sensitivity: count an event without a grade as grade 3 in summaries.",
         },
+        "also_count_within_days": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0},
+            "default": [],
+            "description": (
+                "Sensitivity: also count the events of the window that began up to so many days after the last treatment "
+                "and before any new anticancer therapy, each number on its own."
+            ),
+        },
+        "exposure": EXPOSURE_SCHEMA,
+        "event_groups": GROUPS_SCHEMA,
+        "syndromes": SYNDROMES_SCHEMA,
+        "reconcile_within_days": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 14,
+            "description": (
+                "Days before and after an event in which a laboratory grade of 3 or 4 of its term is taken to be the same."
+            ),
+        },
         "exclude_after_tace_days": {
             "type": ["integer", "null"],
             "minimum": 0,
@@ -153,6 +176,11 @@ class EventOptions:
     emergent_window_days: int | None = _default("emergent_window_days")
     missing_grade_as_severe: bool = _default("missing_grade_as_severe")
     exclude_after_tace_days: int | None = _default("exclude_after_tace_days")
+    also_count_within_days: Sequence[int] = tuple(_default("also_count_within_days"))
+    exposure: Mapping[str, Any] = field(default_factory=dict)
+    event_groups: Mapping[str, Any] = field(default_factory=dict)
+    syndromes: Mapping[str, Any] = field(default_factory=dict)
+    reconcile_within_days: int = _default("reconcile_within_days")
 
 
 def lab_options(options: Mapping[str, Any]) -> LabOptions:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from rules_engine import dates
+from rules_engine.grading.causality import NONE, read_causality
 from rules_engine.grading.combine import combined_grade
 from rules_engine.grading.dictionary import Dictionary
 from rules_engine.grading.documents import DEFAULT_VERSION, rules_of_version
@@ -36,8 +37,6 @@ Answer = dict[str, Any]
 
 YES: Final = "Y"
 FATAL: Final = "FATAL"
-#: Causality as recorded that means "not related"; anything else, and nothing, counts as related.
-NOT_RELATED: Final = ("N", "NO", "NOT RELATED", "UNRELATED", "NONE", "UNLIKELY", "UNLIKELY RELATED")
 NOT_GRADED: Final = "not graded"
 
 
@@ -231,7 +230,10 @@ def _iso(day: date | None) -> str | None:
 
 
 def _events(records: Iterable[Record]) -> pl.DataFrame:
-    """Records in CDISC names as the frame that the rules read; a record without TRTEMFL counts as emergent."""
+    """Records in CDISC names as the frame that the rules read; a record without TRTEMFL counts as emergent, one without a
+    causality as related.
+    """
+    words = rules_of_version(DEFAULT_VERSION).event_words
     rows = [
         {
             "row": position,
@@ -243,7 +245,7 @@ def _events(records: Iterable[Record]) -> pl.DataFrame:
             "aeseq": record.get("AESEQ"),
             "treatment_emergent": _is_yes(record, "TRTEMFL") if "TRTEMFL" in record else True,
             "serious": _is_yes(record, "AESER"),
-            "related": (_text(record.get("AREL", record.get("AEREL"))) or "").upper() not in NOT_RELATED,
+            "related": read_causality(_text(record.get("AREL", record.get("AEREL"))) or "", words) != NONE,
         }
         for position, record in enumerate(records)
     ]

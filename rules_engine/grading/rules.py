@@ -153,6 +153,21 @@ class Plausibility:
         return analyte is not None and unit is not None and unit in self.refused_units.get(analyte, frozenset())
 
 
+@dataclass(frozen=True, slots=True)
+class EventWords:
+    """What studies write about an event, in lower case: causality, action taken, outcome; and the end of the terms that
+    ask for a specification.
+    """
+
+    related: frozenset[str] = frozenset()
+    not_related: frozenset[str] = frozenset()
+    withdrawn: frozenset[str] = frozenset()
+    interrupted: frozenset[str] = frozenset()
+    reduced: frozenset[str] = frozenset()
+    fatal: frozenset[str] = frozenset()
+    other_specify: str = ""
+
+
 @dataclass(frozen=True)
 class GradingRules:
     """A grading ruleset, read.
@@ -177,6 +192,7 @@ class GradingRules:
     death_terms: tuple[str, ...]
     cutoffs: tuple[Cutoff, ...] = field(default=())
     plausibility: Plausibility = field(default_factory=lambda: Plausibility())
+    event_words: EventWords = field(default_factory=lambda: EventWords())
     ucum: Mapping[str, str] = field(default_factory=dict)
     analyte_names: Mapping[str, str] = field(default_factory=dict)
 
@@ -250,9 +266,19 @@ def read_rules(document: Mapping[str, Any]) -> GradingRules:
         death_terms=tuple(document.get("death_terms") or ()),
         cutoffs=tuple(cutoff for of_key in scales.values() for scale in of_key for cutoff in scale.cutoffs),
         plausibility=_read_plausibility(document.get("plausibility") or {}),
+        event_words=_read_event_words(document.get("event_words") or {}),
         ucum=document.get("ucum") or {},
         analyte_names=document.get("analyte_names") or {},
     )
+
+
+def _read_event_words(stated: Mapping[str, Any]) -> EventWords:
+    lists = {
+        name: frozenset(str(word).strip().lower() for word in words)
+        for name, words in stated.items()
+        if name != "other_specify"
+    }
+    return EventWords(**lists, other_specify=str(stated.get("other_specify", "")))
 
 
 def _read_plausibility(stated: Mapping[str, Any]) -> Plausibility:

@@ -20,6 +20,7 @@ GRADE5_NOT_FATAL: Final = "GRADE5_NOT_FATAL"
 FATAL_NOT_GRADE5: Final = "FATAL_NOT_GRADE5"
 FATAL_TERM_HAS_NO_GRADE5: Final = "FATAL_TERM_HAS_NO_GRADE5"
 SER_GRADE: Final = "SER_GRADE"
+DEATH_NOT_RECORDED: Final = "DEATH_NOT_RECORDED"
 
 #: Grades of an adverse event; 0 is no event, and grade 5 is death.
 LOWEST, HIGHEST = 1, 5
@@ -64,12 +65,14 @@ def grade_code(text: pl.Expr, allowed: pl.Expr) -> pl.Expr:
 
 
 def consistency_codes(
-    grade: pl.Expr, allowed: pl.Expr, fatal: pl.Expr, serious: pl.Expr, hospitalised: pl.Expr
-) -> pl.Expr:
+    grade: pl.Expr, allowed: pl.Expr, fatal: pl.Expr, serious: pl.Expr, hospitalised: pl.Expr,
+    death: pl.Expr | None = None,
+) -> pl.Expr:  # fmt: skip
     """Codes of what does not fit together, joined by `;`; null where all does.
 
     `fatal` is true where the event is recorded as the cause of death or its outcome as fatal. `serious` and
-    `hospitalised` are null where a study does not record them; `serious` is then not judged.
+    `hospitalised` are null where a study does not record them; `serious` is then not judged. `death` is the day of death
+    of the subject, null where none is recorded; without `death` this is not judged.
     """
     is_fatal = fatal.fill_null(value=False)
     below_five = (grade < HIGHEST).fill_null(value=False)
@@ -80,6 +83,8 @@ def consistency_codes(
         FATAL_TERM_HAS_NO_GRADE5: is_fatal & below_five & has_no_five,
         SER_GRADE: ((grade >= LIFE_THREATENING) & ~serious | (grade < SEVERE) & hospitalised).fill_null(value=False),
     }
+    if death is not None:
+        checks[DEATH_NOT_RECORDED] = ((grade == HIGHEST).fill_null(value=False) | is_fatal) & death.is_null()
     codes = [pl.when(odd).then(pl.lit(code)) for code, odd in checks.items()]
     return pl.concat_str(codes, separator=";", ignore_nulls=True).replace("", None)
 

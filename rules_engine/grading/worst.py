@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from rules_engine.findings import NOTE, concat_findings, derive_findings
+from rules_engine.findings import NOTE, concat_findings, derive_findings, phrase
 
 #: From which laboratory grade on an event of the same term is looked for.
 SEVERE: Final = 3
@@ -99,55 +99,72 @@ def derive_worst_flags(labs: pl.DataFrame) -> pl.DataFrame:
     return labs.with_columns(flags)
 
 
-def reconcile(events: pl.LazyFrame, labs: pl.LazyFrame) -> pl.LazyFrame:
+def reconcile(events: pl.LazyFrame, labs: pl.LazyFrame, within_days: int | None = None) -> pl.LazyFrame:
     """Findings where graded events and graded laboratory results do not fit each other.
 
     An event whose term is graded by a laboratory value, with a value on a day of the event that is worse than the reported
-    grade; and a laboratory grade of 3 or 4 after baseline without an event of its term at any time. An event without an end
-    goes on.
+    grade (a grade that rests on an assumed clinical fact is no ground to doubt it); and a laboratory grade of 3 or 4 after
+    baseline without an event of its term on its day, or up to `within_days` days before or after it (None: at any time). An
+    event without an end goes on; one without a start has always been there.
     """
     values = in_directions(labs).filter(pl.col("grade") > 0, pl.col("is_post_baseline"))
-    named = events.filter(pl.col("ctcae_term").is_not_null())
+    named = events.filter(pl.col("ctcae_term").is_not_null()).select(
+        "subject", "row", "astdt", "aendt", "atoxgrn", term="ctcae_term"
+    )
+    return concat_findings([_below_laboratory(named, values), _unreported(named, values, within_days)])
+
+
+def _below_laboratory(events: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
     on_days = (
-        named.select("subject", "row", "astdt", "aendt", "atoxgrn", term="ctcae_term")
-        .join(values.filter(~pl.col("assumed")), on=["subject", "term"], how="inner")
-        .filter(
-            pl.col("date") >= pl.col("astdt"),
-            (pl.col("date") <= pl.col("aendt")).fill_null(value=True),
-            pl.col("grade") > pl.col("atoxgrn"),
-        )
+        events.join(values.filter(~pl.col("assumed")).drop("row"), on=["subject", "term"], how="inner")
+        .filter(_is_in(0), pl.col("grade") > pl.col("atoxgrn"))
         .group_by("subject", "row", "term", "atoxgrn")
         .agg(pl.col("grade").max())
     )
-    unreported = (
-        values.filter(pl.col("grade") >= SEVERE)
-        .join(named.select("subject", term="ctcae_term").unique(), on=["subject", "term"], how="anti")
+    return derive_findings(
+        on_days,
+        rule_id="grading.events.grade_below_lab",
+        severity=NOTE,
+        table="adverse_events",
+        record=pl.col("row"),
+        field="grade",
+        value=pl.col("atoxgrn"),
+        message=phrase("{}: a value of these days is of grade {}", "term", "grade"),
+        action="kept as reported",
+    )
+
+
+def _unreported(events: pl.LazyFrame, values: pl.LazyFrame, within_days: int | None) -> pl.LazyFrame:
+    """Severe laboratory grades without an event: one finding per subject and term, at the first day of the worst one."""
+    severe = values.filter(pl.col("grade") >= SEVERE)
+    matched = severe.select("subject", "term", "date").join(
+        events.select("subject", "term", "astdt", "aendt"), on=["subject", "term"], how="inner"
+    )
+    if within_days is not None:
+        matched = matched.filter(_is_in(within_days))
+    worst = pl.col("grade").max()
+    alone = (
+        severe.join(matched, on=["subject", "term", "date"], how="anti")
         .group_by("subject", "term")
-        .agg(pl.col("grade").max(), pl.col("date").min())
+        .agg(worst.alias("grade"), date=pl.col("date").filter(pl.col("grade") == worst).min(), results=pl.len())
     )
-    return concat_findings(
-        [
-            derive_findings(
-                on_days,
-                rule_id="grading.events.grade_below_lab",
-                severity=NOTE,
-                table="adverse_events",
-                record=pl.col("row"),
-                field="grade",
-                value=pl.col("atoxgrn"),
-                message=pl.format("{}: a value of these days is of grade {}", "term", "grade"),
-                action="kept as reported",
-            ),
-            derive_findings(
-                unreported,
-                rule_id="grading.labs.severe_without_event",
-                severity=NOTE,
-                table="labs",
-                record=pl.col("date"),
-                field="value",
-                value=pl.col("grade"),
-                message=pl.format("{}: laboratory grade {}, and no such event was reported", "term", "grade"),
-                action="no event was made",
-            ),
-        ]
+    return derive_findings(
+        alone,
+        rule_id="grading.labs.severe_without_event",
+        severity=NOTE,
+        table="labs",
+        record=pl.col("date"),
+        field="value",
+        value=pl.col("grade"),
+        message=phrase(
+            "{}: laboratory grade {} and no such event at the time; {} such result(s)", "term", "grade", "results"
+        ),
+        action="no event was made",
     )
+
+
+def _is_in(days: int) -> pl.Expr:
+    """The sample was taken during the event, or up to so many days before or after it."""
+    around = pl.duration(days=days)
+    begun = (pl.col("date") >= pl.col("astdt") - around).fill_null(value=True)
+    return begun & (pl.col("date") <= pl.col("aendt") + around).fill_null(value=True)

@@ -445,6 +445,10 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
             "from": text("First day: a time origin such as `first_component`, `first_tace` or `randomisation`."),
             "to": text("Last day: `end_of_study`, or another date of the subject."),
             "days_after": whole("Days after the last treatment that still count."),
+            "cut_at_new_therapy": {
+                "type": "boolean",
+                "description": "End the day before the first anticancer therapy outside the regimen.",
+            },
         },
     )
     return record(

@@ -7,18 +7,19 @@ from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
-from rules_engine.errors import Problem, RulesetError, closest
+from rules_engine.errors import PluginError, Problem, RulesetError, closest
 from rules_engine.loading.analyses import ResolvedAnalyses, resolve_analyses
 from rules_engine.loading.consistency import contradictions
 from rules_engine.loading.criterion import resolve_criterion, unknown_plugin
 from rules_engine.loading.endpoints import ResolvedEndpoints, resolve_endpoints
 from rules_engine.loading.grammar import HEADER, structure
-from rules_engine.loading.nodes import Node, Path, mapping, problem_at, to_plain
+from rules_engine.loading.nodes import Node, Path, deepest, mapping, problem_at, to_plain
 from rules_engine.loading.options import complete, document_null_rule, layered, without_unset
 from rules_engine.loading.sources import Source, load_source
 from rules_engine.loading.validation import problems_of
 from rules_engine.model import GradedRecords, GradingRules, ResponseDefinition
 from rules_engine.registry import Registry
+from rules_engine.vocabulary import Grading
 
 
 @dataclass
@@ -154,10 +155,23 @@ class _Resolver:
         stated = layered([node.child("options")], grading.options_schema)
         options, _unstated = complete(stated, grading.options_schema, f"the grading {grading.id}")
         wrong = problems_of(without_unset(options), grading.options_schema, (section, "options"))
-        self.protocol.problems += wrong
+        self.protocol.problems += wrong or self.said_by_grading(grading, rules, options, (section, "options"))
         window = node.child("window") or mapping()
         settings = {key: to_plain(child) for key, child in node.items() if key not in ("grading", "options", "window")}
         return GradedRecords(rules=rules, options=to_plain(options), window=to_plain(window), settings=settings)
+
+    def said_by_grading(self, grading: Grading, rules: GradingRules, options: Node, path: Path) -> list[Problem]:
+        """What the grading itself finds wrong with its options, told where the option was stated."""
+        try:
+            said = list(grading.check(rules.document, to_plain(options)))
+        except Exception as error:  # any failure of foreign code is the plugin's
+            what = f"its check of {path[0]} failed: {type(error).__name__}: {error}"
+            raise PluginError.at(f"grading {grading.id!r}", what, "repair or uninstall that plugin") from None
+        problems = []
+        for option, what, remedy in said:
+            keys = [int(key) if key.isdigit() else key for key in option.split(".")]
+            problems.append(problem_at(deepest(options, keys), what, remedy, path=(*path, option)))
+        return problems
 
     # Study
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from rules_engine import dates
 from rules_engine.contracts import UNITS_PER_MM
-from rules_engine.grading import GRADED_LABS_SCHEMA, derive_worst_flags
+from rules_engine.grading import GRADED_EVENTS_SCHEMA, GRADED_LABS_SCHEMA, derive_worst_flags
 from rules_engine.model import Ruleset
 from rules_engine.study.labels import COLUMN_NAMES, DATA_SETS
 from rules_engine.study.manifest import ruleset_stamp
@@ -136,7 +136,8 @@ def adtr(timepoints: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame:
 def adae(adverse_events: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFrame:
     """ADAE: one row per adverse event record, graded; no rows where the ruleset does not ask for adverse events.
 
-    ADURN counts both the first and the last day.
+    ADURN counts both the first and the last day. The group `immune_related` of the ruleset fills IRAEFL (as recorded) and
+    IRAEDFL (by rule where nothing is recorded), the syndrome `post_embolisation` PESFL; PESGRPID is the day of the session.
     """
     if adverse_events is None:
         return _data_set("adae", [], study, ruleset, ["USUBJID"])
@@ -144,7 +145,27 @@ def adae(adverse_events: pl.DataFrame | None, study: Study, ruleset: Ruleset) ->
     if {"astdt", "aendt"} <= set(adverse_events.columns):
         days = (pl.col("AENDT") - pl.col("ASTDT")).dt.total_days() + 1
         rows = rows.with_columns(ADURN=days, ADURU=pl.when(days.is_not_null()).then(pl.lit("DAYS")))
+    if set(GRADED_EVENTS_SCHEMA) <= set(adverse_events.columns):
+        rows = pl.concat([rows, adverse_events.lazy().select(_event_rules())], how="horizontal")
     return _data_set("adae", [rows], study, ruleset, ["USUBJID", "ASTDT", "AESTDTC", "AESEQ", "AETERM"])
+
+
+def _event_rules() -> list[pl.Expr]:
+    """Flags of groups and syndromes, out of the graded columns."""
+    recorded, derived = (pl.col(f"groups_{source}").str.split(";") for source in ("recorded", "derived"))
+    in_syndrome = pl.col("syndrome") == "post_embolisation"
+    words = {
+        "IRAEFL": pl.when(recorded.list.contains("immune_related")).then(pl.lit("Y")),
+        "IRAEDFL": pl.when(derived.list.contains("immune_related")).then(pl.lit("Y")),
+        "EVGROUPS": pl.concat_str("groups_recorded", "groups_derived", separator=";", ignore_nulls=True).replace(
+            "", None
+        ),
+        "PESFL": pl.when(in_syndrome).then(pl.lit("Y")),
+        "PESGRPID": pl.when(in_syndrome).then(pl.col("syndrome_session").cast(pl.String)),
+        "FUPFL": pl.when(pl.col("days_after_treatment").is_not_null() & ~pl.col("on_treatment")).then(pl.lit("Y")),
+    }
+    grade = pl.when(in_syndrome).then(pl.col("syndrome_grade").cast(pl.Int64))
+    return [*(word.alias(name) for name, word in words.items()), grade.alias("PESGRN")]
 
 
 def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFrame:
@@ -271,7 +292,7 @@ def _renamed(rows: pl.DataFrame, data_set: str) -> pl.LazyFrame:
 
 
 #: Flags of collected facts, whose `N` is information; the others are `Y` or missing.
-_YES_NO = {"AESER", "AESDTH"}
+_YES_NO = {"AESER", "AESDTH", "AESHOSP", "AREL"}
 
 
 # Shared ---------------------------------------------------------------------------------------------------------------

@@ -259,6 +259,8 @@ class Grading:
     `context` is one row per subject: when treatment and the window of observation begin and end (`grading.CONTEXT_SCHEMA`).
     `lab_findings` and `event_findings` say, from the graded rows, what is odd in them. `document_schema` is the JSON
     Schema of the keys that a grading ruleset has beside those of every ruleset; empty = any.
+    `check(document, options)` returns what a schema cannot see, such as an option that names no term of the dictionary:
+    (option path, what, remedy) triples.
     """
 
     id: str
@@ -271,6 +273,9 @@ class Grading:
     lab_findings: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda _graded: empty_findings())
     event_findings: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda _graded: empty_findings())
     document_schema: JsonSchema = field(default_factory=dict)
+    check: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[tuple[str, str, str]]] = field(
+        default=lambda _document, _options: ()
+    )
 
 
 #: Columns of the analysis results data (ARD): one row per number. `ARD_KEY` names a number: no two rows share it.
