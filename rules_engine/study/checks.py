@@ -5,7 +5,7 @@ What blocks a correct result is a problem; what a person should look at is a fin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -15,21 +15,29 @@ from rules_engine.contracts import LESION_ASSESSMENTS, ROW
 from rules_engine.errors import Problem
 from rules_engine.findings import ERROR, WARNING, concat_findings, derive_findings, phrase
 
-#: The day on which a record of each table took place.
-_DAY_OF: dict[str, pl.Expr] = {
-    "lesion_assessments": pl.col("visit_date"),
-    "response_assessments": dates.first_possible_day(pl.col("date")),
-    "treatments": dates.first_possible_day(pl.col("start_date")),
-    "clinical_events": pl.col("date"),
-    "adverse_events": dates.first_possible_day(pl.col("start_date")),
-    "labs": pl.col("date"),
+#: The column with the day on which a record of each table took place; partial where the table allows it.
+_DATED = {
+    "lesion_assessments": "visit_date",
+    "response_assessments": "date",
+    "treatments": "start_date",
+    "clinical_events": "date",
+    "adverse_events": "start_date",
+    "labs": "date",
 }
+_PARTIAL = ("response_assessments", "treatments", "adverse_events")
 #: Pairs of columns of one record of which the first cannot be later than the second.
 _ORDERED: dict[str, tuple[tuple[str, pl.Expr, str, pl.Expr], ...]] = {
     "treatments": (("start_date", dates.first_possible_day(pl.col("start_date")), "last_date", pl.col("last_date")),),
     "adverse_events": (
         ("start_date", dates.first_possible_day(pl.col("start_date")),
          "end_date", dates.last_possible_day(pl.col("end_date"))),
+    ),
+    "response_assessments": tuple(
+        (early, pl.col(early), late, pl.col(late))
+        for early, late in (
+            ("earliest_part_date", "latest_part_date"), ("earliest_part_date", "earliest_pd_part_date"),
+            ("earliest_pd_part_date", "latest_part_date"),
+        )
     ),
 }  # fmt: skip
 _SHOWN = 5
@@ -59,10 +67,12 @@ def check_subjects(subjects: pl.LazyFrame, where: str) -> tuple[pl.DataFrame, li
     differing = once.filter(pl.col("subject").is_duplicated())["subject"].unique().sort().to_list()
     if differing:
         shown = ", ".join(differing[:_SHOWN]) + (" …" if len(differing) > _SHOWN else "")
+        alike = once.filter(pl.col("subject").is_duplicated()).group_by("subject").n_unique().drop("subject")
+        columns = [name for name in alike.columns if (alike[name] > 1).any()]
         return rows, [], [
             Problem(
                 where,
-                f"{len(differing)} subject(s) have several rows that differ: {shown}",
+                f"{len(differing)} subject(s) have several rows that differ in {', '.join(columns)}: {shown}",
                 "keep one row per subject; the engine does not choose between them",
             )
         ]  # fmt: skip
@@ -120,7 +130,8 @@ def date_findings(tables: Mapping[str, pl.LazyFrame]) -> list[pl.LazyFrame]:
         *_subject_dates(tables["subjects"]),
         _death_before_treatment(tables),
         _baseline_after_treatment(tables),
-        *(_after_death(name, tables) for name in _DAY_OF),
+        *(_after_death(name, tables) for name in _DATED),
+        *(_before_birth(name, tables) for name in _DATED),
         *(_disordered(name, tables[name]) for name in _ORDERED),
     ]
 
@@ -218,6 +229,40 @@ def swapped_ranges(labs: pl.LazyFrame) -> pl.LazyFrame:
     return found.with_columns(action=pl.lit("the limits are not used for grading"))
 
 
+def _day_of(name: str, of_partial: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+    """The day of a record of the table; `of_partial` says which day stands for a partial date."""
+    day = pl.col(_DATED[name])
+    return of_partial(day) if name in _PARTIAL else day
+
+
+def _before_birth(name: str, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """Records dated before the first day on which the subject can have been born: one finding per table and subject."""
+    births = (
+        tables["subjects"]
+        .filter(pl.col("birth_date").is_not_null())
+        .select("subject", born=dates.first_possible_day(pl.col("birth_date")), birth_date="birth_date")
+    )
+    early = (
+        tables[name]
+        .select("subject", ROW.name, day=_day_of(name, dates.last_possible_day))
+        .join(births, on="subject", how="inner")
+        .filter(pl.col("day") < pl.col("born"))
+        .group_by("subject", "birth_date")
+        .agg(first=pl.col(ROW.name).sort_by("day", ROW.name).first(), day=pl.col("day").min(), records=pl.len())
+    )
+    return derive_findings(
+        early,
+        rule_id="data.before_birth",
+        severity=WARNING,
+        table=name,
+        message=phrase("{} record(s) before the birth ({}), the first on {}", "records", "birth_date", "day"),
+        action="the records are used as they are",
+        record=phrase("row {}", "first"),
+        field=_DATED[name],
+        value=pl.col("day"),
+    )
+
+
 def _after_death(name: str, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Records dated after the last day on which the subject can have died: one finding per table and subject."""
     deaths = (
@@ -227,7 +272,7 @@ def _after_death(name: str, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     )
     late = (
         tables[name]
-        .select("subject", ROW.name, day=_DAY_OF[name])
+        .select("subject", ROW.name, day=_day_of(name, dates.first_possible_day))
         .join(deaths, on="subject", how="inner")
         .filter(pl.col("day") > pl.col("died"))
         .group_by("subject", "death_date")
@@ -250,7 +295,7 @@ def _disordered(name: str, rows: pl.LazyFrame) -> pl.LazyFrame:
     parts = [
         _warn(
             rows.filter(early > late), "data.end_before_start", name, late_name,
-            phrase("{} to {}", early_name, late_name), "the end is before the start",
+            phrase("{} to {}", early_name, late_name), f"{early_name} is after {late_name}",
         )
         for early_name, early, late_name, late in _ORDERED[name]
     ]  # fmt: skip

@@ -279,7 +279,12 @@ def test_equal_rows_of_one_subject_become_one_and_differing_rows_are_refused() -
     (finding,) = study.findings.collect().to_dicts()
     assert (finding["rule_id"], finding["subject"], finding["record"]) == ("data.subject_duplicate", "1", "row 3")
     text = refused({"subjects": pl.DataFrame({"subject": ["1", "2", "1"], "arm": ["A", "B", "C"]})})
-    assert "1 subject(s) have several rows that differ: 1" in text
+    assert "1 subject(s) have several rows that differ in arm: 1" in text
+
+
+def test_two_deaths_of_one_subject_are_refused() -> None:
+    twice = pl.DataFrame({"subject": ["1", "1"], "arm": ["A", "A"], "death_date": ["2024-05-01", "2024-06"]})
+    assert "1 subject(s) have several rows that differ in death_date: 1" in refused({"subjects": twice})
 
 
 def test_a_row_without_subject_is_left_out_and_said() -> None:
@@ -362,6 +367,45 @@ def test_records_after_the_death_are_said_once_per_table_and_kept() -> None:
     (finding,) = study.findings.collect().to_dicts()
     assert (finding["rule_id"], finding["severity"], finding["record"]) == ("data.after_death", "warning", "row 3")
     assert finding["message"] == "2 record(s) after the death (2024-06-10), the first on 2024-06-11"
+
+
+@pytest.mark.parametrize(
+    ("birth", "odd"), [("1950-05-05", True), ("1950-05", True), ("1950", True), ("1950-04-30", False), (None, False)]
+)
+def test_records_before_the_birth(birth: str | None, odd: bool) -> None:
+    """A partial date is before the birth only where all of its days are."""
+    events = pl.DataFrame({"subject": ["1", "1"], "date": ["1949-12-31", "2024-05-04"], "kind": ["x", "x"]})
+    courses = pl.DataFrame({"subject": ["1"], "treatment": ["X"], "kind": ["systemic"], "start_date": ["1950"]})
+    born = pl.DataFrame({"subject": ["1"], "birth_date": [birth]}, schema_overrides={"birth_date": pl.String})
+    later = born.with_columns(birth_date=pl.lit("1940")) if birth == "1950-04-30" else born
+    study = read({"subjects": later, "clinical_events": events, "treatments": courses})
+    found = study.findings.collect()
+    assert found.select("rule_id", "table", "record").rows() == (
+        [("data.before_birth", "clinical_events", "row 1")] if odd else []
+    )
+
+
+def test_parts_of_an_assessment_out_of_order() -> None:
+    parts = {
+        "earliest_part_date": ["2024-03-05", "2024-03-01", "2024-03-01"],
+        "latest_part_date": ["2024-03-01", "2024-03-05", "2024-03-05"],
+        "earliest_pd_part_date": [None, "2024-03-09", "2024-03-05"],
+    }
+    rows = pl.DataFrame(
+        {
+            "subject": ["1"] * 3,
+            "date": ["2024-03-01"] * 3,
+            "criterion": ["RECIST 1.1"] * 3,
+            "response": ["PD"] * 3,
+            **parts,
+        }
+    )
+    study = read({"subjects": pl.DataFrame({"subject": ["1"]}), "response_assessments": rows})
+    found = study.findings.collect().select("rule_id", "record", "message")
+    assert found.rows() == [
+        ("data.end_before_start", "row 1", "earliest_part_date is after latest_part_date"),
+        ("data.end_before_start", "row 2", "earliest_pd_part_date is after latest_part_date"),
+    ]
 
 
 def test_an_end_before_its_start() -> None:
