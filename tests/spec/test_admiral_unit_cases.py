@@ -182,26 +182,21 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def candidates(case: Row) -> list[Row]:
-    """What each source of the case offers: one row per record that passes its filter and has a day."""
-    args = case["args"]
-    found: list[Row] = []
-    for kind in ("event_conditions", "censor_conditions"):
-        for place, source in enumerate(args[kind]):
-            for number, row in enumerate(args["source_datasets"][source["dataset"]]):
+def candidates(case: Row) -> dict[str, dict[str, dict[str, tuple[date, int, Any, Any]]]]:
+    """What each source offers, by kind, source and subject: the first day of an event, the last day of a censoring."""
+    found: dict[str, dict[str, dict[str, tuple[date, int, Any, Any]]]] = {}
+    for kind, best in (("event_conditions", min), ("censor_conditions", max)):
+        for place, source in enumerate(case["args"][kind]):
+            text, sources = next(iter(source["set"].values())), found.setdefault(kind, {})
+            offered = sources.setdefault(f"{kind}{place}", {})
+            for number, row in enumerate(case["args"]["source_datasets"][source["dataset"]]):
                 when = value(source["date"], row)
-                if value(source["filter"], row) is True and when is not None:
-                    for group in groups(case, row):
-                        found.append(
-                            {
-                                "subject": row["USUBJID"] + group,
-                                "day": when,
-                                "is_event": kind == "event_conditions",
-                                "order": 1000 * place + number,
-                                "cnsr": source["censor"],
-                                "text": next(iter(value(tree, row) for tree in source["set"].values())),
-                            }
-                        )
+                if value(source["filter"], row) is not True or when is None:
+                    continue
+                for group in groups(case, row):
+                    one = (when, number, source["censor"], value(text, row))
+                    subject = row["USUBJID"] + group
+                    offered[subject] = best(one, offered.get(subject, one), key=lambda offer: offer[:2])
     return found
 
 
@@ -220,12 +215,24 @@ def times(case: Row) -> tuple[dict[str, Any], dict[str, Any]]:
     """Start, ADT, CNSR and text by subject (and group): as the case has them, and as the engine does."""
     start = case["args"]["start_date"]["var"]
     starts = {row["USUBJID"]: day(row[start]) for row in case["args"]["dataset_adsl"]["rows"]}
-    chosen = choose(pl.LazyFrame(candidates(case))).collect()
+    offers = candidates(case)
+    by_source = {name: offered for sources in offers.values() for name, offered in sources.items()}
+    subjects = sorted({subject for offered in by_source.values() for subject in offered})
+    days = {
+        name: [offered[subject][0] if subject in offered else None for subject in subjects]
+        for name, offered in by_source.items()
+    }
+    frame = pl.DataFrame({"subject": subjects, **days}, schema_overrides=dict.fromkeys(days, pl.Date))
+    events, censorings = (
+        {name: pl.col(name) for name in offers[kind]} for kind in ("event_conditions", "censor_conditions")
+    )
+    what, chosen_day, _is_event = choose(events, censorings)
     actual = {}
-    for row in chosen.iter_rows(named=True):
-        began = starts.get(row["subject"].split(" ")[0])
-        if row["subject"].split(" ")[0] in starts:
-            actual[row["subject"]] = (began, max(row["day"], began or row["day"]), row["cnsr"], row["text"])
+    for subject, name, when in frame.select("subject", what=what, day=chosen_day).iter_rows():
+        if subject.split(" ")[0] in starts:
+            began = starts[subject.split(" ")[0]]
+            _day, _number, cnsr, text = by_source[name][subject]
+            actual[subject] = (began, max(when, began or when), cnsr, text)
     expected = {}
     for row in case.get("expected_new_rows") or case["expected"]:
         name = f"{row['USUBJID']} {row['PARCAT2']}" if case["args"].get("by_vars") else row["USUBJID"]

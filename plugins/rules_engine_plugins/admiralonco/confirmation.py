@@ -31,8 +31,9 @@ def derive_confirmed(assessments: pl.LazyFrame, rules: Mapping[str, Any]) -> pl.
         .with_columns(_from=pl.col("day") + pl.duration(days=max(int(rules["confirm_days"]), 1)))
     )
     counters = ["_ne", "_sd", "_pr", "_not_cr", "_not_pr"]
-    cr = _with_next(counted, [terms.CR], counters, "_cr")
-    both = _with_next(cr, [terms.CR, terms.PR], counters, "_any")
+    responses = counted.filter(code.is_in([terms.CR, terms.PR]))
+    cr = _with_next(responses, responses.filter(code == terms.CR), counters, "_cr")
+    both = _with_next(cr, responses, counters, "_any")
 
     def between(counter: str, decided: str) -> pl.Expr:
         return pl.col(counter + decided) - pl.col(counter)
@@ -49,7 +50,8 @@ def derive_confirmed(assessments: pl.LazyFrame, rules: Mapping[str, Any]) -> pl.
     )
     # Without a later assessment that decides, the counts are null and nothing is confirmed.
     confirmed = both.with_columns(is_confirmed=(is_cr | is_pr).fill_null(value=False))
-    return confirmed.drop(pl.selectors.starts_with("_"))
+    others = counted.filter(~code.is_in([terms.CR, terms.PR])).with_columns(is_confirmed=pl.lit(value=False))
+    return pl.concat([frame.drop(pl.selectors.starts_with("_")) for frame in (confirmed, others)])
 
 
 def _so_far(condition: pl.Expr) -> pl.Expr:
@@ -57,11 +59,9 @@ def _so_far(condition: pl.Expr) -> pl.Expr:
     return condition.cast(pl.Int32).cum_sum().over("subject")
 
 
-def _with_next(rows: pl.LazyFrame, codes: list[str], counters: list[str], suffix: str) -> pl.LazyFrame:
-    """Each row with the counters of the first assessment with one of the codes on or after the day `_from`."""
-    later = rows.filter(pl.col("code").is_in(codes)).select(
-        "subject", pl.col("day").alias("_day"), *[pl.col(name).alias(name + suffix) for name in counters]
-    )
+def _with_next(rows: pl.LazyFrame, deciding: pl.LazyFrame, counters: list[str], suffix: str) -> pl.LazyFrame:
+    """Each row with the counters of the first deciding assessment of its subject on or after the day `_from`."""
+    later = deciding.select("subject", _day="day", **{name + suffix: pl.col(name) for name in counters})
     return rows.sort("_from").join_asof(
         later.sort("_day"), left_on="_from", right_on="_day", by="subject", strategy="forward", check_sortedness=False
     )

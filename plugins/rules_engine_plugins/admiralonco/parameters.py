@@ -93,7 +93,7 @@ def derive_best(assessments: pl.LazyFrame, rules: Mapping[str, Any], *, confirme
         answer = pl.when(condition).then(pl.lit(value)).otherwise(answer)
     # An iCPD that confirms nothing stands for no response at all.
     return (
-        with_confirmed_progression(derive_confirmed(assessments, rules))
+        with_confirmed_progression(derive_confirmed(assessments, rules) if confirmed else assessments)
         .with_columns(_rank=rank, answer=answer)
         .filter(pl.col("_rank").is_not_null())
         .sort("subject", "_rank", "day")

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 import polars as pl
-from rules_engine.endpoints.sources import ASSESSMENT, DEATH, LAST_CONTACT, ORIGIN, record_source, source
+from rules_engine.endpoints.sources import ASSESSMENT, DEATH, LAST_CONTACT, ORIGIN, SOURCE_COLUMNS, source
 from rules_engine.findings import phrase
 from rules_engine.model import EndpointDefinition
 from rules_engine.vocabulary import TTE_SCHEMA, SubjectRecords, Words
@@ -28,57 +28,78 @@ def derive_time(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: d
 
 
 def derive_chosen(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words) -> pl.LazyFrame:
-    """What each subject's record is dated to: subject, day, what, is_event, start_date, therapy_date, source columns."""
+    """What each subject's record is dated to: subject, day, what, is_event, start_date, therapy_date, and the source of
+    that day (imputation, `source_…`). Subjects with neither event nor censoring are left out.
+    """
     options = endpoint.options
     prepared = prepare(records, options, cutoff, words)
-    started = _started(prepared, options)
-    progressions = derive_progressions(prepared, options)
     rule = _therapy_rule(options)
     looks = prepared.flagged
     if rule == "strict_before":
         # The last assessment is sought again among those before the therapy; with end dates it is not.
-        looks = looks.filter(_is_before_therapy(rule))
-    dated_facts = {
-        "progression": _facts(progressions, "day", record_source(ASSESSMENT), "imputation"),
-        # The package reads the death from its own parameter DEATH, hence ADRS.
-        "death": _facts(started, "death_date", {**source(ASSESSMENT), "source_id": pl.lit(DEATH)}, "death_imputation"),
-        "last_known_alive": _facts(started, "last_alive_date", source(LAST_CONTACT)),
-        "last_assessment": _facts(last_assessments(looks), "day", record_source(ASSESSMENT), "imputation"),
-        "origin": _facts(
-            started,
-            "reference_date",
-            {**source(ORIGIN), "source_variable": pl.lit(options[BLOCK]["start_variables"].get(options["origin"]))},
-        ),
-    }
-    candidates = [
-        dated_facts[name].with_columns(what=pl.lit(name), order=pl.lit(order), is_event=pl.lit(value=kind == "events"))
-        for kind in ("events", "censoring")
-        for order, name in enumerate(options[kind])
-    ]
-    counted = (
-        pl.concat(candidates, how="vertical_relaxed")
-        .join(started.select("subject", "start_date", "therapy_date"), on="subject")
-        .filter(_counts(rule))
+        looks = looks.filter(_is_before_therapy(pl.col("day"), rule))
+    rows = _started(prepared, options)
+    for name, found in (
+        ("progression", derive_progressions(prepared, options)), ("last_assessment", last_assessments(looks)),
+    ):  # fmt: skip
+        columns = {f"{name}_{column}": pl.col(column) for column in ("day", "imputation", "seq", "source_id")}
+        rows = rows.join(found.select("subject", **columns), on="subject", how="left")
+    days = {name: _counted(name, day, rule) for name, day in _DAYS.items()}
+    what, day, is_event = choose(
+        {name: days[name] for name in options["events"]}, {name: days[name] for name in options["censoring"]}
     )
-    return choose(counted)
+    chosen = rows.with_columns(what=what, day=day, is_event=is_event).filter(pl.col("day").is_not_null())
+    return chosen.with_columns(**_sources(options))
 
 
-def choose(candidates: pl.LazyFrame) -> pl.LazyFrame:
-    """One candidate per subject: the earliest event, on one day the first listed; else the latest censoring, on one day
-    the last listed.
+#: The day of each event and each kind of censoring.
+_DAYS: Final = {
+    "progression": pl.col("progression_day"),
+    "death": pl.col("death_date"),
+    "last_known_alive": pl.col("last_alive_date"),
+    "last_assessment": pl.col("last_assessment_day"),
+    "origin": pl.col("reference_date"),
+}
 
-    In: subject, day (never null), is_event, order (place in its list).
+
+def choose(events: Mapping[str, pl.Expr], censorings: Mapping[str, pl.Expr]) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """Name, day and whether it is an event: the earliest event, on one day the first listed; else the latest censoring,
+    on one day the last listed.
+
+    In: the day of each, null where there is none.
     """
-    days = pl.col("day").to_physical()
-    return (
-        candidates.with_columns(
-            _day=pl.when("is_event").then(days).otherwise(-days),
-            _order=pl.when("is_event").then("order").otherwise(-pl.col("order")),
-        )
-        .sort("subject", ~pl.col("is_event"), "_day", "_order")
-        .unique("subject", keep="first", maintain_order=True)
-        .drop("_day", "_order")
-    )
+    first, last = pl.min_horizontal(*events.values()), pl.max_horizontal(*censorings.values())
+    what = pl.lit(None, pl.String)
+    for name, day in censorings.items():
+        what = pl.when(day == last).then(pl.lit(name)).otherwise(what)
+    for name, day in reversed(list(events.items())):
+        what = pl.when(day == first).then(pl.lit(name)).otherwise(what)
+    return what, pl.coalesce(first, last), first.is_not_null()
+
+
+def _sources(options: Mapping[str, Any]) -> dict[str, pl.Expr]:
+    """Where the chosen day comes from."""
+    assessment = source(ASSESSMENT)
+    none = pl.lit(None, pl.String)
+    of: dict[str, dict[str, pl.Expr]] = {
+        name: {
+            **assessment, "source_seq": pl.col(f"{name}_seq"), "source_id": pl.col(f"{name}_source_id"),
+            "imputation": pl.col(f"{name}_imputation"),
+        }
+        for name in ("progression", "last_assessment")
+    }  # fmt: skip
+    # The package reads the death from its own parameter DEATH, hence ADRS.
+    of["death"] = {**assessment, "source_id": pl.lit(DEATH), "imputation": pl.col("death_imputation")}
+    of["last_known_alive"] = {**source(LAST_CONTACT), "imputation": none}
+    variable = options[BLOCK]["start_variables"].get(options["origin"])
+    of["origin"] = {**source(ORIGIN), "source_variable": pl.lit(variable, pl.String), "imputation": none}
+    found = {}
+    for column in (*SOURCE_COLUMNS, "imputation"):
+        value = pl.lit(None)
+        for name, columns in of.items():
+            value = pl.when(pl.col("what") == name).then(columns[column]).otherwise(value)
+        found[column] = value
+    return found
 
 
 def _started(prepared: Prepared, options: Mapping[str, Any]) -> pl.LazyFrame:
@@ -90,26 +111,19 @@ def _started(prepared: Prepared, options: Mapping[str, Any]) -> pl.LazyFrame:
     return prepared.subjects.join(responses.select("subject", start_date="day"), on="subject")
 
 
-def _facts(rows: pl.LazyFrame, day: str, columns: Mapping[str, pl.Expr], imputation: str | None = None) -> pl.LazyFrame:
-    """Dated facts with their source: subject, day, imputation, source columns."""
-    flag = pl.col(imputation) if imputation is not None else pl.lit(None, pl.String)
-    return rows.filter(pl.col(day).is_not_null()).select("subject", day=day, imputation=flag, **columns)
-
-
 def _therapy_rule(options: Mapping[str, Any]) -> str:
     return str(options[BLOCK]["new_therapy"]) if options["therapies"] == "per_options" else "ignored"
 
 
-def _counts(rule: str) -> pl.Expr:
-    """Whether a fact counts beside a new therapy. Before it, the start is a day of censoring in any case."""
-    if rule == "ignored":
-        return pl.lit(value=True)
-    beside = _is_before_therapy(rule)
-    return beside | (pl.col("what") == "origin") if rule == "strict_before" else beside
+def _counted(name: str, day: pl.Expr, rule: str) -> pl.Expr:
+    """The day where it counts beside a new therapy. Strictly before it, the start counts in any case."""
+    if rule == "ignored" or (rule == "strict_before" and name == "origin"):
+        return day
+    return pl.when(_is_before_therapy(day, rule)).then(day)
 
 
-def _is_before_therapy(rule: str) -> pl.Expr:
-    day, therapy = pl.col("day"), pl.col("therapy_date")
+def _is_before_therapy(day: pl.Expr, rule: str) -> pl.Expr:
+    therapy = pl.col("therapy_date")
     return therapy.is_null() | ((day < therapy) if rule == "strict_before" else (day <= therapy))
 
 
