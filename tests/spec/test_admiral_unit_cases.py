@@ -21,6 +21,7 @@ from rules_engine import Engine, RulesetError
 from rules_engine.loading import load_ruleset
 
 from rules_engine_plugins.admiralonco.assessments import KNOWN, filter_until
+from rules_engine_plugins.admiralonco.confirmation import derive_confirmed
 from rules_engine_plugins.admiralonco.parameters import derive_benefits, derive_best, derive_responses
 from rules_engine_plugins.admiralonco.times import choose
 
@@ -119,21 +120,22 @@ def parameters(case: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         "accept_sd": int(args.get("accept_sd", False)),
     }
     confirmed = case["fn"] in ("derive_param_confirmed_bor", "derive_param_confirmed_resp")
-    derive: Callable[..., pl.LazyFrame] = {
-        "derive_param_bor": derive_best,
-        "derive_param_confirmed_bor": derive_best,
-        "derive_param_clinbenefit": derive_benefits,
-    }.get(case["fn"], derive_responses)
-    won = derive(allowed(assessments(case), args), rules, confirmed=confirmed).collect()
-    nothing = ("NE" if args.get("missing_as_ne") else "MISSING") if derive is derive_best else "N"
+    rows = allowed(assessments(case), args)
+    rows = derive_confirmed(rows, rules) if confirmed else rows.with_columns(counts=True)
+    best = case["fn"] in ("derive_param_bor", "derive_param_confirmed_bor")
+    if best:
+        won = derive_best(rows, rules)
+    else:
+        won = derive_benefits(rows, rules) if case["fn"] == "derive_param_clinbenefit" else derive_responses(rows)
+    nothing = ("NE" if args.get("missing_as_ne") else "MISSING") if best else "N"
     found = dict.fromkeys((row["USUBJID"] for row in args["dataset_adsl"]["rows"]), (nothing, None))
-    for row in won.iter_rows(named=True):
+    for row in won.filter(pl.col("subject").is_in(list(found))).collect().iter_rows(named=True):
         found[row["subject"]] = (row["answer"], row["day"])
+    expected = {row["USUBJID"]: (row["AVALC"], day(row["ADT"])) for row in case["expected_new_rows"]}
     # A best response ND comes only from rows that no script flags (`aval_resp` knows no ND); the mode flags first.
-    expected = {
-        row["USUBJID"]: (row["AVALC"], day(row["ADT"])) for row in case["expected_new_rows"] if row["AVALC"] != "ND"
-    }
-    return expected, {subject: value for subject, value in found.items() if subject in expected}
+    for subject in [subject for subject, (value_, _day) in expected.items() if value_ == "ND"]:
+        del expected[subject], found[subject]
+    return expected, found
 
 
 def allowed(rows: pl.LazyFrame, args: Row) -> pl.LazyFrame:

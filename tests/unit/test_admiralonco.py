@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from rules_engine import Engine, RulesetError
+from rules_engine import Engine, RulesetError, StudyError
 from rules_engine.loading import load_ruleset
 
 from tests.oracle.admiralonco import CONFIGURATIONS, Configuration
@@ -261,6 +261,26 @@ def test_with_end_dates_a_last_assessment_after_the_therapy_is_not_replaced() ->
 def test_options_that_contradict_are_refused(ruleset: str, overrides: dict[str, Any], said: str) -> None:
     with pytest.raises(RulesetError, match=said):
         load_ruleset(ruleset, overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("options", "table", "column"),
+    [
+        ({}, "subjects", "last_contact_date"),
+        ({}, "subjects", "death_date"),
+        ({"admiralonco": {"new_therapy": "end_dates"}}, "treatments", None),
+        ({"admiralonco": {"assessments_from_new_therapy": "dropped"}}, "treatments", None),
+        ({"origin": "first_component"}, "treatments", None),
+    ],
+)
+def test_a_study_that_lacks_what_decides_is_refused(options: dict[str, Any], table: str, column: str | None) -> None:
+    study = tables([history((50, "PR"))], criterion="RECIST 1.1")
+    if column is None:
+        del study[table]
+    else:
+        study[table] = study[table].drop(column)
+    with pytest.raises(StudyError, match=column or table):
+        Engine("admiralonco", overrides={"options": options}).run(study, data_cutoff="2025-01-01")
 
 
 def test_what_the_package_passes_over_is_said() -> None:

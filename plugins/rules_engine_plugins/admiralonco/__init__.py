@@ -19,7 +19,7 @@ from rules_engine.vocabulary import EndpointKind, JsonSchema, Need, Words, unbou
 
 from rules_engine_plugins.admiralonco.checks import check_parameter, check_time
 from rules_engine_plugins.admiralonco.findings import validate_parameter, validate_time
-from rules_engine_plugins.admiralonco.options import RESPONSE_SCHEMA, TIME_SCHEMA
+from rules_engine_plugins.admiralonco.options import BLOCK, RESPONSE_SCHEMA, TIME_SCHEMA
 from rules_engine_plugins.admiralonco.parameters import derive_parameter
 from rules_engine_plugins.admiralonco.times import derive_time
 
@@ -31,10 +31,17 @@ def _schema(own: JsonSchema, words: Words) -> JsonSchema:
 
 
 def _needs(endpoint: EndpointDefinition, *, words: Words) -> list[Need]:
-    options = endpoint.options
-    dies = "death" in options.get("events", ()) or options.get("parameter") == "death"
-    death = [Need("subjects", "death_date", "deaths")] if dies else []
-    return [*needs_of_origins([options["origin"]], options, words), *death]
+    options, rules = endpoint.options, endpoint.options[BLOCK]
+    needs = needs_of_origins([options["origin"]], options, words)
+    if "death" in options.get("events", ()) or options.get("parameter") == "death":
+        needs.append(Need("subjects", "death_date", "deaths"))
+    if "last_known_alive" in options.get("censoring", ()):
+        needs.append(Need("subjects", "last_contact_date", "the day last known alive"))
+    if rules["assessments_from_new_therapy"] == "dropped":
+        needs.append(Need("treatments", "", f"{BLOCK}.assessments_from_new_therapy: dropped"))
+    if options.get("therapies") == "per_options" and rules["new_therapy"] != "ignored":
+        needs.append(Need("treatments", "", f"{BLOCK}.new_therapy: {rules['new_therapy']}"))
+    return needs
 
 
 def _reads_responses(endpoint: EndpointDefinition) -> bool:

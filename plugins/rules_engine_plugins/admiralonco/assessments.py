@@ -6,7 +6,7 @@ first progression (option `flow`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -15,9 +15,10 @@ import polars as pl
 from rules_engine import dates, terms
 from rules_engine.endpoints.imputation import day_of_period
 from rules_engine.endpoints.origin import derive_time_origin
+from rules_engine.endpoints.sharing import options_key
 from rules_engine.vocabulary import SubjectRecords, Words
 
-from rules_engine_plugins.admiralonco.options import BLOCK
+from rules_engine_plugins.admiralonco.options import BLOCK, OF_A_PARAMETER
 
 #: What each known code stands for. Progression keeps its own code, because iRECIST has two.
 KNOWN: Final[dict[str, dict[str, str]]] = {
@@ -40,21 +41,29 @@ class Prepared:
     """What every parameter is decided from.
 
     `subjects`: one row per subject with its days. `dated`: every collected response with its day. `flagged`: the worst
-    usable one of each day (ANL01FL). `counted`: those of them up to the first progression.
+    usable one of each day (ANL01FL). `counted`: those of them up to the first progression. `step` holds what else
+    parameters share.
     """
 
     subjects: pl.LazyFrame
     dated: pl.LazyFrame
     flagged: pl.LazyFrame
     counted: pl.LazyFrame
+    step: Callable[[str, Callable[[], pl.LazyFrame]], pl.LazyFrame]
 
 
 def prepare(records: SubjectRecords, options: Mapping[str, Any], cutoff: date, words: Words) -> Prepared:
-    """Date, flag and cut the assessments of every subject."""
-    subjects = derive_subjects(records, options, cutoff, words)
-    dated = derive_dated(records, subjects, options, cutoff)
-    flagged = derive_flagged(dated, options)
-    return Prepared(subjects, dated, flagged, filter_to_progression(flagged, dated, options))
+    """Date, flag and cut the assessments of every subject; parameters with the same options share these steps."""
+    key = f"{cutoff} {options_key(options, sorted(options.keys() - OF_A_PARAMETER))}"
+
+    def step(name: str, build: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:
+        return records.step(f"admiralonco {name} {key}", build)
+
+    subjects = step("subjects", lambda: derive_subjects(records, options, cutoff, words))
+    dated = step("dated", lambda: derive_dated(records, subjects, options, cutoff))
+    flagged = step("flagged", lambda: derive_flagged(dated, options))
+    counted = step("counted", lambda: filter_to_progression(flagged, dated, options))
+    return Prepared(subjects, dated, flagged, counted, step)
 
 
 def derive_subjects(records: SubjectRecords, options: Mapping[str, Any], cutoff: date, words: Words) -> pl.LazyFrame:

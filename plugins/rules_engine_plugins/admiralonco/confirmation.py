@@ -10,7 +10,7 @@ from rules_engine import terms
 
 
 def derive_confirmed(assessments: pl.LazyFrame, rules: Mapping[str, Any]) -> pl.LazyFrame:
-    """The assessments with `is_confirmed`; in: at least subject, day, code, one row per subject and day.
+    """The assessments with `counts`, true for a confirmed CR or PR; in: at least subject, day, code, one row per subject and day.
 
     The first CR (for a PR: CR or PR) `confirm_days` or more after it decides. Between them a CR allows CR and NE; a PR
     allows CR, PR, NE and `accept_sd` SD; NE at most `max_ne`; and a PR no PR after a CR, the deciding one included.
@@ -49,8 +49,8 @@ def derive_confirmed(assessments: pl.LazyFrame, rules: Mapping[str, Any]) -> pl.
         & ~falls_back
     )
     # Without a later assessment that decides, the counts are null and nothing is confirmed.
-    confirmed = both.with_columns(is_confirmed=(is_cr | is_pr).fill_null(value=False))
-    others = counted.filter(~code.is_in([terms.CR, terms.PR])).with_columns(is_confirmed=pl.lit(value=False))
+    confirmed = both.with_columns(counts=(is_cr | is_pr).fill_null(value=False))
+    others = counted.filter(~code.is_in([terms.CR, terms.PR])).with_columns(counts=pl.lit(value=False))
     return pl.concat([frame.drop(pl.selectors.starts_with("_")) for frame in (confirmed, others)])
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import polars as pl
 from rules_engine import terms
-from rules_engine.findings import NOTE, WARNING, concat_findings, derive_findings, phrase
+from rules_engine.endpoints.sharing import named, numbered
+from rules_engine.findings import NOTE, SCHEMA, WARNING, concat_findings, derive_findings, phrase
 from rules_engine.model import EndpointDefinition
 from rules_engine.vocabulary import SubjectRecords, Words
 
-from rules_engine_plugins.admiralonco.assessments import prepare
+from rules_engine_plugins.admiralonco.assessments import Prepared, prepare
 from rules_engine_plugins.admiralonco.options import BLOCK
 from rules_engine_plugins.admiralonco.times import derive_chosen
 
@@ -19,21 +22,22 @@ def validate_parameter(
     records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
 ) -> pl.LazyFrame:
     """Findings about the records that a parameter of ADRS reads: one row per odd record (`findings.SCHEMA`)."""
-    return concat_findings(_about_records(records, endpoint, cutoff, words))
+    return named(_about_records(numbered(records), endpoint, cutoff, words), records, SCHEMA)
 
 
 def validate_time(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words) -> pl.LazyFrame:
     """Findings about the records that a parameter of ADTTE reads, and about records whose day was moved."""
-    return concat_findings(
-        [*_about_records(records, endpoint, cutoff, words), _lifted(records, endpoint, cutoff, words)]
-    )
+    by_number = numbered(records)
+    odd = [_about_records(by_number, endpoint, cutoff, words), _lifted(by_number, endpoint, cutoff, words)]
+    return named(concat_findings(odd), records, SCHEMA)
 
 
-def _about_records(
-    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words
-) -> list[pl.LazyFrame]:
-    options = endpoint.options
-    prepared = prepare(records, options, cutoff, words)
+def _about_records(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> pl.LazyFrame:
+    prepared = prepare(records, endpoint.options, cutoff, words)
+    return prepared.step("findings", lambda: concat_findings(_odd_records(prepared, endpoint.options, cutoff)))
+
+
+def _odd_records(prepared: Prepared, options: Mapping[str, Any], cutoff: date) -> list[pl.LazyFrame]:
     dated = prepared.dated
     return [
         derive_findings(
@@ -67,7 +71,7 @@ def _about_records(
             field="date",
         ),
         _fallen_back(prepared.flagged),
-        _after_cutoff(dated, endpoint, cutoff),
+        _after_cutoff(dated, options, cutoff),
     ]
 
 
@@ -87,7 +91,7 @@ def _fallen_back(flagged: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _after_cutoff(dated: pl.LazyFrame, endpoint: EndpointDefinition, cutoff: date) -> pl.LazyFrame:
+def _after_cutoff(dated: pl.LazyFrame, options: Mapping[str, Any], cutoff: date) -> pl.LazyFrame:
     """Nothing where the cut-off is applied: then there are no such records left."""
     return derive_findings(
         dated.filter(pl.col("usable"), pl.col("day") > cutoff),
@@ -95,7 +99,7 @@ def _after_cutoff(dated: pl.LazyFrame, endpoint: EndpointDefinition, cutoff: dat
         severity=WARNING,
         table="assessments",
         message=f"the assessment is after the data cut-off {cutoff.isoformat()}",
-        action=f"it counts ({BLOCK}.data_cutoff: {endpoint.options[BLOCK]['data_cutoff']})",
+        action=f"it counts ({BLOCK}.data_cutoff: {options[BLOCK]['data_cutoff']})",
         record=pl.col("source_id"),
         field="date",
         value=pl.col("day"),

@@ -16,6 +16,10 @@ Schema = dict[str, Any]
 
 #: The key of the block.
 BLOCK: Final = "admiralonco"
+#: Options that say what a parameter is made of; all others say how the records are read.
+OF_A_PARAMETER: Final = frozenset(
+    {"parameter", "confirmed", "events", "start", "censoring", "therapies", "days_per_month"}
+)
 
 
 def _one_of(description: str, meanings: Mapping[str, str], **more: Any) -> Schema:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 from rules_engine import terms
+from rules_engine.endpoints.sharing import named, numbered
 from rules_engine.endpoints.sources import ASSESSMENT, DEATH, record_source, source
 from rules_engine.findings import phrase
 from rules_engine.model import EndpointDefinition
@@ -34,8 +35,9 @@ def derive_parameter(
 ) -> pl.LazyFrame:
     """One row per subject (`vocabulary.RESPONSE_SCHEMA`, and `number`, `visit`) of one parameter of ADRS."""
     options = endpoint.options
-    prepared = prepare(records, options, cutoff, words)
-    return _published(prepared.subjects, _won(prepared, options), options)
+    prepared = prepare(numbered(records), options, cutoff, words)
+    rows = _published(prepared.subjects, _won(prepared, options), options)
+    return named(rows, records, [*RESPONSE_SCHEMA, "number", "visit"])
 
 
 def _won(prepared: Prepared, options: Mapping[str, Any]) -> pl.LazyFrame:
@@ -49,37 +51,44 @@ def _won(prepared: Prepared, options: Mapping[str, Any]) -> pl.LazyFrame:
         return derive_progressions(prepared, options)
     if wanted == "unconfirmed_progression":
         return derive_unconfirmed(prepared.counted)
-    derive = {"best_response": derive_best, "clinical_benefit": derive_benefits, "response": derive_responses}[wanted]
-    return derive(prepared.counted, rules, confirmed=confirmed)
+    assessments = with_responses(prepared, rules, confirmed=confirmed)
+    if wanted == "response":
+        return derive_responses(assessments)
+    return {"best_response": derive_best, "clinical_benefit": derive_benefits}[wanted](assessments, rules)
 
 
 # Winners: one row per subject that has one ----------------------------------------------------------------------------
 
 
-def derive_responses(assessments: pl.LazyFrame, rules: Mapping[str, Any], *, confirmed: bool) -> pl.LazyFrame:
-    """The first CR or PR of each subject, confirmed where asked: the assessment, with `answer` Y."""
-    return _first(_responding(assessments, rules, confirmed=confirmed)).with_columns(answer=pl.lit(YES))
+def with_responses(prepared: Prepared, rules: Mapping[str, Any], *, confirmed: bool) -> pl.LazyFrame:
+    """The assessments that count, with `counts`: a CR or PR is a response, where asked only if it is confirmed."""
+    if not confirmed:
+        return prepared.counted.with_columns(counts=pl.lit(value=True))
+    return prepared.step("confirmed", lambda: derive_confirmed(prepared.counted, rules))
 
 
-def derive_benefits(assessments: pl.LazyFrame, rules: Mapping[str, Any], *, confirmed: bool) -> pl.LazyFrame:
+def derive_responses(assessments: pl.LazyFrame) -> pl.LazyFrame:
+    """The first CR or PR of each subject that counts: the assessment, with `answer` Y."""
+    return _first(assessments.filter(_is_response())).with_columns(answer=pl.lit(YES))
+
+
+def derive_benefits(assessments: pl.LazyFrame, rules: Mapping[str, Any]) -> pl.LazyFrame:
     """The first response, or CR, PR, SD or NON-CR/NON-PD late enough, whichever is earlier: with `answer` Y."""
-    controlled = assessments.filter(pl.col("code").is_in(_CONTROLLED), _is_late(rules))
-    either = pl.concat([_responding(assessments, rules, confirmed=confirmed), controlled], how="diagonal_relaxed")
-    return _first(either).with_columns(answer=pl.lit(YES))
+    is_controlled = pl.col("code").is_in(_CONTROLLED) & _is_late(rules)
+    return _first(assessments.filter(_is_response() | is_controlled)).with_columns(answer=pl.lit(YES))
 
 
-def derive_best(assessments: pl.LazyFrame, rules: Mapping[str, Any], *, confirmed: bool) -> pl.LazyFrame:
+def derive_best(assessments: pl.LazyFrame, rules: Mapping[str, Any]) -> pl.LazyFrame:
     """The best response of each subject with assessments, earliest day first: the assessment, with `answer`.
 
-    Each assessment may stand for several responses: a CR or PR (confirmed where asked) for itself, and a late enough CR,
-    PR or SD for SD; CR, PR, SD and NON-CR/NON-PD that come too early stand for NE.
+    Each assessment may stand for several responses: a CR or PR that counts for itself, and a late enough CR, PR or SD
+    for SD; CR, PR, SD and NON-CR/NON-PD that come too early stand for NE.
     """
     code = pl.col("code")
-    counts = pl.col("is_confirmed") if confirmed else pl.lit(value=True)
     is_first_of_run = pl.col("is_confirmed_progression")
     candidates: list[tuple[pl.Expr, str]] = [
-        ((code == terms.CR) & counts, terms.CR),
-        ((code == terms.PR) & counts, terms.PR),
+        ((code == terms.CR) & _is_response(), terms.CR),
+        ((code == terms.PR) & _is_response(), terms.PR),
         (code.is_in([terms.CR, terms.PR, terms.SD]) & _is_late(rules), terms.SD),
         ((code == terms.NON_CR_NON_PD) & _is_late(rules), terms.NON_CR_NON_PD),
         (code == terms.PD, terms.PD),
@@ -93,7 +102,7 @@ def derive_best(assessments: pl.LazyFrame, rules: Mapping[str, Any], *, confirme
         answer = pl.when(condition).then(pl.lit(value)).otherwise(answer)
     # An iCPD that confirms nothing stands for no response at all.
     return (
-        with_confirmed_progression(derive_confirmed(assessments, rules) if confirmed else assessments)
+        with_confirmed_progression(assessments)
         .with_columns(_rank=rank, answer=answer)
         .filter(pl.col("_rank").is_not_null())
         .sort("subject", "_rank", "day")
@@ -137,9 +146,8 @@ def with_confirmed_progression(assessments: pl.LazyFrame) -> pl.LazyFrame:
     return assessments.sort("subject", "day").with_columns(is_confirmed_progression=is_confirmed)
 
 
-def _responding(assessments: pl.LazyFrame, rules: Mapping[str, Any], *, confirmed: bool) -> pl.LazyFrame:
-    counted = derive_confirmed(assessments, rules).filter("is_confirmed") if confirmed else assessments
-    return counted.filter(pl.col("code").is_in(_RESPONSES))
+def _is_response() -> pl.Expr:
+    return pl.col("code").is_in(_RESPONSES) & pl.col("counts")
 
 
 def _is_late(rules: Mapping[str, Any]) -> pl.Expr:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 import polars as pl
+from rules_engine.endpoints.sharing import named, numbered
 from rules_engine.endpoints.sources import ASSESSMENT, DEATH, LAST_CONTACT, ORIGIN, SOURCE_COLUMNS, source
 from rules_engine.findings import phrase
 from rules_engine.model import EndpointDefinition
@@ -14,7 +15,12 @@ from rules_engine.vocabulary import TTE_SCHEMA, SubjectRecords, Words
 
 from rules_engine_plugins.admiralonco.assessments import Prepared, prepare
 from rules_engine_plugins.admiralonco.options import BLOCK
-from rules_engine_plugins.admiralonco.parameters import derive_progressions, derive_responses, last_assessments
+from rules_engine_plugins.admiralonco.parameters import (
+    derive_progressions,
+    derive_responses,
+    last_assessments,
+    with_responses,
+)
 
 #: Reason of a record, by what it is dated to.
 _REASONS: Final = {"progression": "PD", "death": "DEATH"}
@@ -24,7 +30,8 @@ def derive_time(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: d
     """One row per subject with an event or a day of censoring (`vocabulary.TTE_SCHEMA`); days and months are missing
     where the start is.
     """
-    return _published(derive_chosen(records, endpoint, cutoff, words=words), endpoint.options)
+    chosen = derive_chosen(numbered(records), endpoint, cutoff, words=words)
+    return named(_published(chosen, endpoint.options), records, TTE_SCHEMA)
 
 
 def derive_chosen(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words) -> pl.LazyFrame:
@@ -107,7 +114,7 @@ def _started(prepared: Prepared, options: Mapping[str, Any]) -> pl.LazyFrame:
     if options["start"] == "origin":
         return prepared.subjects.with_columns(start_date="reference_date")
     confirmed = options["start"] == "confirmed_response"
-    responses = derive_responses(prepared.counted, options[BLOCK], confirmed=confirmed)
+    responses = derive_responses(with_responses(prepared, options[BLOCK], confirmed=confirmed))
     return prepared.subjects.join(responses.select("subject", start_date="day"), on="subject")
 
 
