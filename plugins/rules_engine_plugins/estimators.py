@@ -12,8 +12,10 @@ from typing import Any
 import polars as pl
 from rules_engine.analysis import cox_estimates as cox
 from rules_engine.analysis import response_estimates as response
+from rules_engine.analysis.balance_estimates import estimate_balance
 from rules_engine.analysis.cox import TIES, TRANSFORMS
 from rules_engine.analysis.incidence_estimates import estimate_incidence
+from rules_engine.analysis.interval_estimates import estimate_from_intervals
 from rules_engine.analysis.limits import CONF_TYPES
 from rules_engine.analysis.log_rank_estimates import estimate_log_rank
 from rules_engine.analysis.mean_estimates import estimate_restricted_mean
@@ -65,6 +67,11 @@ MISSING_STRATUM = {
 LABELS = {
     "type": "object", "additionalProperties": {"type": "string"}, "default": {},
     "description": "What tables call the covariates. The engine fills in the labels of the section covariates.",
+}  # fmt: skip
+BALANCED = {
+    "type": "array", "items": {"type": "string"}, "uniqueItems": True, "default": [],
+    "description": "Covariates, or columns of the table subjects, to compare. With weights, the engine fills in those of "
+    "the propensity model; state more to see what the model does not hold.",
 }  # fmt: skip
 COMPARED = {"group_order": GROUP_ORDER, "reference_group": REFERENCE_GROUP}
 STRATIFIED = {"strata": STRATA, "missing_stratum": MISSING_STRATUM}
@@ -234,6 +241,25 @@ CUMULATIVE_INCIDENCE = _estimator(
     estimate_incidence,
 )
 
+INTERVAL_CENSORED = _estimator(
+    "interval_censored",
+    "Event-free time from the intervals between assessments: quartiles and shares at landmarks",
+    "Turnbull 1976; Gentleman and Geyer 1994",
+    "time_to_event",
+    _schema({"landmarks_months": LANDMARKS, "days_per_month": DAYS_PER_MONTH, "group_order": GROUP_ORDER}),
+    estimate_from_intervals,
+)
+
+BALANCE = _estimator(
+    "balance",
+    "Covariates of the groups and their standardised differences, before and after weighting",
+    "Austin 2009; Kish 1965 (effective sample size)",
+    "any",
+    _schema({"covariates": BALANCED, "labels": LABELS, **COMPARED}),
+    estimate_balance,
+    weighted=True,
+)
+
 PROPORTION = _estimator(
     "proportion",
     "Rate of responders with limits",
@@ -307,6 +333,8 @@ def rules_engine_estimators() -> Sequence[Estimator]:
         COX,
         RMST,
         CUMULATIVE_INCIDENCE,
+        INTERVAL_CENSORED,
+        BALANCE,
         PROPORTION,
         PROPORTION_DIFFERENCE,
         FREQUENCIES,

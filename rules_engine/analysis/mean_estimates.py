@@ -89,7 +89,36 @@ def _add_mean_differences(
         _add_mean(estimates, "difference", words, difference, error, z, month, months, reason, label, other)
         p_value = float(2 * special.ndtr(-abs(difference) / error)) if error > 0 else float("nan")
         no_spread = None if reason or error > 0 else "no variation"
+        _add_ratio(estimates, (label, other), means[number], means[reference], months, z, reason)
         estimates.add(
             "p_value", f"{words}: p value", p_value, P_VALUE, group=label, comparison=other,
             variable="time", level=level_text(months), note=reason or no_spread,
+        )  # fmt: skip
+
+
+def _add_ratio(
+    estimates: Estimates,
+    groups: tuple[str | None, str | None],
+    one: tuple[float, float],
+    two: tuple[float, float],
+    months: float,
+    z: float,
+    reason: str | None,
+) -> None:
+    """The ratio of two restricted means; limits and test on the scale of its logarithm."""
+    known = not reason and one[0] > 0 and two[0] > 0
+    log_ratio = float(np.log(one[0] / two[0])) if known else np.nan
+    error = float(np.hypot(one[1] / one[0], two[1] / two[0])) if known else np.nan
+    p_value = float(2 * special.ndtr(-abs(log_ratio) / error)) if known and error > 0 else np.nan
+    words = "Ratio of restricted means"
+    for name, label, value, number_format in (
+        ("ratio", f"{words} to {months:g} months", np.exp(log_ratio), TWO_DECIMALS),
+        ("lower", f"{words}: lower limit", np.exp(log_ratio - z * error), TWO_DECIMALS),
+        ("upper", f"{words}: upper limit", np.exp(log_ratio + z * error), TWO_DECIMALS),
+        ("p_value", f"{words}: p value", p_value, P_VALUE),
+    ):
+        note = None if not np.isnan(value) else reason or ("a mean is 0" if not known else "no variation")
+        estimates.add(
+            name, label, value, number_format, group=groups[0], comparison=groups[1], variable="ratio",
+            level=level_text(months), note=note,
         )  # fmt: skip
