@@ -1,5 +1,7 @@
 """Simulate 1,000, 10,000 and 100,000 subjects, run the whole protocol, print time and memory of each stage.
 
+`python -m benchmarks estimates` times the estimates of the first trial alone, for a million subjects.
+
 Each size is simulated in one process and run in another, so that the peaks are those of a run that starts cold. The
 numbers are also written to `benchmarks/results/` as JSON.
 """
@@ -26,6 +28,11 @@ SIZES = (1_000, 10_000, 100_000)
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    if sys.argv[1:2] == ["estimates"]:
+        from benchmarks import estimates
+
+        del sys.argv[1]
+        return estimates.main()
     parser.add_argument(
         "--subjects", type=int, nargs="+", default=list(SIZES), help="sizes to run (default: %(default)s)"
     )

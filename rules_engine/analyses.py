@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from rules_engine.analysis.ard import COUNT
-from rules_engine.analysis.covariates import derive_covariates, label_of
+from rules_engine.analysis.covariates import columns_of, derive_covariates, label_of
 from rules_engine.analysis.options import with_defaults
 from rules_engine.analysis.propensity import derive_weights
 from rules_engine.errors import PluginError, Problem, StudyError
-from rules_engine.findings import concat_findings, empty_findings
+from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings
 from rules_engine.model import AnalysisDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import ARD_KEY, ARD_OF_ENGINE, ARD_SCHEMA, Estimator, require_columns
 
+#: Marks an option `covariates` that is those of the propensity model where the analysis has weights and states none.
+FROM_WEIGHTS: Final = "x-from-weights"
 #: Why an analysis of subgroups leaves subjects out.
 _NO_SUBGROUP = "the characteristic is missing and its definition excludes such subjects"
 #: Columns of one run, before it is named by its analysis and endpoint.
@@ -46,6 +48,11 @@ def derive_estimates(
     findings = [empty_findings()]
     for analysis in ruleset.analyses.values():
         estimator = registry.estimators.require(analysis.estimator)
+        lacking = _lacking(analysis, ruleset, subjects)
+        if analysis.optional and lacking:
+            parts += [_not_run(analysis, paramcd, lacking) for paramcd in analysis.endpoints]
+            findings.append(_lacking_finding(analysis, lacking))
+            continue
         facts, odd = _characteristics(analysis, ruleset, subjects)
         findings.append(odd)
         for paramcd in analysis.endpoints:
@@ -75,7 +82,7 @@ def analysis_options(
         given.setdefault("group_order", list(study["arms"]))
     if "reference_group" in known and analysis.by == "arm" and study.get("reference_arm") is not None:
         given.setdefault("reference_group", study["reference_arm"])
-    if "covariates" in known and analysis.weights is not None:
+    if analysis.weights is not None and FROM_WEIGHTS in known.get("covariates", {}):
         given.setdefault("covariates", list(ruleset.weights[analysis.weights].covariates))
     named = [*given.get("strata", ()), *given.get("covariates", ())]
     if "labels" in known and named:
@@ -87,11 +94,50 @@ def _characteristics(
     analysis: AnalysisDefinition, ruleset: Ruleset, subjects: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.LazyFrame]:
     """`subject` and every characteristic that the analysis names."""
-    apart = [name for name in (analysis.by, *analysis.options.get("strata", ())) if name is not None]
-    model = [*analysis.subgroups, *analysis.options.get("covariates", ())]
-    if analysis.weights is not None:
-        model += ruleset.weights[analysis.weights].covariates
+    strata = list(analysis.options.get("strata", ()))
+    apart = [*([analysis.by] if analysis.by is not None else []), *strata]
+    model = [name for name in _named(analysis, ruleset) if name not in strata or name in analysis.subgroups]
     return derive_covariates(subjects, [*apart, *model], ruleset.covariates, set(apart) - set(model))
+
+
+def _lacking(analysis: AnalysisDefinition, ruleset: Ruleset, subjects: pl.DataFrame) -> list[str]:
+    """Columns that an analysis names and the subjects do not have."""
+    names = [*_named(analysis, ruleset), *([analysis.by] if analysis.by is not None else [])]
+    columns = [column for name in names for column in columns_of(name, ruleset.covariates)]
+    return [column for column in dict.fromkeys(columns) if column not in subjects.columns]
+
+
+def _named(analysis: AnalysisDefinition, ruleset: Ruleset) -> list[str]:
+    """Characteristics that an analysis names beside its groups."""
+    options = analysis.options
+    named = [*options.get("strata", ()), *analysis.subgroups, *options.get("covariates", ())]
+    return named if analysis.weights is None else [*named, *ruleset.weights[analysis.weights].covariates]
+
+
+def _not_run(analysis: AnalysisDefinition, paramcd: str, lacking: Sequence[str]) -> pl.DataFrame:
+    """The one row of an optional analysis that could not be run."""
+    row = {
+        "analysis": analysis.name, "paramcd": paramcd, "statistic": "not_run", "label": "Analysis not run",
+        "note": _not_there(lacking), "n": 0, "format": COUNT,
+    }  # fmt: skip
+    return pl.DataFrame([row], schema=ARD_SCHEMA)
+
+
+def _lacking_finding(analysis: AnalysisDefinition, lacking: Sequence[str]) -> pl.LazyFrame:
+    return derive_findings(
+        pl.LazyFrame({"analysis": [analysis.name]}),
+        rule_id="analysis.not_run",
+        severity=WARNING,
+        table="subjects",
+        message=f"the analysis {analysis.name!r} was not run: {_not_there(lacking)}",
+        action="the optional analysis is left out",
+        subject=None,
+        field=", ".join(lacking),
+    )
+
+
+def _not_there(lacking: Sequence[str]) -> str:
+    return f"the study has no column {', '.join(map(repr, lacking))} in the table subjects"
 
 
 # Runs -----------------------------------------------------------------------------------------------------------------

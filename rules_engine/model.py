@@ -135,6 +135,7 @@ class CovariateDefinition:
     first; `pooled` names the values that a level stands for. `levels` are in the order of tables and the first is the reference;
     further values follow alphabetically. `missing` is
     `own_level` or `exclude`. A number is divided by `per` and, with `transform: log`, its natural logarithm is taken first.
+    With `years_to` the column is a (partial) date, and the number the years from it to the date in that column: an age.
     """
 
     name: str
@@ -148,6 +149,7 @@ class CovariateDefinition:
     missing: str = "own_level"
     transform: str = "none"
     per: float = 1.0
+    years_to: str | None = None
     label: str = ""
     unit: str = ""
     position: Position | None = None
@@ -176,7 +178,8 @@ class AnalysisDefinition:
     """One analysis: the estimator, the endpoints (PARAMCD) it reads, the grouping column (None = all subjects), its options.
 
     `options` is as stated; what the schema of the estimator gives by default is filled in by the estimator. `subgroups` are
-    characteristics in each of whose levels the analysis is repeated; `weights` names a definition of weights.
+    characteristics in each of whose levels the analysis is repeated; `weights` names a definition of weights. An `optional`
+    analysis is left out, with a finding, where the study lacks a column that it names.
     """
 
     name: str
@@ -187,6 +190,7 @@ class AnalysisDefinition:
     position: Position | None = None
     subgroups: tuple[str, ...] = ()
     weights: str | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

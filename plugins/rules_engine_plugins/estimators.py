@@ -72,6 +72,7 @@ BALANCED = {
     "type": "array", "items": {"type": "string"}, "uniqueItems": True, "default": [],
     "description": "Covariates, or columns of the table subjects, to compare. With weights, the engine fills in those of "
     "the propensity model; state more to see what the model does not hold.",
+    "x-from-weights": True,
 }  # fmt: skip
 COMPARED = {"group_order": GROUP_ORDER, "reference_group": REFERENCE_GROUP}
 STRATIFIED = {"strata": STRATA, "missing_stratum": MISSING_STRATUM}

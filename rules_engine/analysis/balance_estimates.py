@@ -84,7 +84,7 @@ def _add_sizes(estimates: Estimates, before: Grouping, after: Grouping, number: 
     for statistic, label, value, number_format in (
         ("n_weighted", "Sum of weights", weight.sum(), ONE_DECIMAL),
         ("n_effective", "Effective sample size", effective_size(weight), ONE_DECIMAL),
-        ("weight_largest", "Largest weight", weight.max(initial=np.nan) if weight.size else None, TWO_DECIMALS),
+        ("weight_largest", "Largest weight", weight.max() if weight.size else None, TWO_DECIMALS),
         ("score_lowest", "Lowest propensity score", _score(after, number, largest=False), THREE_DECIMALS),
         ("score_highest", "Highest propensity score", _score(after, number, largest=True), THREE_DECIMALS),
     ):

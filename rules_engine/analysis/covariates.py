@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from rules_engine import dates
 from rules_engine.errors import StudyError, closest
 from rules_engine.findings import ERROR, derive_findings, empty_findings
 from rules_engine.model import CovariateDefinition
@@ -20,6 +21,8 @@ from rules_engine.model import CovariateDefinition
 MISSING_LEVEL = "(missing)"
 #: From this number of values on, a column of which not one is a number is no slip of the pen but the wrong column.
 _ENOUGH = 5
+#: Mean length of a year of the calendar.
+DAYS_PER_YEAR = 365.2425
 
 
 def derive_covariates(
@@ -40,8 +43,10 @@ def derive_covariates(
         covariate = definitions.get(name) or CovariateDefinition(name=name, column=name)
         if name in keep_missing:
             covariate = replace(covariate, missing="exclude")
-        raw = _column(subjects, covariate)
-        if is_number(covariate, raw.dtype) or covariate.cuts:
+        raw = _column(subjects, covariate, covariate.column)
+        if covariate.years_to is not None:
+            raw = _years(raw, _column(subjects, covariate, covariate.years_to))
+        if is_number(covariate, raw.dtype) or covariate.cuts or covariate.years_to is not None:
             number, found = _numbers(subjects, raw, covariate)
             findings.append(found)
             column = _cut(number, covariate) if covariate.cuts else _scaled(number, covariate)
@@ -66,15 +71,36 @@ def label_of(name: str, definitions: Mapping[str, CovariateDefinition]) -> str:
     return f"{words} ({'per ' if covariate.per != 1 else ''}{unit})" if unit and not covariate.cuts else words
 
 
-def _column(subjects: pl.DataFrame, covariate: CovariateDefinition) -> pl.Series:
-    if covariate.column not in subjects.columns:
+def columns_of(name: str, definitions: Mapping[str, CovariateDefinition]) -> tuple[str, ...]:
+    """The columns of the subjects that a covariate is read from."""
+    covariate = definitions.get(name)
+    if covariate is None:
+        return (name,)
+    return (covariate.column,) if covariate.years_to is None else (covariate.column, covariate.years_to)
+
+
+def _column(subjects: pl.DataFrame, covariate: CovariateDefinition, name: str) -> pl.Series:
+    if name not in subjects.columns:
         raise StudyError.at(
             "table subjects",
-            f"it has no column {covariate.column!r}, which the analyses use",
+            f"it has no column {name!r}, which the analyses use"
+            + (f" as {covariate.name!r}" if covariate.name != name else ""),
             "add the column (empty cells are allowed), or correct the name in the ruleset",
-            meant=closest(covariate.column, subjects.columns),
+            meant=closest(name, subjects.columns),
         )
-    return subjects[covariate.column]
+    return subjects[name]
+
+
+def _years(start: pl.Series, end: pl.Series) -> pl.Series:
+    """Years from a (partial) date to another; of a period the middle counts. What is no date is missing."""
+    text = {"start": start.cast(pl.String), "end": end.cast(pl.String)}
+    middle = {
+        name: dates.first_possible_day(pl.col(name))
+        + (dates.last_possible_day(pl.col(name)) - dates.first_possible_day(pl.col(name))) / 2
+        for name in text
+    }
+    days = (middle["end"].cast(pl.Datetime) - middle["start"].cast(pl.Datetime)).dt.total_days()
+    return pl.DataFrame(text).select((days / DAYS_PER_YEAR).alias(start.name)).to_series()
 
 
 # Numbers --------------------------------------------------------------------------------------------------------------

@@ -86,7 +86,9 @@ def _estimate_lines(result: Result) -> list[str]:
         of = tuple(row[key] for key in place)
         numbers = (row["value"], limits.get((*of, "lower")), limits.get((*of, "upper")))
         value, low, high = (_number(number, scale) for number in numbers)
-        shown = f"{name} {value}{unit if row['value'] is not None else ''} ({low} to {high})"
+        shown = f"{name} {value}{unit if row['value'] is not None else ''}"
+        if (*of, "lower") in limits:
+            shown += f" ({low} to {high})"
         lines.append(f"  {row['analysis']:<{wide}}{row['paramcd']:<9}{_who(row):<{width}}{shown}")
     return lines
 

@@ -61,7 +61,7 @@ class _Resolver:
         kind = stated.get("kind")
         if kind is None and any(key in stated for key in ("levels", "cuts", "pool")):
             kind = "category"
-        if kind is None and any(key in stated for key in ("per", "transform")):
+        if kind is None and any(key in stated for key in ("per", "transform", "years_to")):
             kind = "number"
         self.contradictions(node, kind, path)
         try:
@@ -78,6 +78,7 @@ class _Resolver:
                 missing=str(stated.get("missing", "exclude" if kind == "number" else "own_level")),
                 transform=str(stated.get("transform", "none")),
                 per=float(stated.get("per", 1.0)),
+                years_to=_text(node, "years_to"),
                 label=str(stated.get("label", "")),
                 unit=str(stated.get("unit", "")),
                 position=node.position,
@@ -177,6 +178,7 @@ class _Resolver:
             position=node.position,
             subgroups=tuple(subgroups),
             weights=weights,
+            optional=bool(to_plain(node.child("optional") or mapping())),
         )
 
     def subgroups(self, node: Node, path: Path) -> list[str]:

@@ -205,6 +205,10 @@ COVARIATE = record(
             "type": "number", "exclusiveMinimum": 0,
             "description": "The step of a number that a ratio is reported for, such as 10 for age in decades.",
         },
+        "years_to": text(
+            "The column is a date, perhaps partial, and the number the years from it to the date in this column of "
+            "`subjects`: with `column: birth_date, years_to: baseline_date` the age."
+        ),
         "label": text("What tables call it."),
         "unit": text("Unit of the number."),
         "source": text("Publication or section that the levels or cuts come from."),
@@ -558,6 +562,11 @@ def _analysis(parts: _Parts, required: Any) -> Schema:
                 "the difference between levels is tested where the estimator can.",
             },
             "weights": text("Weights (a name under `weights`) that the analysis uses."),
+            "optional": {
+                "type": "boolean",
+                "description": "Where the study lacks a column of `subjects` that the analysis names: `true` leaves the "
+                "analysis out and says so in a finding and in the results; by default the study is refused.",
+            },
             "label": text("What tables call this analysis."),
             "options": OPTIONS,
             "note": text("Anything that a reader should know."),

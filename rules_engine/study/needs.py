@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
+from rules_engine.analysis.covariates import columns_of
 from rules_engine.contracts import SUBJECTS, canonical_schema
 from rules_engine.errors import Problem, StudyError, closest
 from rules_engine.model import AnalysisDefinition, EndpointDefinition, ResponseDefinition, Ruleset
@@ -58,11 +59,11 @@ def _needs(ruleset: Ruleset, registry: Registry) -> Iterator[tuple[str, Need]]:
             yield f"section {section}", Need("subjects", "", "the safety population")
     for analysis in ruleset.analyses.values():
         place = f", {analysis.position}" if analysis.position is not None else ""
-        for column, why in _analysed_columns(analysis, ruleset):
+        for column, why in analysed_columns(analysis, ruleset) if not analysis.optional else ():
             yield f"analysis {analysis.name}", Need("subjects", column, f"{why}{place}")
 
 
-def _analysed_columns(analysis: AnalysisDefinition, ruleset: Ruleset) -> Iterator[tuple[str, str]]:
+def analysed_columns(analysis: AnalysisDefinition, ruleset: Ruleset) -> Iterator[tuple[str, str]]:
     """Columns of the subjects that an analysis reads beside those of the contract, and what for."""
     named: list[tuple[str, Sequence[str]]] = [
         ("by", [analysis.by] if analysis.by is not None else []),
@@ -73,10 +74,9 @@ def _analysed_columns(analysis: AnalysisDefinition, ruleset: Ruleset) -> Iterato
     ]
     for why, names in named:
         for name in names:
-            covariate = ruleset.covariates.get(name)
-            column = covariate.column if covariate is not None else name
-            if column not in canonical_schema(SUBJECTS):
-                yield column, why if column == name else f"{why}: {name}"
+            for column in columns_of(name, ruleset.covariates):
+                if column not in canonical_schema(SUBJECTS):
+                    yield column, why if column == name else f"{why}: {name}"
 
 
 def endpoint_needs(

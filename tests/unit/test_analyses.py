@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,7 @@ from rules_engine.model import (
     EndpointDefinition,
     Position,
     Ruleset,
+    WeightsDefinition,
 )
 from rules_engine.registry import Registry, default_registry
 from rules_engine.vocabulary import ARD_KEY, ARD_SCHEMA, Estimator
@@ -120,6 +122,21 @@ def test_levels_stand_as_stated_then_alphabetically_and_missing_last() -> None:
     assert sex.dtype == pl.Enum(["F", "M", "(missing)"])
 
 
+def test_an_age_is_the_years_from_a_partial_date() -> None:
+    subjects = pl.DataFrame(
+        {
+            "subject": ["S1", "S2", "S3", "S4"],
+            "birth_date": ["1960-01-01", "1960", None, "unknown"],
+            "baseline_date": [date(2020, 1, 1), date(2020, 7, 1), date(2020, 1, 1), date(2020, 1, 1)],
+        }
+    )
+    definition = CovariateDefinition("age", "birth_date", "number", years_to="baseline_date")
+    ages = derive_covariates(subjects, ["age"], {"age": definition})[0]["age"]
+    assert ages.to_list() == [pytest.approx(60, abs=0.01), pytest.approx(60, abs=0.01), None, None]
+    cut = replace(definition, kind="category", cuts=(60.5,), missing="exclude")
+    assert derive_covariates(subjects, ["age"], {"age": cut})[0]["age"].to_list() == ["<60.5", "<60.5", None, None]
+
+
 def test_a_covariate_is_told_with_its_unit_and_step() -> None:
     age = CovariateDefinition("age", "age", "number", per=10.0, label="Age", unit="years")
     afp = CovariateDefinition("afp", "afp", "number", transform="log", label="AFP", unit="ng/mL")
@@ -161,6 +178,36 @@ def test_every_number_has_a_name_of_its_own_and_says_how_many_it_rests_on(estima
         ard.filter(pl.col("subgroup_variable").is_null(), pl.col("comparison").is_not_null())["n"].to_list().count(8)
         == ard.filter(pl.col("subgroup_variable").is_null(), pl.col("comparison").is_not_null()).height
     )
+
+
+# Optional analyses, weights
+
+
+def test_an_optional_analysis_is_left_out_aloud_where_a_column_lacks() -> None:
+    rules = ruleset(analysis(subgroups=("ecog",), optional=True))
+    estimated = derive_estimates(rules, {"OS": ROWS}, SUBJECTS, default_registry())
+    row = estimated.ard.row(0, named=True)
+    assert (estimated.ard.height, row["statistic"], row["value"]) == (1, "not_run", None)
+    assert row["note"] == "the study has no column 'ecog' in the table subjects"
+    assert estimated.findings["rule_id"].to_list() == ["analysis.not_run"]
+    with pytest.raises(StudyError, match="it has no column 'ecog'"):
+        estimate(analysis(subgroups=("ecog",)))
+
+
+def test_weights_are_fitted_to_each_run_and_balance_shows_their_covariates() -> None:
+    weights = {"w": WeightsDefinition("w", "overlap", ("stage",))}
+    subjects = pl.concat([SUBJECTS] * 5).with_columns(subject=pl.format("S{}", pl.int_range(40)))
+    rows = pl.concat([ROWS] * 5).with_columns(subject=subjects["subject"])
+    for estimator in ("balance", "kaplan_meier", "cox", "rmst"):
+        options = {"tau_months": [20]} if estimator == "rmst" else {}
+        rules = replace(ruleset(analysis(estimator, subgroups=("sex",), weights="w", options=options)), weights=weights)
+        ard = derive_estimates(rules, {"OS": rows}, subjects, default_registry()).ard
+        assert ard["subgroup"].unique().sort().to_list() == [None, "(missing)", "F", "M"]
+        assert ard.filter(pl.col("value").is_null() & pl.col("note").is_null()).is_empty()
+        if estimator == "balance":
+            assert ard.filter(pl.col("statistic") == "smd_weighted")["variable"].unique().to_list() == ["stage"]
+        if estimator == "cox":
+            assert "stage" not in ard["variable"].to_list()  # the covariates of the score are not those of the model
 
 
 # Contracts
