@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from rules_engine.endpoints import censoring_dates, censoring_facts, checks, missed_visits, therapies
+from rules_engine.endpoints import censoring_dates, censoring_facts, checks, missed_visits, telling, therapies
 from rules_engine.hookspecs import hookimpl
 from rules_engine.vocabulary import CensoringDate, CensoringRule, Effect, Need, Observation, Rank
 
@@ -46,6 +46,7 @@ MISSED_VISITS = CensoringRule(
     derive=missed_visits.events_after_missed_visits,
     effect=lambda options: "off" if options["missed_visits"]["method"] == "disabled" else "discards",
     reasons={"MISSED_VISITS": None},
+    tell=telling.tell_missed_visits,
     check=lambda endpoint: list(checks.check_missed_visits(endpoint)),
 )
 
@@ -187,6 +188,7 @@ LAST_KNOWN_ALIVE = CensoringDate(
     title="at the day last known alive, by `os_censor`",
     reference="FDA 2007, Clinical Trial Endpoints, section III.A",
     derive=censoring_dates.last_known_alive,
+    tell=telling.tell_last_known_alive,
     goes_on=True,
 )
 
@@ -201,6 +203,9 @@ PFS2_CENSOR = CensoringDate(
     title="as `pfs2_censor` says",
     reference="EMA/CHMP/27994/2008 Rev. 1",
     derive=lambda observation: _pfs2_date(observation.options).derive(observation),
+    tell=lambda observation: (
+        telling.tell_last_known_alive(observation) if _pfs2_date(observation.options).goes_on else []
+    ),
     name=lambda options: _pfs2_date(options).id,
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from rules_engine.endpoints import events, therapies
+from rules_engine.endpoints import events, telling, therapies
 from rules_engine.hookspecs import hookimpl
 from rules_engine.vocabulary import Event, Need, Observation, Rank
 
@@ -97,6 +97,7 @@ DISCONTINUATION = Event(
     reasons={"DISCONTINUATION": None},
     rank=Rank.DISCONTINUATION,
     from_origin=False,
+    tell=telling.tell_discontinuation,
     needs=[Need("treatments")],
 )
 THERAPY = Event(

@@ -11,6 +11,7 @@ from rules_engine.endpoints.composition import response_schema, time_to_event_sc
 from rules_engine.endpoints.needs import needs_of_words, reads_responses
 from rules_engine.endpoints.response import derive_response
 from rules_engine.endpoints.time_to_event import derive_time_to_event
+from rules_engine.endpoints.trace import trace_response, trace_time_to_event
 from rules_engine.endpoints.validation import validate_endpoint
 from rules_engine.vocabulary import EndpointKind, Words
 
@@ -27,6 +28,7 @@ def bind_time_to_event(kind: EndpointKind, words: Words) -> EndpointKind:
         needs=partial(needs_of_words, words=words),
         reads_responses=partial(reads_responses, words=words),
         candidates=partial(derive_candidates, words=words),
+        trace=partial(trace_time_to_event, words=words),
     )
 
 
@@ -40,4 +42,5 @@ def bind_response(kind: EndpointKind, words: Words, *, rate: bool) -> EndpointKi
         check=partial(check_response, words=words),
         validate=partial(validate_endpoint, words=words),
         needs=partial(needs_of_words, words=words),
+        trace=partial(trace_response, words=words),
     )

@@ -39,3 +39,16 @@ def visit_offset(schedule: Schedule, number: pl.Expr) -> pl.Expr:
     for begin, every, _visits, before in _parts(schedule):
         found = pl.when(number > before).then(begin + (number - before) * every).otherwise(found)
     return found
+
+
+def planned_offsets(schedule: Schedule, until: int) -> list[int]:
+    """Offsets in days of the planned visits 0, 1, 2 … up to `until` days, one by one."""
+    offsets = [0]
+    parts = _parts(schedule)
+    while True:
+        number = len(offsets)
+        begin, every, _visits, before = next(part for part in reversed(parts) if number > part[3] or part is parts[0])
+        following = begin + (number - before) * every
+        if following > until:
+            return offsets
+        offsets.append(following)

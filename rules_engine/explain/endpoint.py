@@ -1,80 +1,96 @@
-"""Why a derived record is as it is: the rule that fired, the record it came from, and where the rule stands in the YAML."""
+"""The story of one endpoint of one subject: the steps of its derivation in order, and what they came to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from rules_engine.explain.sentences import Sentence, wrapped
+from rules_engine.explain.words import as_data
 from rules_engine.model import EndpointDefinition, Position
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointStory:
-    """One derived record, told in words. `str()` gives the text; `as_dict()` the same as data."""
+class Step:
+    """One step of the derivation: its name (stable), its title, and what was decided in it."""
 
-    subject: str
-    endpoint: str
-    record: Mapping[str, Any] | None
-    text: str
-    position: Position | None
-
-    def __str__(self) -> str:
-        return self.text
+    name: str
+    title: str
+    sentences: tuple[Sentence, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The explanation as plain data; dates are ISO text."""
-        record = None
-        if self.record is not None:
-            record = {
-                key: value.isoformat() if isinstance(value, date) else value for key, value in self.record.items()
-            }
+        """The step as plain data."""
         return {
-            "subject": self.subject,
-            "endpoint": self.endpoint,
-            "record": record,
-            "text": self.text,
-            "defined_at": None if self.position is None else str(self.position),
+            "step": self.name,
+            "title": self.title,
+            "sentences": [sentence.as_dict() for sentence in self.sentences],
         }
 
 
-def explain_record(subject: str, endpoint: EndpointDefinition, record: Mapping[str, Any] | None) -> EndpointStory:
-    """Tell one subject's record of an endpoint; `record` is the derived row, None where there is none."""
-    where = f" Defined at {endpoint.position}." if endpoint.position is not None else ""
+@dataclass(frozen=True, slots=True)
+class EndpointStory:
+    """One endpoint of one subject, told. `str()` gives the text; `as_dict()` the same as data.
+
+    `record` is the derived row (None: there is none, and `conclusion` says why). `steps` are those in which something was decided,
+    in the order of the pipeline; `candidates` the rows of `vocabulary.CANDIDATE_SCHEMA`.
+    """
+
+    subject: str
+    endpoint: str
+    label: str
+    data_cutoff: date
+    record: Mapping[str, Any] | None
+    steps: tuple[Step, ...]
+    conclusion: tuple[Sentence, ...]
+    position: Position | None
+    candidates: tuple[Mapping[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        defined = f" [{self.position.file}:{self.position.line}]" if self.position is not None else ""
+        yield f"{self.endpoint} ({self.label}), subject {self.subject}, as seen on {self.data_cutoff}{defined}"
+        for title, sentences in [
+            *((step.title, step.sentences) for step in self.steps),
+            ("Conclusion", self.conclusion),
+        ]:
+            yield f"  {title}"
+            said: set[str] = set()
+            yield from (wrapped(sentence.told(said), 4) for sentence in sentences)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The story as plain data; dates are ISO text."""
+        return {
+            "subject": self.subject,
+            "endpoint": self.endpoint,
+            "label": self.label,
+            "data_cutoff": as_data(self.data_cutoff),
+            "record": None if self.record is None else {key: as_data(value) for key, value in self.record.items()},
+            "steps": [step.as_dict() for step in self.steps],
+            "conclusion": [sentence.as_dict() for sentence in self.conclusion],
+            "candidates": [
+                {key: as_data(value) for key, value in row.items() if key != "subject"} for row in self.candidates
+            ],
+            "defined_at": None if self.position is None else f"{self.position.file}:{self.position.line}",
+        }
+
+
+def record_alone(
+    subject: str, endpoint: EndpointDefinition, cutoff: date, record: Mapping[str, Any] | None
+) -> EndpointStory:
+    """The story of an endpoint whose kind does not show its steps: the record, and the rule that it names."""
     if record is None:
-        text = (
-            f"{endpoint.paramcd} ({endpoint.label}): subject {subject} has no record, because the endpoint does not apply "
-            f"(no time origin on or before the data cut-off, or not a responder where one is required).{where}"
-        )
+        text = "No record: the endpoint does not apply to the subject. Its kind does not show its steps."
     elif "event" in record:
-        text = _time_to_event(subject, endpoint, record) + where
+        what = record["event_description"] if record["event"] else f"censored: {record['event_description']}"
+        text = (
+            f"{what} on {record['date']}, day {record['days']} from {record['start_date']}; rule {record['rule_id']}."
+        )
     else:
-        text = _response(subject, endpoint, record) + where
-    return EndpointStory(subject, endpoint.paramcd, record, text, endpoint.position)
-
-
-def _time_to_event(subject: str, endpoint: EndpointDefinition, record: Mapping[str, Any]) -> str:
-    what = record["event_description"] if record["event"] else f"censored: {record['event_description']}"
-    dated = f"; the date is that of: {record['censoring_description']}" if record["censoring_description"] else ""
-    return (
-        f"{endpoint.paramcd} ({endpoint.label}): subject {subject}, {what} on {record['date']} (day {record['days']}, counted from "
-        f"{record['start_date']}, {record['start_variable']}){dated}. Reason {record['reason']}, CNSR {record['cnsr']}, "
-        f"rule {record['rule_id']}, source {_source(record)}."
-    )
-
-
-def _response(subject: str, endpoint: EndpointDefinition, record: Mapping[str, Any]) -> str:
-    answer = {True: "a responder", False: "not a responder", None: "no responder status"}[record["responder"]]
-    dated = f" on {record['date']}" if record["date"] is not None else ""
-    return (
-        f"{endpoint.paramcd} ({endpoint.label}): subject {subject}, {record['value']}{dated}, {answer}. "
-        f"Rule {record['rule_id']}, source {_source(record)}."
-    )
-
-
-def _source(record: Mapping[str, Any]) -> str:
-    parts = [str(record[key]) for key in ("source_domain", "source_variable", "source_seq") if record[key] is not None]
-    return (
-        ".".join(parts) + (f" ({record['source_id']})" if record["source_id"] is not None else "") if parts else "none"
+        text = f"{record['value']} on {record['date']}; rule {record['rule_id']}."
+    return EndpointStory(
+        subject, endpoint.paramcd, endpoint.label, cutoff, record, (), (Sentence(text),), endpoint.position
     )

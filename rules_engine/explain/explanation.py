@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from rules_engine import pipeline, records
 from rules_engine.errors import UsageError, closest
-from rules_engine.explain.endpoint import EndpointStory, explain_record
+from rules_engine.explain.endpoint import EndpointStory
+from rules_engine.explain.endpoint_of_subject import tell_endpoint
 from rules_engine.explain.subject import SubjectData
 from rules_engine.explain.timeline import SubjectTimeline, timeline_of
 from rules_engine.explain.timepoint import TimepointStory
@@ -74,7 +74,12 @@ def explain_subject(
     streams = _streams(data, endpoint, response, asked=everything or visit is not None or response is not None)
     timepoints, notes = _timepoints(data, streams, day)
     return Explanation(
-        subject, ruleset.id, cutoff, tuple(_endpoint(data, name) for name in endpoints), tuple(timepoints), tuple(notes)
+        subject,
+        ruleset.id,
+        cutoff,
+        tuple(tell_endpoint(data, name) for name in endpoints),
+        tuple(timepoints),
+        tuple(notes),
     )
 
 
@@ -99,7 +104,7 @@ def subject_timeline(
     stories = {
         name: tell_timepoints(data, ruleset.responses[name]) for name in _streams(data, endpoint, response, asked=True)
     }
-    return timeline_of(data, [_endpoint(data, name) for name in endpoints], stories)
+    return timeline_of(data, [tell_endpoint(data, name) for name in endpoints], stories)
 
 
 def _named(word: str, name: str | None, known: Sequence[str]) -> str | None:
@@ -146,14 +151,3 @@ def _timepoints(data: SubjectData, streams: Sequence[str], day: date | None) -> 
             meant="" if nearest is None else str(nearest),
         )  # fmt: skip
     return found, []
-
-
-def _endpoint(data: SubjectData, paramcd: str) -> EndpointStory:
-    definition = data.ruleset.endpoints[paramcd]
-    kind = data.registry.endpoint_kinds.require(definition.kind)
-    stream = pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA)
-    if definition.response is not None:
-        stream = data.assessments(data.ruleset.responses[definition.response]).lazy()
-    mine = records.collected(records.subject_records(data.tables, stream))
-    found = kind.derive(mine, definition, data.cutoff).collect(engine=pipeline.ENGINE).to_dicts()
-    return explain_record(data.subject, definition, found[0] if found else None)

@@ -358,10 +358,7 @@ class RecordedLesions:
 
 
 def _recorded(row: Row) -> str:
-    said = [
-        f"{column.removesuffix('_x100')} {mm(row[column])}"
-        for column in ("mm_x100", "viable_mm_x100")
-        if row[column] is not None
-    ]
+    diameters = {"mm_x100": "diameter", "viable_mm_x100": "viable diameter"}
+    said = [f"{words} {mm(row[column])}" for column, words in diameters.items() if row[column] is not None]
     said += [f"{column} {row[column]}" for column in ("state", "status", "certainty") if row[column] is not None]
     return ", ".join(said) or "nothing"

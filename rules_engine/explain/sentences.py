@@ -49,10 +49,15 @@ class Sentence:
     day: date | None = None
 
     def __str__(self) -> str:
+        return self.told(set())
+
+    def told(self, said: set[str]) -> str:
+        """The sentence as text; a rule whose words were `said` before is cited by name and place alone."""
         parts = [self.text]
         if self.rules:
             first, *others = self.rules
-            parts += [str(first), *(rule.cited for rule in others)]
+            parts += [first.cited if first.stated in said else str(first), *(rule.cited for rule in others)]
+            said.add(first.stated)
         if self.sources:
             parts.append(f"<{'; '.join(_named(self.sources))}>")
         return " ".join(parts)
@@ -68,15 +73,14 @@ class Sentence:
 
 
 def _named(sources: Iterable[SourceRecord]) -> Iterator[str]:
-    """The records by name; rows of one table that follow one another are named together."""
-    for domain, group in groupby(
-        sources, key=lambda one: one.domain if one.variable is None and one.id is None else one
-    ):
+    """The records by name; several records of one table or variable are named together by their numbers."""
+    for (domain, variable), group in groupby(sources, key=lambda one: (one.domain, one.variable)):
         records = list(group)
         numbers = [one.seq for one in records if one.seq is not None]
-        if isinstance(domain, str) and len(numbers) > 1:
-            together = numbers == list(range(numbers[0], numbers[-1] + 1))
-            yield f"{domain} rows {f'{numbers[0]}-{numbers[-1]}' if together else ', '.join(map(str, numbers))}"
+        if len(records) > 1 and len(numbers) == len(records):
+            follow = numbers == list(range(numbers[0], numbers[-1] + 1))
+            told = f"{numbers[0]}-{numbers[-1]}" if follow else ", ".join(map(str, numbers))
+            yield f"{domain}.{variable} {told}" if variable else f"{domain} rows {told}"
         else:
             yield from map(str, records)
 

@@ -33,6 +33,8 @@ from rules_engine.vocabulary.words import (
     Observation,
     Origin,
     Rank,
+    Tell,
+    Told,
     Word,
     Words,
     no_errors,
@@ -67,6 +69,8 @@ __all__ = [
     "RulesetFolder",
     "SubjectRecords",
     "Table",
+    "Tell",
+    "Told",
     "Word",
     "Words",
     "no_errors",
@@ -225,7 +229,8 @@ class EndpointKind:
     they name); None: `options_schema`. `needs(endpoint)` says what the study must bring, `reads_responses(endpoint)`
     whether it needs a stream of responses. `bind(kind, words)` is called once when all plugins are known, and gives the
     kind with the words of events, censoring and origins that they offer. `candidates` gives everything that was
-    considered for a record (`CANDIDATE_SCHEMA`); the one that won is the record.
+    considered for a record (`CANDIDATE_SCHEMA`); the one that won is the record. `trace`, called as `derive`, gives a
+    `rules_engine.endpoints.trace.Trace` where the kind is made of the toolbox's steps, so that explanations can tell them.
     """
 
     id: str
@@ -244,6 +249,7 @@ class EndpointKind:
     reads_responses: Callable[[EndpointDefinition], bool] | None = None
     bind: Callable[[EndpointKind, Words], EndpointKind] | None = None
     candidates: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] | None = None
+    trace: Callable[[SubjectRecords, EndpointDefinition, date], Any] | None = None
 
     def schema_of(self, options: Mapping[str, Any]) -> JsonSchema:
         """The schema that completes these options."""

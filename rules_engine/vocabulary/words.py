@@ -141,6 +141,23 @@ def _there(frame: pl.LazyFrame | None, what: str, step: int) -> pl.LazyFrame:
     return frame
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sentence about one subject, for explanations: what a word looked at, the options that decided, the day it is about.
+
+    `source` names the record that it rests on: domain, variable, sequence number, id.
+    """
+
+    text: str
+    options: tuple[str, ...] = ()
+    day: date | None = None
+    source: tuple[str | None, str | None, int | None, str | None] | None = None
+
+
+#: Tells what a word looked at. The observation is that of a single subject after the last step; frames may be collected.
+Tell = Callable[[Observation], Sequence[Told]]
+
+
 def no_errors(_endpoint: EndpointDefinition) -> Sequence[ConfigurationError]:
     """The check of a word that has nothing to check."""
     return ()
@@ -158,6 +175,7 @@ class Event:
     `counts(options)` says whether an endpoint considers it (None: where `events` names it); an event that only options
     bring in is not `named`. `passed_over(observation)` tells of facts that `derive` leaves out because they are not the
     event (an overturned suspicion): facts with `outcome`, why. `title` says what it is, for the author of a ruleset.
+    `tell` says for an explanation what the event looked at (None: only its facts).
     """
 
     id: str
@@ -175,6 +193,7 @@ class Event:
     named: bool = True
     reads_responses: bool = False
     passed_over: Callable[[Observation], pl.LazyFrame] | None = None
+    tell: Tell | None = None
     needs: Sequence[Need] = ()
     check: Callable[[EndpointDefinition], Sequence[ConfigurationError]] = no_errors
 
@@ -223,6 +242,7 @@ class CensoringRule:
     rules that end the time like one. A rule that `holds_for_all` closes the list: where no other holds, it does. `reads`
     are the options that `derive` of a rule reads that may end the observation, so that endpoints with the same ones
     share the step (None: any of them).
+    `tell` says for an explanation what the rule looked at (None: only whether it holds).
     """
 
     id: str
@@ -239,6 +259,7 @@ class CensoringRule:
     missed_visits: Literal["progression", "death"] | None = None
     holds_for_all: bool = False
     reads: Sequence[str] | None = None
+    tell: Tell | None = None
     needs: Sequence[Need] = ()
     check: Callable[[EndpointDefinition], Sequence[ConfigurationError]] = no_errors
 
@@ -250,7 +271,7 @@ class CensoringDate:
     `derive(observation)` gives the dated facts; the latest one counts, and where there is none the start. `goes_on`:
     what the fact shows (life) holds at every day before it, so that a rule that looks for an earlier date finds the day
     of its limit. `name(options)` is the key of its text in `censoring_dates`; `texts` gives texts that the ruleset need
-    not state.
+    not state. `tell` says for an explanation which facts were compared.
     """
 
     id: str
@@ -262,6 +283,7 @@ class CensoringDate:
     goes_on: bool = False
     name: Callable[[Options], str] | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
+    tell: Tell | None = None
     needs: Sequence[Need] = ()
     check: Callable[[EndpointDefinition], Sequence[ConfigurationError]] = no_errors
 

@@ -1,4 +1,4 @@
-"""The stories of a subject's timepoint responses, from lesion rows, and lesion rows with one thing changed."""
+"""Stories of a subject's timepoint responses and endpoints, and lesion rows with one thing changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from functools import lru_cache
 from json import dumps, loads
 from typing import Any
 
+from rules_engine import endpoints
+from rules_engine.casebook.endpoint_cases import protocol_of
 from rules_engine.contracts import empty_table
+from rules_engine.explain.endpoint import EndpointStory
+from rules_engine.explain.endpoint_of_subject import tell_records
 from rules_engine.explain.subject import SubjectData
 from rules_engine.explain.thresholds import Change
 from rules_engine.explain.timepoint import TimepointStory
@@ -127,3 +131,34 @@ def _first_now(rows: list[Row], story: TimepointStory, change: Callable[[Row], R
     return [
         change(row) if row["visit_date"] == story.visit_date and row["lesion_id"] == named[0] else row for row in rows
     ]
+
+
+# Endpoints ---------------------------------------------------------------------------------------------------------------
+
+
+def story_of(
+    subject: Mapping[str, Any],
+    endpoint: str,
+    cut_off: date,
+    *,
+    preset: str = "common",
+    options: Mapping[str, Any] | None = None,
+    schedule: Mapping[str, Any] | None = None,
+) -> EndpointStory:
+    """The story of one endpoint of a subject written as worked cases write it."""
+    case = {
+        "id": "explained",
+        "endpoint": endpoint,
+        "ruleset": {"preset": preset, "options": options or {}},
+        "schedule": schedule,
+    }
+    registry = default_registry()
+    ruleset = load_ruleset(protocol_of(case), registry=registry)
+    data = SubjectData(str(subject.get("subject", "S1")), ruleset, registry, cut_off, {})
+    records = endpoints.records_from_mappings([{"subject": "S1", **subject}])
+    return tell_records(data, ruleset.endpoints[endpoint], records)
+
+
+def step(story: EndpointStory, name: str) -> str:
+    """What one step of a story says; empty where nothing was decided in it."""
+    return " ".join(sentence.text for one in story.steps if one.name == name for sentence in one.sentences)

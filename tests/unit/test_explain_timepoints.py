@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+import rules_engine
+from rules_engine.contracts import empty_table
+from rules_engine.explain.subject import SubjectData
 from rules_engine.explain.timepoint import TimepointStory
+from rules_engine.explain.timepoints_of_subject import tell_timepoints
+from rules_engine.loading import load_ruleset
+from rules_engine.model import CriterionRules
+from rules_engine.registry import build_registry
+from rules_engine.vocabulary import TIMEPOINT_SCHEMA, Criterion
 
-from tests.strategies.explained import stories
+from tests.strategies.criteria_engine import lesion_frame
+from tests.strategies.explained import TABLES, stories
 
 START = date(2024, 1, 8)
 PLACE = r"\[pr.pct = 30 %; rulesets/recist_1_1/ruleset.yaml:\d+\]"
@@ -220,3 +231,53 @@ def test_the_data_are_plain_and_say_the_same(criterion: str) -> None:
             "subject", "response", "criterion", "visit_date", "visit_number", "reason", "suspected_pseudoprogression", "overall",
             "lesions", "sums", "target", "nontarget", "new_lesion", "decision", "reassessment", "alternatives", "notes",
         }  # fmt: skip
+
+
+# Criteria of third parties ----------------------------------------------------------------------------------------------
+
+
+def _largest_only(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+    """A criterion of nobody: the largest target alone, progression from a limit on."""
+    largest = (
+        lesions.filter(~pl.col("is_baseline")).group_by("subject", "visit_date").agg(sum_x100=pl.col("mm_x100").max())
+    )
+    code = pl.when(pl.col("sum_x100") >= rules["house.limit_mm"] * 100).then(pl.lit("PD")).otherwise(pl.lit("SD"))
+    told = {
+        "sum_x100": pl.col("sum_x100"), "sum_complete": pl.lit(value=True), "target": code, "overall": code, "overall_as_read": code,
+        "basis_overall": code, "rule_id": pl.lit("house.limit"), "trace": pl.lit("house.limit"), "accepted": pl.lit(value=True),
+        "new_lesion": pl.lit(value=False), "subject": pl.col("subject"), "visit_date": pl.col("visit_date"),
+    }  # fmt: skip
+    return largest.select(
+        **{name: told.get(name, pl.lit(None)).cast(dtype) for name, dtype in TIMEPOINT_SCHEMA.items()}
+    )
+
+
+class HousePlugin:
+    @staticmethod
+    @rules_engine.hookimpl
+    def rules_engine_criteria() -> list[Criterion]:
+        schema = {"type": "object", "properties": {"house.limit_mm": {"type": "integer"}}}
+        return [Criterion("house", "1", "The house rule", "Charter", schema, ("SD", "PD"), _largest_only)]
+
+
+def test_a_criterion_that_shows_nothing_is_told_by_its_rule_and_its_records(tmp_path: Path) -> None:
+    (tmp_path / "house.yaml").write_text(
+        "{rules_engine: 1, id: house, kind: criterion, criterion: house, title: House,\n"
+        " values: {house.limit_mm: {value: 70, unit: mm, text: Largest lesion., reference: Charter 2}},\n"
+        " rules: {house.limit: {text: The largest lesion decides., reference: Charter 1}}}\n"
+    )
+    registry = build_registry(extra=[("house", HousePlugin())])
+    protocol = {
+        "rules_engine": 1, "id": "p", "kind": "protocol", "title": "t",
+        "responses": {"read": {"criterion": str(tmp_path / "house.yaml")}},
+    }  # fmt: skip
+    ruleset = load_ruleset(protocol, registry=registry)
+    tables = {name: empty_table(name) for name in TABLES}
+    tables["lesion_assessments"] = lesion_frame([history({"A": 50, "B": 30}, {"A": 72, "B": {"state": "absent"}})])
+    data = SubjectData("S1", ruleset, registry, START, tables)
+    (story,) = tell_timepoints(data, ruleset.responses["read"])
+    assert story.overall == "PD"
+    assert [one.said for one in story.lesions] == ["as recorded: diameter 72.0 mm", "as recorded: state absent"]
+    assert '"The largest lesion decides." [house.limit; Charter 1;' in " ".join(str(story).split())
+    assert not story.alternatives
+    assert "does not show what it decided by" in str(story)

@@ -1,0 +1,103 @@
+"""From one subject's data to the story of an endpoint: the endpoint derived once more, with every step in sight."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from rules_engine import pipeline, records
+from rules_engine.explain import steps_of_response as response
+from rules_engine.explain import steps_to_progression as before
+from rules_engine.explain import steps_to_the_end as after
+from rules_engine.explain.endpoint import EndpointStory, Step, record_alone
+from rules_engine.explain.option_book import OptionBook
+from rules_engine.explain.sentences import Sentence
+from rules_engine.explain.subject import SubjectData
+from rules_engine.explain.traced import Traced, traced
+from rules_engine.model import EndpointDefinition
+from rules_engine.vocabulary import EndpointKind, Observation, SubjectRecords
+
+Record = Mapping[str, Any]
+Told = list[tuple[str, str, Iterable[Sentence]]]
+
+
+def tell_endpoint(data: SubjectData, paramcd: str) -> EndpointStory:
+    """The story of one endpoint of the subject."""
+    endpoint = data.ruleset.endpoints[paramcd]
+    stream = pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA)
+    if endpoint.response is not None:
+        stream = data.assessments(data.ruleset.responses[endpoint.response]).lazy()
+    return tell_records(data, endpoint, records.collected(records.subject_records(data.tables, stream)))
+
+
+def tell_records(data: SubjectData, endpoint: EndpointDefinition, mine: SubjectRecords) -> EndpointStory:
+    """The story of an endpoint from the records of the one subject."""
+    # Each step is held as it is made, so that what is told is what was derived.
+    mine = dataclasses.replace(mine, hold=lambda frame: frame.collect(engine=pipeline.ENGINE).lazy())
+    kind: EndpointKind = data.registry.endpoint_kinds.require(endpoint.kind)
+    found = kind.derive(mine, endpoint, data.cutoff).collect(engine=pipeline.ENGINE).to_dicts()
+    record = found[0] if found else None
+    if kind.trace is None:
+        return record_alone(data.subject, endpoint, data.cutoff, record)
+    trace = kind.trace(mine, endpoint, data.cutoff)
+    candidates = _candidates(kind, mine, endpoint, data)
+    told = traced(mine, trace, candidates, OptionBook.of(data.ruleset, endpoint, kind), endpoint, data.cutoff)
+    is_time = kind.shape == "time_to_event"
+    steps = _start(told)
+    if is_time:
+        steps += _time_to_event(told, trace.observation)
+    elif record is not None:
+        steps += _response(told, record)
+    if record is None:
+        conclusion = [after.why_no_record(told)]
+    else:
+        conclusion = list(after.tell_conclusion(told, record) if is_time else response.tell_response(told, record))
+    made = [Step(name, title, tuple(sentences)) for name, title, sentences in steps]
+    return EndpointStory(
+        data.subject, endpoint.paramcd, endpoint.label, data.cutoff, record, tuple(step for step in made if step.sentences),
+        tuple(conclusion), endpoint.position, tuple(candidates),
+    )  # fmt: skip
+
+
+def _candidates(
+    kind: EndpointKind, mine: SubjectRecords, endpoint: EndpointDefinition, data: SubjectData
+) -> list[Record]:
+    """Everything that was considered for the record, in order; empty where the kind does not say."""
+    if kind.candidates is None:
+        return []
+    rows = kind.candidates(mine, endpoint, data.cutoff).collect(engine=pipeline.ENGINE)
+    return list(rows.sort("position").to_dicts())
+
+
+def _start(told: Traced) -> Told:
+    """Steps 1 to 8 of the pipeline (docs/endpoints.md)."""
+    return [
+        ("origin", "Time origin", before.tell_origin(told)),
+        ("baseline", "Baseline", before.tell_baseline(told)),
+        ("imputation", "Partial dates", before.tell_imputed_dates(told)),
+        ("dates", "Dates of assessments", before.tell_assigned_dates(told)),
+        ("snapshot", "Data cut-off", before.tell_snapshot(told)),
+        ("counted", "Assessments", before.tell_counted(told)),
+        ("therapies", "Anticancer therapy", before.tell_therapies(told)),
+        ("progression", "Progression", before.tell_progression(told)),
+    ]
+
+
+def _time_to_event(told: Traced, observation: Observation) -> Told:
+    """Steps 9 to 12."""
+    return [
+        ("start", "Start of the time", after.tell_start(told)),
+        ("candidates", "What may end the time", after.tell_candidates(told, observation)),
+        ("discarding", "Does the event count?", after.tell_discarding(told, observation)),
+        ("moved", "Date of the event", after.tell_moved_date(told)),
+        ("censoring", "Censoring", after.tell_censoring(told, observation)),
+    ]
+
+
+def _response(told: Traced, record: Record) -> Told:
+    if str(record["rule_id"]).startswith("response.landmark"):
+        return [("landmark", "Response at the landmark", response.tell_landmark(told, record))]
+    return [("best", "Best response", response.tell_best_response(told, record))]
