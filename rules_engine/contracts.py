@@ -48,7 +48,10 @@ UNITS_PER_MM: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of an input table. `default` fills a missing value or a missing column (null where None)."""
+    """One column of an input table. `default` fills a missing value or a missing column (null where None).
+
+    `if_unknown` is what a cell means that is there and is none of `codes`; without it such a cell is taken as missing.
+    """
 
     name: str
     kind: ColumnKind
@@ -57,6 +60,7 @@ class Column:
     codes: tuple[str, ...] = ()
     default: str | bool | None = None
     unit: str = ""
+    if_unknown: str | None = None
 
     @property
     def held_as(self) -> str:
@@ -147,13 +151,14 @@ LESION_ASSESSMENTS = Table(
         Column("mm", "length", "Longest diameter of the whole lesion; short axis of a node.", unit="mm"),
         Column("viable_mm", "length", "Longest diameter of the arterially enhancing part.", unit="mm"),
         Column("state", "code", "State of a target or measured new lesion; a number implies `measured`.",
-               codes=terms.LESION_STATES),
+               codes=terms.LESION_STATES, if_unknown="ne"),
         Column("into", "text", "For `merged`: the lesion that carries the measurement of the coalesced mass."),
         Column("fragment_id", "text", "For a split lesion: one row per fragment."),
-        Column("status", "code", "State of a non-target or unmeasured new lesion.", codes=terms.LESION_STATUSES),
+        Column("status", "code", "State of a non-target or unmeasured new lesion.", codes=terms.LESION_STATUSES,
+               if_unknown="ne"),
         Column("vs_last", "code", "Change since the last accepted assessment.", codes=terms.VS_LAST, default="same"),
         Column("certainty", "code", "For a new lesion: is it certain?", codes=terms.CERTAINTIES,
-               default="unequivocal"),
+               default="unequivocal", if_unknown="equivocal"),
         Column("pattern", "code", "For a new intrahepatic lesion: enhancement pattern.", codes=terms.PATTERNS),
         Column("cytology", "code", "For an effusion.", codes=terms.CYTOLOGIES, default="not_done"),
         Column("reason", "code", "Why the visit took place.", codes=terms.VISIT_REASONS, default="scheduled"),

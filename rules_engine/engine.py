@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rules_engine import pipeline
+from rules_engine import criteria, pipeline
 from rules_engine.errors import UsageError
 from rules_engine.explain import Explanation, SubjectTimeline, explain_subject, subject_timeline
 from rules_engine.loading import load_ruleset
 from rules_engine.model import Ruleset
 from rules_engine.registry import Registry, default_registry
 from rules_engine.study import Study, adam, as_study, require_tables
+from rules_engine.study.extra_columns import read_extra_columns
 from rules_engine.study.manifest import build_manifest
 from rules_engine.study.writing import write_outputs, write_text
+from rules_engine.vocabulary import Criterion
 
 if TYPE_CHECKING:
     from rules_engine.pages import Figure, Table
@@ -69,8 +71,7 @@ class Engine:
         """
         tell = progress or (lambda _stage: None)
         tell("reading")
-        read = as_study(study, ruleset=self.ruleset, registry=self.registry)
-        require_tables(read, self.ruleset, self.registry)
+        read = self._read(study)
         cutoff = _cutoff(data_cutoff, self.ruleset)
         derived = pipeline.derive(
             self.ruleset, read.tables, self.registry, cutoff, findings=read.findings, progress=tell
@@ -88,8 +89,7 @@ class Engine:
         data_cutoff: date | str | None = None,
     ) -> Explanation:
         """As `Result.explain`, without running the study: only this subject's records are read and derived."""
-        read = as_study(study, ruleset=self.ruleset, registry=self.registry)
-        require_tables(read, self.ruleset, self.registry)
+        read = self._read(study)
         return explain_subject(
             read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response, visit=visit,
@@ -105,12 +105,19 @@ class Engine:
         data_cutoff: date | str | None = None,
     ) -> SubjectTimeline:
         """As `Result.timeline`, without running the study."""
-        read = as_study(study, ruleset=self.ruleset, registry=self.registry)
-        require_tables(read, self.ruleset, self.registry)
+        read = self._read(study)
         return subject_timeline(
             read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response,
         )  # fmt: skip
+
+    def _read(self, study: Study | Mapping[str, Any] | str | Path) -> Study:
+        """The study with everything that the ruleset needs of it; raises `StudyError` where it lacks something."""
+        read = as_study(study, ruleset=self.ruleset, registry=self.registry)
+        require_tables(read, self.ruleset, self.registry)
+        return read_extra_columns(
+            read, "lesion_assessments", pipeline.extra_lesion_columns(self.ruleset, self.registry)
+        )
 
 
 def _cutoff(given: date | str | None, ruleset: Ruleset) -> date:
@@ -142,15 +149,52 @@ class Result:
 
     @cached_property
     def adtr(self) -> pl.DataFrame:
-        """Sums of diameters: one row per subject, response stream and visit."""
-        return adam.adtr(self.derived.timepoints, self.study, self.ruleset)
+        """Sums of diameters: one row per subject, response stream and visit, the baseline included."""
+        sums = {name: self._criterion(name).sum_of for name in self.derived.timepoints}
+        return adam.adtr(self.derived.timepoints, self.study, self.ruleset, self.derived.baselines, sums)
+
+    @cached_property
+    def timepoints(self) -> pl.DataFrame:
+        """Timepoint responses of every derived stream (`response_name`), one row per subject and visit after baseline.
+
+        The other columns are those of `criteria.PUBLISHED_SCHEMA`: sums in mm, changes in percent, every category, and the rules
+        that fired.
+        """
+        parts = [
+            criteria.timepoint_responses(rows.lazy(), self._criterion(name).sum_of).select(
+                pl.lit(name).alias("response_name"), pl.all()
+            )
+            for name, rows in self.derived.timepoints.items()
+        ]
+        empty = pl.LazyFrame(schema={"response_name": pl.String(), **criteria.PUBLISHED_SCHEMA})
+        return pl.concat([empty, *parts]).collect()
+
+    @cached_property
+    def subject_responses(self) -> pl.DataFrame:
+        """Best overall response and progression by the criterion of every derived stream (`response_name`), one row per subject.
+
+        Day 0 is the time origin of the first endpoint that reads the stream, else the day of the baseline.
+        """
+        parts = [
+            rows.select(pl.lit(name).alias("response_name"), pl.all())
+            for name, rows in self.derived.subject_responses.items()
+        ]
+        return pl.concat(
+            [pl.DataFrame(schema={"response_name": pl.String(), **criteria.SUBJECT_RESPONSE_SCHEMA}), *parts]
+        )
+
+    def _criterion(self, response: str) -> Criterion:
+        rules = self.ruleset.responses[response].rules
+        assert rules is not None  # noqa: S101  (every derived stream has its rules)
+        return self.registry.criteria.require(rules.criterion)
 
     @cached_property
     def adrs(self) -> pl.DataFrame:
         """Responses: one row per subject, parameter and timepoint (OVR), or per subject and parameter (BOR, response flags)."""
         return adam.adrs(
-            self.derived.timepoints, self.derived.collected, self.derived.responses, self.study, self.ruleset
-        )
+            self.derived.timepoints, self.derived.collected, self.derived.responses, self.study, self.ruleset,
+            self.derived.subject_responses,
+        )  # fmt: skip
 
     @cached_property
     def adtte(self) -> pl.DataFrame:

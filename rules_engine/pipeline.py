@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 import polars as pl
 
-from rules_engine import records
+from rules_engine import criteria, records
 from rules_engine.analyses import derive_estimates
-from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
+from rules_engine.contracts import LESION_ASSESSMENTS, Column, canonical_schema
 from rules_engine.errors import PluginError
-from rules_engine.findings import concat_findings, empty_findings, sort_findings
+from rules_engine.findings import ERROR, concat_findings, derive_findings, empty_findings, phrase, sort_findings
 from rules_engine.grading import (
     GRADED_EVENTS_SCHEMA,
     GRADED_LABS_SCHEMA,
@@ -28,9 +28,10 @@ from rules_engine.grading import (
     reconcile,
     summarise_events,
 )
-from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
+from rules_engine.model import CriterionRules, EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import (
+    BASELINE_SCHEMA,
     CANDIDATE_SCHEMA,
     RESPONSE_SCHEMA,
     TIMEPOINT_SCHEMA,
@@ -60,11 +61,14 @@ DISCREPANCY_SCHEMA: dict[str, pl.DataType] = {
 class Derived:
     """Everything that a run derives, as collected frames.
 
-    `timepoints` is by response name, `time_to_event` and `responses` by PARAMCD; `labs` and `adverse_events` are the graded
-    input tables (None where the ruleset does not ask for them).
+    `timepoints`, `baselines` (`vocabulary.BASELINE_SCHEMA`) and `subject_responses` (`criteria.SUBJECT_RESPONSE_SCHEMA`) are by
+    response name, `time_to_event` and `responses` by PARAMCD; `labs` and `adverse_events` are the graded input tables (None where
+    the ruleset does not ask for them).
     """
 
     timepoints: Mapping[str, pl.DataFrame]
+    baselines: Mapping[str, pl.DataFrame]
+    subject_responses: Mapping[str, pl.DataFrame]
     collected: Mapping[str, pl.DataFrame]
     time_to_event: Mapping[str, pl.DataFrame]
     responses: Mapping[str, pl.DataFrame]
@@ -86,12 +90,15 @@ def derive(
     progress: Progress = lambda _stage: None,
 ) -> Derived:
     """Run a protocol on a study's canonical tables, as seen on the day `cutoff`; `findings` are those of reading the study."""
+    tables = tables_as_of(tables, cutoff)
     progress("responses")
-    timepoints, found = derive_responses(ruleset, tables, registry)
+    derived, found = derive_responses(ruleset, tables, registry)
+    timepoints = {name: stream.timepoints for name, stream in derived.items()}
     streams = assessment_streams(ruleset, tables, timepoints, registry)
     progress("endpoints")
     time_to_event, responses, more = derive_endpoints(ruleset, tables, streams, registry, cutoff)
-    found += [more, records.treatment_findings(tables["treatments"]).collect()]
+    subject_responses, of_subjects = derive_subject_responses(ruleset, derived, time_to_event)
+    found += [more, *of_subjects, records.treatment_findings(tables["treatments"]).collect()]
     if findings is not None:
         found.append(findings.collect())
     progress("grading")
@@ -108,6 +115,8 @@ def derive(
     discrepancies = derive_discrepancies(ruleset, tables["response_assessments"], timepoints)
     return Derived(
         timepoints=timepoints,
+        baselines={name: stream.baselines for name, stream in derived.items()},
+        subject_responses=subject_responses,
         collected={
             name: stream.collect() for name, stream in streams.items() if ruleset.responses[name].source == "collected"
         },
@@ -125,29 +134,152 @@ def derive(
 # Responses ---------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class DerivedResponse:
+    """What a criterion makes of one stream: its timepoints and the baselines."""
+
+    timepoints: pl.DataFrame
+    baselines: pl.DataFrame
+
+
+def tables_as_of(tables: Tables, cutoff: date) -> Tables:
+    """The tables with the lesions that had been read on the day `cutoff`.
+
+    A later visit may date progression back to an earlier one, which nobody could know on that day.
+    """
+    lesions = tables["lesion_assessments"].filter(pl.col("visit_date") <= cutoff)
+    return {**tables, "lesion_assessments": lesions}
+
+
 def derive_responses(
     ruleset: Ruleset, tables: Tables, registry: Registry
-) -> tuple[dict[str, pl.DataFrame], list[pl.DataFrame]]:
-    """Timepoint responses of every derived stream, by name, and what the criteria found odd.
+) -> tuple[dict[str, DerivedResponse], list[pl.DataFrame]]:
+    """What the criteria make of every derived stream, by name, and what they found odd.
 
-    A column `seq` numbers a subject's rows over all streams in the order of the ruleset, then by date; it becomes ADRS.ASEQ.
+    A column `seq` numbers a subject's timepoints over all streams in the order of the ruleset, then by date; it becomes ADRS.ASEQ.
     """
-    derived = [definition for definition in ruleset.responses.values() if definition.source == "derived"]
-    if not derived:
+    definitions = [definition for definition in ruleset.responses.values() if definition.source == "derived"]
+    if not definitions:
         return {}, []
     # Held in memory once: each criterion reads the lesions several times, and their sweeps over visits stream badly.
-    lesions = tables["lesion_assessments"].select(list(canonical_schema(LESION_ASSESSMENTS))).collect().lazy()
+    lesions = tables["lesion_assessments"].select(_lesion_columns(ruleset, tables, registry)).collect().lazy()
     found: list[pl.DataFrame] = []
     offsets: pl.DataFrame | None = None
-    timepoints: dict[str, pl.DataFrame] = {}
-    for definition in derived:
+    derived: dict[str, DerivedResponse] = {}
+    for definition in definitions:
         criterion = _criterion(definition, registry)
         reading = select_reading(lesions, definition)
         assert definition.rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
         rows = assess_reading(reading, definition, registry)
-        timepoints[definition.name], offsets = number_timepoints(rows, offsets)
+        timepoints, offsets = number_timepoints(rows, offsets)
+        baselines = derive_stream_baselines(reading, rows, criterion, definition.rules)
+        derived[definition.name] = DerivedResponse(timepoints, baselines)
         found.append(criterion.validate(reading, definition.rules, rows.lazy()).collect(engine=ENGINE))
-    return timepoints, found
+        found.append(empty_column_findings(reading, criterion, definition.name).collect())
+    return derived, found
+
+
+def extra_lesion_columns(ruleset: Ruleset, registry: Registry) -> list[Column]:
+    """The columns beyond the contract that the criteria of a ruleset read; raises `PluginError` where two declare one differently."""
+    found: dict[str, tuple[Column, str]] = {}
+    for definition in ruleset.responses.values():
+        if definition.source != "derived":
+            continue
+        criterion = _criterion(definition, registry)
+        for column in criterion.extra_columns:
+            other, who = found.setdefault(column.name, (column, criterion.id))
+            if (other.kind, other.codes) != (column.kind, column.codes):
+                raise PluginError.at(
+                    f"criteria {who!r} and {criterion.id!r}",
+                    f"they read the column {column.name!r} of lesion_assessments in two ways: {other.kind} and {column.kind}",
+                    "name the columns differently, or leave one criterion out",
+                )
+    return [column for column, _who in found.values()]
+
+
+def empty_column_findings(reading: pl.LazyFrame, criterion: Criterion, name: str) -> pl.LazyFrame:
+    """Columns that the criterion measures and that hold nothing in a reading with target lesions: one finding per column."""
+    there = reading.collect_schema().names()
+    told = (
+        reading.select(
+            pl.when((pl.col("role") == "target").any()).then(
+                pl.concat_list(
+                    pl.when(pl.col(column).is_null().all() if column in there else pl.lit(value=True)).then(pl.lit(column))
+                    for column in criterion.columns
+                )
+            ).alias("column")
+        )
+        .explode("column")
+        .drop_nulls()
+        .with_columns(pl.col("column").str.strip_suffix("_x100"))
+    )  # fmt: skip
+    return derive_findings(
+        told,
+        rule_id="lesions.column.empty",
+        severity=ERROR,
+        table="lesion_assessments",
+        subject=None,
+        message=phrase(f"{criterion.title} measures {{}} (response {name}), and no row has it", "column"),
+        action="every target lesion that needs it is not evaluable",
+        field="",
+        value=pl.col("column"),
+    )
+
+
+def _lesion_columns(ruleset: Ruleset, tables: Tables, registry: Registry) -> list[str]:
+    """The columns of the contract, and those beyond it that a criterion reads and the study has."""
+    there = tables["lesion_assessments"].collect_schema().names()
+    extra = [column.held_as for column in extra_lesion_columns(ruleset, registry)]
+    return [*canonical_schema(LESION_ASSESSMENTS), *(name for name in extra if name in there)]
+
+
+def derive_stream_baselines(
+    reading: pl.LazyFrame, timepoints: pl.DataFrame, criterion: Criterion, rules: CriterionRules
+) -> pl.DataFrame:
+    """The baseline of each subject of a stream, as the criterion gives it or, where it gives none, as its timepoints tell."""
+    if criterion.baselines is not None:
+        rows = criterion.baselines(reading, rules).collect(engine=ENGINE)
+        who = f"criterion {criterion.id!r} (version {criterion.version})"
+        return require_columns(rows, BASELINE_SCHEMA, who).select(list(BASELINE_SCHEMA)).sort("subject")
+    sums = timepoints.lazy().group_by("subject").agg(sum_x100=pl.col("baseline_x100").max())
+    first = reading.filter("is_baseline").group_by("subject").agg(pl.col("visit_date").min())
+    return first.join(sums, on="subject", how="left").select(list(BASELINE_SCHEMA)).sort("subject").collect()
+
+
+def derive_subject_responses(
+    ruleset: Ruleset, derived: Mapping[str, DerivedResponse], time_to_event: Mapping[str, pl.DataFrame]
+) -> tuple[dict[str, pl.DataFrame], list[pl.DataFrame]]:
+    """Best response and progression of each subject of every derived stream, by name; and baselines that are too old."""
+    found: dict[str, pl.DataFrame] = {}
+    odd: list[pl.DataFrame] = []
+    for name, stream in derived.items():
+        rules = ruleset.responses[name].rules
+        assert rules is not None  # noqa: S101  (as above)
+        reference = reference_dates(name, ruleset, stream.baselines, time_to_event)
+        found[name] = criteria.subject_responses(stream.timepoints.lazy(), reference, rules).collect()
+        odd.append(criteria.baseline_age_findings(stream.baselines.lazy(), reference, rules).collect())
+    return found, odd
+
+
+def reference_dates(
+    name: str, ruleset: Ruleset, baselines: pl.DataFrame, time_to_event: Mapping[str, pl.DataFrame]
+) -> pl.LazyFrame:
+    """Day 0 of each subject of a stream: the start of the first time-to-event endpoint that reads it, else the baseline's day.
+
+    An endpoint that starts with a response is none. One row per subject with either: subject, reference_date.
+    """
+    by_baseline = baselines.lazy().select("subject", reference_date="visit_date")
+    readers = (
+        code for code in time_to_event
+        if ruleset.endpoints[code].response == name and ruleset.endpoints[code].options.get("start") != "response"
+    )  # fmt: skip
+    paramcd = next(readers, None)
+    if paramcd is None:
+        return by_baseline
+    started = time_to_event[paramcd].lazy().select("subject", "start_date")
+    return by_baseline.join(started, on="subject", how="full", coalesce=True).select(
+        "subject", reference_date=pl.coalesce("start_date", "reference_date")
+    )
 
 
 def assess_reading(reading: pl.LazyFrame, definition: ResponseDefinition, registry: Registry) -> pl.DataFrame:

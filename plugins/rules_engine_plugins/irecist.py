@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-from rules_engine.criteria import Reading, RuleNames, derive_reassessed, options, reported, validation
+from rules_engine.criteria import (
+    LOCAL_THERAPY,
+    Reading,
+    RuleNames,
+    derive_baselines,
+    derive_lesion_findings,
+    derive_reassessed,
+    options,
+    reported,
+)
 from rules_engine.hookspecs import hookimpl
 from rules_engine.model import CriterionRules
 from rules_engine.vocabulary import Criterion
@@ -31,11 +40,6 @@ def inspect(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     return derive_reassessed(lesions, Reading(rules, NAMES, evidence=True))
 
 
-def validate(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:
-    """What is odd in the lesions of one reading, and in what follows from them."""
-    return validation.derive_lesion_findings(lesions, rules, timepoints)
-
-
 IRECIST = Criterion(
     id="irecist",
     version="1.0",
@@ -44,8 +48,11 @@ IRECIST = Criterion(
     options_schema=options.options_schema(options.RECIST, options.IRECIST),
     responses=("iCR", "iPR", "iSD", "NON-iCR/NON-iUPD", "NED", "iCPD", "iUPD", "NE"),
     assess=assess,
-    validate=validate,
+    validate=derive_lesion_findings,
     inspect=inspect,
+    check=options.confirmation_window,
+    extra_columns=(LOCAL_THERAPY,),
+    baselines=derive_baselines,
     columns=("subject", "visit_date", "is_baseline", "lesion_id", "role", "mm_x100"),
 )
 

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-from rules_engine.criteria import RuleNames, derive_judged_visits, derive_timepoints, options, validation
+from rules_engine.criteria import (
+    LOCAL_THERAPY,
+    RuleNames,
+    derive_baselines,
+    derive_judged_visits,
+    derive_lesion_findings,
+    derive_timepoints,
+    options,
+)
 from rules_engine.hookspecs import hookimpl
 from rules_engine.model import CriterionRules
 from rules_engine.vocabulary import Criterion
@@ -32,11 +40,6 @@ def inspect(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     return derive_judged_visits(lesions, rules, NAMES)
 
 
-def validate(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:
-    """What is odd in the lesions of one reading, and in what follows from them."""
-    return validation.derive_lesion_findings(lesions, rules, timepoints)
-
-
 MRECIST = Criterion(
     id="mrecist",
     version="1.0",
@@ -45,8 +48,10 @@ MRECIST = Criterion(
     options_schema=options.options_schema(options.RECIST, options.MRECIST),
     responses=("CR", "PR", "SD", "NON-CR/NON-PD", "NED", "PD", "NE"),
     assess=assess,
-    validate=validate,
+    validate=derive_lesion_findings,
     inspect=inspect,
+    extra_columns=(LOCAL_THERAPY,),
+    baselines=derive_baselines,
     columns=("subject", "visit_date", "is_baseline", "lesion_id", "role", "viable_mm_x100"),
 )
 

@@ -11,13 +11,15 @@ from dataclasses import replace
 
 import polars as pl
 from rules_engine.criteria import (
+    LOCAL_THERAPY,
     Reading,
     RuleNames,
+    derive_baselines,
+    derive_lesion_findings,
     derive_reassessed,
     derive_timepoints,
     options,
     reported,
-    validation,
 )
 from rules_engine.hookspecs import hookimpl
 from rules_engine.model import CriterionRules
@@ -71,11 +73,6 @@ def whole_reading(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     )
 
 
-def validate(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:
-    """What is odd in the lesions of one reading, and in what follows from them."""
-    return validation.derive_lesion_findings(lesions, rules, timepoints)
-
-
 MRECIST_IRECIST = Criterion(
     id="mrecist_irecist",
     version="1.0",
@@ -86,8 +83,11 @@ MRECIST_IRECIST = Criterion(
         "CR", "iCR", "PR", "iPR", "SD", "iSD", "NON-CR/NON-PD", "NON-iCR/NON-iUPD", "NED", "PD", "iCPD", "iUPD", "NE",
     ),
     assess=assess,
-    validate=validate,
+    validate=derive_lesion_findings,
     inspect=inspect,
+    check=options.confirmation_window,
+    extra_columns=(LOCAL_THERAPY,),
+    baselines=derive_baselines,
     columns=("subject", "visit_date", "is_baseline", "lesion_id", "role", "viable_mm_x100"),
 )  # fmt: skip
 

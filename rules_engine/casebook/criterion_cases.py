@@ -105,8 +105,11 @@ def lesion_rows(subject: str, case: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not visits or not visits[0].get("baseline"):
         raise CaseError("the first visit must be the baseline (`baseline: true`)")
     at_baseline = [str(row["lesion"]) for row in visits[0].get("rows") or []]
+    if not at_baseline:
+        catalogue = {**catalogue, NO_DISEASE: {"role": "new"}}
     for visit in visits:
-        recorded = visit.get("rows") or [_nothing_assessed(name, catalogue) for name in at_baseline]
+        nothing = [_nothing_assessed(name, catalogue) for name in at_baseline] or [_NO_DISEASE_FOUND]
+        recorded = visit.get("rows") or nothing
         for row in recorded:
             name = str(row["lesion"])
             if name not in catalogue:
@@ -146,6 +149,11 @@ def lesion_rows(subject: str, case: Mapping[str, Any]) -> list[dict[str, Any]]:
                     }
                 rows.append({**base, "row": len(rows) + 1})
     return rows
+
+
+#: A subject without disease at baseline: a visit without rows is one at which none was found.
+NO_DISEASE = "(no disease)"
+_NO_DISEASE_FOUND = {"lesion": NO_DISEASE, "state": "absent"}
 
 
 def _nothing_assessed(name: str, catalogue: Mapping[str, Any]) -> dict[str, Any]:

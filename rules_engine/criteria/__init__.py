@@ -2,6 +2,7 @@
 
 from rules_engine.criteria.best_response import best_overall_response
 from rules_engine.criteria.confirmation import derive_confirmed_pairs
+from rules_engine.criteria.lesions import LOCAL_THERAPY, Measure, contribution
 from rules_engine.criteria.new_lesions import derive_new_lesion_visits, derive_new_lesions
 from rules_engine.criteria.numbers import has_fallen_by, has_risen_by, hundredths
 from rules_engine.criteria.progression import first_trial_pfs, progression
@@ -14,6 +15,14 @@ from rules_engine.criteria.responses import (
     overall_response,
     target_response,
 )
+from rules_engine.criteria.subjects import (
+    PUBLISHED_SCHEMA,
+    SUBJECT_RESPONSE_SCHEMA,
+    in_units,
+    percent_change,
+    subject_responses,
+    timepoint_responses,
+)
 from rules_engine.criteria.timepoints import (
     derive_backdating,
     derive_history,
@@ -22,17 +31,26 @@ from rules_engine.criteria.timepoints import (
     derive_nadir,
     derive_timepoints,
 )
-from rules_engine.criteria.visits import derive_visits
+from rules_engine.criteria.validation import baseline_age_findings, derive_lesion_findings
+from rules_engine.criteria.visits import derive_baselines, derive_visits
 
 __all__ = [
+    "LOCAL_THERAPY",
+    "PUBLISHED_SCHEMA",
+    "SUBJECT_RESPONSE_SCHEMA",
+    "Measure",
     "Reading",
     "RuleNames",
+    "baseline_age_findings",
     "best_overall_response",
+    "contribution",
     "derive_backdating",
+    "derive_baselines",
     "derive_confirmed_pairs",
     "derive_history",
     "derive_judged_visits",
     "derive_judgement",
+    "derive_lesion_findings",
     "derive_nadir",
     "derive_new_lesion_visits",
     "derive_new_lesions",
@@ -43,10 +61,14 @@ __all__ = [
     "has_fallen_by",
     "has_risen_by",
     "hundredths",
+    "in_units",
     "lesion_response",
     "nontarget_response",
     "overall_response",
+    "percent_change",
     "progression",
     "reported",
+    "subject_responses",
     "target_response",
+    "timepoint_responses",
 ]

@@ -6,16 +6,26 @@ others have rows was not evaluated; it is never taken as absent (Eisenhauer 2009
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from rules_engine.contracts import UNITS_PER_MM
+from rules_engine.contracts import UNITS_PER_MM, Column
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.model import CriterionRules
 
 #: What is taken from the first record of a lesion.
 TRAITS = ("role", "organ", "node", "kind", "site", "nl")
+
+#: A column beyond the contract, which the built-in criteria read where a study has it.
+LOCAL_THERAPY = Column(
+    "local_therapy",
+    "code",
+    "Local treatment of the lesion since the visit before: the study's own, or outside the protocol (ablation, resection, "
+    "radiotherapy).",
+    codes=("study", "outside"),
+)
 
 #: Largest diameter in mm that is believed; a check of plausibility, not a rule of any criterion.
 ABSURD_MM = 500
@@ -106,26 +116,48 @@ def target_diameter(rules: CriterionRules) -> pl.Expr:
     return pl.when(is_intrahepatic() & pl.col("enhanced")).then(viable).otherwise("mm_x100")
 
 
-def contribution(diameter: pl.Expr, rules: CriterionRules) -> pl.Expr:
-    """What a row contributes to a sum, in hundredths of a millimetre; null where the lesion was not evaluated.
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How large a lesion is: `size` is a whole number for each of its rows, null where it was not measured.
+
+    `too_small` is what a lesion adds to the sum that is seen and too small to measure, in the same unit.
+    """
+
+    size: pl.Expr
+    too_small: int
+
+
+def diameter(rules: CriterionRules) -> Measure:
+    """The diameter that a criterion of the RECIST family adds up, in hundredths of a millimetre."""
+    return Measure(believable(target_diameter(rules)), hundredths(rules["tstm.default_mm"]))
+
+
+def whole_diameter(rules: CriterionRules) -> Measure:
+    """The whole diameter, or the short axis of a node, in hundredths of a millimetre."""
+    return Measure(believable(pl.col("mm_x100")), hundredths(rules["tstm.default_mm"]))
+
+
+def believable(length: pl.Expr) -> pl.Expr:
+    """The length; null where nobody believes it (below 0, above 500 mm)."""
+    return pl.when(length.is_between(0, ABSURD_MM * UNITS_PER_MM)).then(length)
+
+
+def contribution(measure: Measure) -> pl.Expr:
+    """What a row contributes to a sum, in the unit of the measure; null where the lesion was not evaluated.
 
     Absent: 0. Merged: 0, the lesion named in `into` carries the mass. Not evaluable: null. A number: the number, however small.
-    Too small to measure: the ruleset's default (Eisenhauer 2009 §4.3.2). Fragments of a split lesion contribute one by one. A
-    diameter that nobody believes (below 0, above 500 mm) is refused: the lesion is not evaluable.
+    Too small to measure: the ruleset's default (Eisenhauer 2009 §4.3.2). Fragments of a split lesion contribute one by one.
     """
     state = pl.col("state")
-    absurd = (diameter < 0) | (diameter > ABSURD_MM * UNITS_PER_MM)
     return (
-        pl.when(state == "absent")
+        pl.when(state.is_in(["absent", "merged"]))
         .then(0)
-        .when(state == "merged")
-        .then(0)
-        .when((state == "ne") | absurd)
+        .when(state == "ne")
         .then(None)
-        .when(diameter.is_not_null())
-        .then(diameter)
+        .when(measure.size.is_not_null())
+        .then(measure.size)
         .when(state == "tstm")
-        .then(hundredths(rules["tstm.default_mm"]))
+        .then(measure.too_small)
         .otherwise(None)
         .cast(pl.Int64)
     )

@@ -12,7 +12,7 @@ import polars as pl
 
 from rules_engine.criteria.lesions import (
     TRAITS,
-    baseline_lesions,
+    baseline_rows,
     by_node_site,
     contribution,
     has_proof_of_malignancy,
@@ -21,6 +21,7 @@ from rules_engine.criteria.lesions import (
     is_too_small_to_measure,
     option,
     postbaseline_rows,
+    whole_diameter,
 )
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.model import CriterionRules
@@ -38,7 +39,7 @@ def derive_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyF
     `unequivocal`.
     """
     rows = _rows_of_new_lesions(lesions)
-    size = contribution(pl.col("mm_x100"), rules)
+    size = contribution(whole_diameter(rules))
     absent = (pl.col("state") == "absent") | (pl.col("status") == "absent") | (pl.col("mm_x100") == 0)
     unread = (pl.col("state") == "ne") | (pl.col("status") == "ne")
     rows = rows.with_columns(
@@ -83,9 +84,10 @@ def derive_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyF
 
 def _rows_of_new_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of lesions that the baseline does not have and whose first record calls them new; traits are those of that record."""
-    unknown = postbaseline_rows(lesions).join(
-        baseline_lesions(lesions).select("subject", "lesion_id"), on=["subject", "lesion_id"], how="anti"
-    )
+    # A row at baseline that says `new` and absent is no lesion: so a visit is recorded at which no disease was found.
+    says_none = (pl.col("role") == "new") & ((pl.col("state") == "absent") | (pl.col("status") == "absent"))
+    at_baseline = baseline_rows(lesions).filter(~says_none.fill_null(value=False)).select("subject", "lesion_id")
+    unknown = postbaseline_rows(lesions).join(at_baseline, on=["subject", "lesion_id"], how="anti")
     first = pl.col("visit_date") == pl.col("visit_date").min()
     of_lesion = ["subject", "lesion_id"]
     return unknown.with_columns(*(pl.col(trait).filter(first).max().over(of_lesion) for trait in TRAITS)).filter(

@@ -49,6 +49,9 @@ RECIST: Properties = {
         "slice thickness where slices are thicker than 5 mm."
     ),
     "target.min_node_short_mm": _mm("Smallest baseline short axis of a target lymph node; a smaller one is a warning."),
+    "baseline.max_days": _days(
+        "A baseline longer than this before the reference date is a warning; it is used all the same."
+    ),
     "node.normal_below_mm": _mm("A lymph node whose short axis is below this is normal (exactly this is not)."),
     "tstm.default_mm": _mm("What a lesion that is too small to measure contributes to the sum."),
     "pr.pct": _percent("Shrinkage of the sum from baseline that makes a partial response; exactly this suffices."),
@@ -195,6 +198,19 @@ def options_schema(*groups: Properties) -> JsonSchema:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def confirmation_window(rules: CriterionRules) -> list[tuple[str, str, str]]:
+    """Whether the days within which a scan confirms an iUPD contradict each other: (option, what, remedy)."""
+    least, most = rules["irecist.confirm_min_days"], rules["irecist.confirm_max_days"]
+    if least <= most:
+        return []
+    what = (
+        f"a scan that confirms comes {least} days after the iUPD at the soonest and {most} days after it at the latest"
+    )
+    return [
+        ("irecist.confirm_max_days", what, "state irecist.confirm_min_days no larger than irecist.confirm_max_days")
+    ]
 
 
 def waits_for_confirmation(rules: CriterionRules) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine.criteria.confirmation import derive_confirmed_pairs
+from rules_engine.criteria.lesions import Measure
 from rules_engine.criteria.new_lesions import derive_new_lesion_visits, derive_new_lesions
 from rules_engine.criteria.responses import (
     RuleNames,
@@ -22,19 +23,26 @@ from rules_engine.vocabulary import TIMEPOINT_SCHEMA
 NO_HISTORY = {"cr_before": False, "target_cr_before": False, "pr_established": False}
 
 
-def derive_timepoints(lesions: pl.LazyFrame, rules: CriterionRules, names: RuleNames) -> pl.LazyFrame:
-    """One timepoint response per subject and visit after baseline, from canonical lesion rows of one reading."""
+def derive_timepoints(
+    lesions: pl.LazyFrame, rules: CriterionRules, names: RuleNames, *, measure: Measure | None = None
+) -> pl.LazyFrame:
+    """One timepoint response per subject and visit after baseline, from canonical lesion rows of one reading.
+
+    `measure` is what is added up, where that is not the diameter of the RECIST family; `pd.abs_mm` then counts in its unit.
+    """
     return (
-        derive_judged_visits(lesions, rules, names)
+        derive_judged_visits(lesions, rules, names, measure=measure)
         .pipe(derive_backdating, rules, names)
         .select(*(pl.col(name).cast(dtype) for name, dtype in TIMEPOINT_SCHEMA.items()))
     )
 
 
-def derive_judged_visits(lesions: pl.LazyFrame, rules: CriterionRules, names: RuleNames) -> pl.LazyFrame:
+def derive_judged_visits(
+    lesions: pl.LazyFrame, rules: CriterionRules, names: RuleNames, *, measure: Measure | None = None
+) -> pl.LazyFrame:
     """Visits as each was read, before retrospective dating, with everything that the judgement looked at (see `responses`)."""
     return (
-        lesions.pipe(derive_visits, rules)
+        lesions.pipe(derive_visits, rules, measure=measure)
         .pipe(with_new_lesions, derive_new_lesion_visits(derive_new_lesions(lesions, rules), rules))
         .pipe(derive_nadir, rules)
         .pipe(derive_history, rules, names)

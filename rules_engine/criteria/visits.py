@@ -29,9 +29,11 @@ import polars as pl
 
 from rules_engine.criteria.lesions import (
     TRAITS,
+    Measure,
     baseline_lesions,
     baseline_rows,
     contribution,
+    diameter,
     first_baseline_dates,
     has_proof_of_malignancy,
     is_node,
@@ -39,7 +41,6 @@ from rules_engine.criteria.lesions import (
     local_therapy_rule,
     nontarget_status,
     orphaned_merges,
-    target_diameter,
 )
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.model import CriterionRules
@@ -52,10 +53,15 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def derive_visits(lesions: pl.LazyFrame, rules: CriterionRules, *, per_lesion: bool = False) -> pl.LazyFrame:
-    """Canonical lesion rows of one reading in; one row per subject and visit after baseline out (see the module)."""
+def derive_visits(
+    lesions: pl.LazyFrame, rules: CriterionRules, *, measure: Measure | None = None, per_lesion: bool = False
+) -> pl.LazyFrame:
+    """Canonical lesion rows of one reading in; one row per subject and visit after baseline out (see the module).
+
+    `measure` is what is added up, where that is not the diameter of the RECIST family.
+    """
     known = baseline_lesions(lesions)
-    readings = derive_readings(lesions.filter(~_is_baseline()), lesions, known, rules)
+    readings = derive_readings(lesions.filter(~_is_baseline()), lesions, known, rules, measure)
     visits = (
         readings.group_by("subject", "visit_date")
         .agg(
@@ -66,7 +72,7 @@ def derive_visits(lesions: pl.LazyFrame, rules: CriterionRules, *, per_lesion: b
         )
         .join(first_baseline_dates(lesions), on="subject", how="left")
         .filter((pl.col("visit_date") > pl.col("baseline_date")).fill_null(value=True))
-        .join(derive_baseline_facts(lesions, known, rules), on="subject", how="left")
+        .join(derive_baseline_facts(lesions, known, rules, measure), on="subject", how="left")
         .with_columns(
             pl.col("reason").fill_null("scheduled"),
             pl.col("suspected_pseudoprogression").fill_null(value=False),
@@ -96,20 +102,27 @@ def _is_baseline() -> pl.Expr:
 
 
 def derive_readings(
-    rows: pl.LazyFrame, lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules, also: Sequence[str] = ()
+    rows: pl.LazyFrame,
+    lesions: pl.LazyFrame,
+    known: pl.LazyFrame,
+    rules: CriterionRules,
+    measure: Measure | None = None,
+    also: Sequence[str] = (),
 ) -> pl.LazyFrame:
     """Rows with the traits of their baseline lesion, `c` (a target's contribution), `status` (a non-target's) and what a visit counts.
 
     `role` is null for a lesion that the baseline does not have. A lesion is looked at row by row: the fragments of a split lesion add up
     in the sum. `also` names further columns of the rows to keep.
     """
+    measure = measure or diameter(rules)
+    measured = [name for name in measure.size.meta.root_names() if name not in (*_COLUMNS, *TRAITS, "enhanced", *also)]
     readings = (
-        rows.select(*_COLUMNS, *also)
+        rows.select(*_COLUMNS, *measured, *also)
         .join(known.select("subject", "lesion_id", *TRAITS, "enhanced"), on=["subject", "lesion_id"], how="left")
         .join(orphaned_merges(lesions, known), on=["subject", "visit_date", "lesion_id"], how="left")
         .with_columns(state=pl.when(pl.col("orphaned") & _IS_TARGET).then(pl.lit("ne")).otherwise("state"))
         .with_columns(
-            c=pl.when(_IS_TARGET).then(contribution(target_diameter(rules), rules)),
+            c=pl.when(_IS_TARGET).then(contribution(measure)),
             status=pl.when(_IS_NONTARGET).then(nontarget_status(rules)),
         )
     )
@@ -119,10 +132,10 @@ def derive_readings(
         readings = readings.join(ended, on=["subject", "lesion_id"], how="left").with_columns(
             c=pl.when(~treated).then("c")
         )
-    return readings.with_columns(**_target_marks(rules), **_nontarget_marks(rules))
+    return readings.with_columns(**_target_marks(rules, measure), **_nontarget_marks(rules))
 
 
-def _target_marks(rules: CriterionRules) -> dict[str, pl.Expr]:
+def _target_marks(rules: CriterionRules, measure: Measure) -> dict[str, pl.Expr]:
     """What each row says of a target; the visit sums it up in `_TARGET_FACTS`."""
     normal_below = hundredths(rules["node.normal_below_mm"])
     return {
@@ -131,9 +144,7 @@ def _target_marks(rules: CriterionRules) -> dict[str, pl.Expr]:
         "split_target_id": pl.when(_IS_TARGET & pl.col("fragment_id").is_not_null()).then("lesion_id"),
         "fragment_key": pl.when(_IS_TARGET).then(pl.concat_str("lesion_id", "fragment_id", separator="\n")),
         "target_missing": (_IS_TARGET & pl.col("c").is_null()).fill_null(value=False),
-        "nodes_back": (
-            _IS_TARGET & is_node() & (pl.col("c") >= normal_below) & ~is_too_small_to_measure(target_diameter(rules))
-        )
+        "nodes_back": (_IS_TARGET & is_node() & (pl.col("c") >= normal_below) & ~is_too_small_to_measure(measure.size))
         .fill_null(value=False)
         .cast(pl.Int64),
         "others_back": (_IS_TARGET & ~is_node() & (pl.col("c") > 0)).fill_null(value=False).cast(pl.Int64),
@@ -194,10 +205,22 @@ _NONTARGET_FACTS = [
 ]
 
 
-def derive_baseline_facts(lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+def derive_baselines(lesions: pl.LazyFrame, rules: CriterionRules, *, measure: Measure | None = None) -> pl.LazyFrame:
+    """The baseline of each subject that has one: subject, visit_date, sum_x100 (null unless every target is known, and not 0)."""
+    facts = derive_baseline_facts(lesions, baseline_lesions(lesions), rules, measure)
+    return (
+        first_baseline_dates(lesions)
+        .join(facts.select("subject", sum_x100="baseline_x100"), on="subject", how="left")
+        .select("subject", visit_date="baseline_date", sum_x100="sum_x100")
+    )
+
+
+def derive_baseline_facts(
+    lesions: pl.LazyFrame, known: pl.LazyFrame, rules: CriterionRules, measure: Measure | None = None
+) -> pl.LazyFrame:
     """One row per subject: number of targets and non-targets, baseline sum, and whether targets lack a baseline."""
     counted = (
-        derive_readings(baseline_rows(lesions), lesions, known, rules)
+        derive_readings(baseline_rows(lesions), lesions, known, rules, measure)
         .group_by("subject")
         .agg(*_TARGET_FACTS, *_NONTARGET_FACTS)
     )

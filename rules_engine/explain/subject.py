@@ -41,6 +41,7 @@ class SubjectData:
     @classmethod
     def of(cls, tables: Tables, subject: str, ruleset: Ruleset, registry: Registry, cutoff: date) -> SubjectData:
         """Take the subject out of a study's canonical tables. Raises `UsageError` where the study has no such subject."""
+        tables = pipeline.tables_as_of(tables, cutoff)
         mine = [rows.filter(pl.col("subject") == subject) for rows in tables.values()]
         found = dict(zip(tables, pl.collect_all(mine), strict=True))
         if found["subjects"].is_empty():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from rules_engine.errors import Problem, closest
+from rules_engine.errors import PluginError, Problem, closest
 from rules_engine.loading.grammar import partial
 from rules_engine.loading.nodes import Node, Path, mapping, problem_at, to_plain
 from rules_engine.loading.options import UNSET, complete, layered, properties_of, without_unset
@@ -48,7 +48,24 @@ def resolve_criterion(
     if problems:
         return None, problems
     rules = CriterionRules(source.id, criterion.id, options=to_plain(completed), statements=_statements(root))
-    return ResolvedCriterion(rules, completed), []
+    problems = _objections(criterion, rules, completed, changes_path)
+    return (None, problems) if problems else (ResolvedCriterion(rules, completed), [])
+
+
+def _objections(criterion: Criterion, rules: CriterionRules, options: Node, path: Path) -> list[Problem]:
+    """What the criterion itself finds wrong with its options, told where the option was stated."""
+    try:
+        said = list(criterion.check(rules))
+    except Exception as error:  # any failure of foreign code is the plugin's
+        raise PluginError.at(
+            f"criterion {criterion.id!r}",
+            f"its check of the options failed: {type(error).__name__}: {error}",
+            "repair or uninstall that plugin",
+        ) from None
+    return [
+        problem_at(options.child(option) or options, what, remedy, path=(*path, option))
+        for option, what, remedy in said
+    ]
 
 
 def _statements(root: Node) -> dict[str, Statement]:

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 import polars as pl
 
 from rules_engine import dates
-from rules_engine.contracts import UNITS_PER_MM
+from rules_engine.criteria import in_units, percent_change
 from rules_engine.grading import GRADED_EVENTS_SCHEMA, GRADED_LABS_SCHEMA, derive_worst_flags
 from rules_engine.model import Ruleset
 from rules_engine.study.labels import COLUMN_NAMES, DATA_SETS
 from rules_engine.study.manifest import ruleset_stamp
-from rules_engine.study.parameters import endpoint_names, timepoint_parameters
+from rules_engine.study.parameters import endpoint_names, subject_parameters, timepoint_parameters
 from rules_engine.study.study import Study
+from rules_engine.vocabulary import SumParameter
 
 Frames = Mapping[str, pl.DataFrame]
 
@@ -62,13 +63,22 @@ def adtte(time_to_event: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame
     return _data_set("adtte", parts, study, ruleset, ["USUBJID", "PARAMCD"])
 
 
-def adrs(timepoints: Frames, collected: Frames, responses: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame:
-    """ADRS: one row per subject, response stream and timepoint (PARAMCD begins with OVR), and one per subject and
-    response endpoint.
+def adrs(
+    timepoints: Frames,
+    collected: Frames,
+    responses: Frames,
+    study: Study,
+    ruleset: Ruleset,
+    subject_responses: Frames | None = None,
+) -> pl.DataFrame:
+    """ADRS: one row per subject, response stream and timepoint (PARAMCD begins with OVR), one per subject and response
+    endpoint, and for each derived stream two per subject: best response (BOR…) and progression (PD…) as its criterion
+    has them.
 
-    `timepoints` (`vocabulary.TIMEPOINT_SCHEMA` with `seq`) and `collected` (assessments) are by response name,
-    `responses` (`vocabulary.RESPONSE_SCHEMA`) by PARAMCD. ASEQ of a timepoint is the number that SRCSEQ of ADTTE points
-    to. A collected response whose day is not known has no ADT; ADTC shows the date as recorded.
+    `timepoints` (`vocabulary.TIMEPOINT_SCHEMA` with `seq`), `collected` (assessments) and `subject_responses`
+    (`criteria.SUBJECT_RESPONSE_SCHEMA`) are by response name, `responses` (`vocabulary.RESPONSE_SCHEMA`) by PARAMCD. ASEQ
+    of a timepoint is the number that SRCSEQ of ADTTE points to. A collected response whose day is not known has no ADT;
+    ADTC shows the date as recorded.
     """
     parameters = timepoint_parameters(ruleset)
     names = endpoint_names(ruleset)
@@ -97,40 +107,68 @@ def adrs(timepoints: Frames, collected: Frames, responses: Frames, study: Study,
                 RULEID="rule_id",
             )
         )
+    codes = subject_parameters(ruleset)
+    for name, rows in (subject_responses or {}).items():
+        best, progression = _subject_rows(rows)
+        parts.append(_stream_columns(best, name, codes[name][0], ruleset, "SUBJECT"))
+        parts.append(_stream_columns(progression, name, codes[name][1], ruleset, "SUBJECT"))
     return _data_set("adrs", parts, study, ruleset, ["USUBJID", "PARAMCD", "ADT", "ADTC", "ASEQ"])
 
 
-def adtr(timepoints: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame:
-    """ADTR: one row per subject, response stream and post-baseline visit with the sum of diameters in mm (PARAMCD
-    SDIAM).
+def adtr(
+    timepoints: Frames,
+    study: Study,
+    ruleset: Ruleset,
+    baselines: Frames | None = None,
+    sums: Mapping[str, SumParameter] | None = None,
+) -> pl.DataFrame:
+    """ADTR: one row per subject, response stream and visit with the sum over the target lesions (PARAMCD SDIAM, in mm).
 
-    AVAL is missing where a target lesion is not known. BASE is the sum at baseline, NADIR the smallest sum before the
-    visit. Changes are from the exact sums; a change in percent of zero is missing.
+    The baseline (ABLFL = Y, from `baselines`, `vocabulary.BASELINE_SCHEMA` by response name) comes first. AVAL is missing
+    where a target lesion is not known. BASE is the sum at baseline, NADIR the smallest sum before the visit. Changes are
+    from the exact sums; a change in percent of zero is missing. `sums` tells, by response name, what is added up where
+    that is not the diameters.
     """
     parts = []
     for name, rows in timepoints.items():
-        total, base, nadir = pl.col("sum_x100"), pl.col("baseline_x100"), pl.col("nadir_x100")
-        parts.append(
-            _stream_columns(
-                rows.lazy().select(
-                    USUBJID="subject",
-                    ADT="visit_date",
-                    AVAL=_mm(total),
-                    BASE=_mm(base),
-                    NADIR=_mm(nadir),
-                    CHG=_mm(total - base),
-                    PCHG=_percent(total - base, base),
-                    CHGNAD=_mm(total - nadir),
-                    PCHGNAD=_percent(total - nadir, nadir),
-                    SDCMPFL=_yes_no(pl.col("sum_complete")),
-                    RULEID="rule_id",
-                ),
-                name,
-                ("SDIAM", "Sum of diameters of target lesions"),
-                ruleset,
-            ).with_columns(AVALU=pl.lit("mm"))
-        )
+        sum_of = (sums or {}).get(name, SumParameter())
+        visits = [_sums_of_visits(rows, sum_of)]
+        if baselines is not None and name in baselines:
+            visits.append(_sums_of_baselines(baselines[name], sum_of))
+        together = pl.concat(visits, how="diagonal")
+        named = _stream_columns(together, name, (sum_of.code, sum_of.label), ruleset)
+        parts.append(named.with_columns(AVALU=pl.lit(sum_of.unit)))
     return _data_set("adtr", parts, study, ruleset, ["USUBJID", "RESPONSE", "ADT"])
+
+
+def _sums_of_visits(timepoints: pl.DataFrame, sum_of: SumParameter) -> pl.LazyFrame:
+    total, base, nadir = pl.col("sum_x100"), pl.col("baseline_x100"), pl.col("nadir_x100")
+    return timepoints.lazy().select(
+        USUBJID="subject",
+        ADT="visit_date",
+        AVAL=in_units(total, sum_of.per_unit),
+        BASE=in_units(base, sum_of.per_unit),
+        NADIR=in_units(nadir, sum_of.per_unit),
+        CHG=in_units(total - base, sum_of.per_unit),
+        PCHG=percent_change(total, base),
+        CHGNAD=in_units(total - nadir, sum_of.per_unit),
+        PCHGNAD=percent_change(total, nadir),
+        SDCMPFL=_yes_no(pl.col("sum_complete")),
+        RULEID="rule_id",
+    )
+
+
+def _sums_of_baselines(baselines: pl.DataFrame, sum_of: SumParameter) -> pl.LazyFrame:
+    """The baseline of each subject; there is nothing yet from which it could have changed."""
+    total = in_units(pl.col("sum_x100"), sum_of.per_unit)
+    return baselines.lazy().select(
+        USUBJID="subject",
+        ADT="visit_date",
+        ABLFL=pl.lit("Y"),
+        AVAL=total,
+        BASE=total,
+        SDCMPFL=_yes_no(pl.col("sum_x100").is_not_null()),
+    )
 
 
 def adae(adverse_events: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFrame:
@@ -190,8 +228,10 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
         )
     if {"base", "is_post_baseline"} <= set(labs.columns):
         comparable = (pl.col("APOBLFL") == "Y") & (pl.col("BASEU") == pl.col("AVALU"))
-        change = pl.when(comparable).then(pl.col("AVAL") - pl.col("BASE"))
-        rows = rows.with_columns(CHG=change, PCHG=_percent(change, pl.col("BASE")))
+        value, base = pl.col("AVAL"), pl.col("BASE")
+        rows = rows.with_columns(
+            CHG=pl.when(comparable).then(value - base), PCHG=pl.when(comparable).then(percent_change(value, base))
+        )
     if is_graded:
         rows = rows.with_columns(
             PARAM=_test_name(labs),
@@ -242,9 +282,40 @@ def _derived_timepoints(rows: pl.DataFrame) -> pl.LazyFrame:
         NTRGRESP="nontarget",
         NEWLFL=_yes_no(pl.col("new_lesion")),
         PDDT="progression_date",
+        OVRREAD="overall_as_read",
+        BASISOVR="basis_overall",
+        ACCPTFL=_yes_no(pl.col("accepted")),
+        IRSTATE="state",
+        ANCHDT="anchor_date",
+        CONFREAS=pl.when(pl.col("confirmation_reasons") != "").then("confirmation_reasons"),
         ASEQ=pl.col("seq") if "seq" in rows.columns else pl.lit(None, pl.Int64),
         RULEID="rule_id",
+        TRACE="trace",
     )
+
+
+def _subject_rows(rows: pl.DataFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Best response and progression of each subject of a stream, as its criterion has them."""
+    best = rows.lazy().select(
+        USUBJID="subject",
+        ADT="bor_date",
+        ADTC=pl.col("bor_date").cast(pl.String),
+        AVALC="bor",
+        RSPDT="response_date",
+        RULEID="bor_rule_id",
+    )
+    progressed = pl.col("progression_date").is_not_null()
+    progression = rows.lazy().select(
+        USUBJID="subject",
+        ADT="progression_date",
+        ADTC=pl.col("progression_date").cast(pl.String),
+        AVALC=_yes_no(progressed),
+        AVAL=progressed.cast(pl.Float64),
+        PDSTAT="progression_status",
+        PDREAS=pl.col("progression_reasons").list.join(";"),
+        RULEID=pl.col("progression_reasons").list.first(),
+    )
+    return best.filter(pl.col("AVALC").is_not_null()), progression
 
 
 def _collected_timepoints(rows: pl.DataFrame) -> pl.LazyFrame:
@@ -259,14 +330,16 @@ def _collected_timepoints(rows: pl.DataFrame) -> pl.LazyFrame:
     )
 
 
-def _stream_columns(rows: pl.LazyFrame, name: str, parameter: tuple[str, str], ruleset: Ruleset) -> pl.LazyFrame:
+def _stream_columns(
+    rows: pl.LazyFrame, name: str, parameter: tuple[str, str], ruleset: Ruleset, category: str = "TIMEPOINT"
+) -> pl.LazyFrame:
     """The rows with the columns that say which response stream they belong to."""
     stream = ruleset.responses[name]
     criterion = stream.rules.criterion if stream.rules is not None else stream.collected_as
     return rows.with_columns(
         PARAMCD=pl.lit(parameter[0]),
         PARAM=pl.lit(parameter[1]),
-        PARCAT1=pl.lit("TIMEPOINT"),
+        PARCAT1=pl.lit(category),
         RESPONSE=pl.lit(name),
         CRITER=pl.lit(criterion, pl.String),
         EVAL=pl.lit(stream.assessor, pl.String),
@@ -319,18 +392,6 @@ def _study_name(study: Study, ruleset: Ruleset) -> str:
     """The study's name as the protocol states it, else as it was read, else the ruleset's."""
     stated = (ruleset.document.get("study") or {}).get("id")
     return str(stated or study.id or ruleset.id)
-
-
-def _mm(hundredths: pl.Expr) -> pl.Expr:
-    """Millimetres, the binary number nearest to the decimal; division by a constant alone may miss it by a bit."""
-    return (hundredths.cast(pl.Float64) / UNITS_PER_MM).round(2)
-
-
-def _percent(change: pl.Expr, of: pl.Expr) -> pl.Expr:
-    """Change in percent, missing where there is nothing to compare with; for display, decisions are made on the exact
-    sums.
-    """
-    return pl.when(of != 0).then(change * 100 / of)
 
 
 def _yes_no(flag: pl.Expr) -> pl.Expr:

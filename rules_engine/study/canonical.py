@@ -6,11 +6,12 @@ a run reads only the columns that it needs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from rules_engine.contracts import ROW, SUBJECT, Column, Table, canonical_schema
+from rules_engine.contracts import LESION_ASSESSMENTS, ROW, SUBJECT, Column, Table, canonical_schema
 from rules_engine.errors import Problem, StudyError, closest
 from rules_engine.findings import ERROR, NOTE, concat_findings, derive_findings, empty_findings, phrase
 from rules_engine.study.casting import NULL_ACTION, Cast, Fault, as_text, can_hold, cast_column, is_there
@@ -23,6 +24,7 @@ _MAY_BE_MISSING = {("labs", "value"), ("labs", "unit"), ("adverse_events", "term
 #: slips.
 _ENOUGH_TO_JUDGE = 5
 _EXAMPLES = 3
+_NAMES_OF_LESIONS = (("visit_date", "visit"), ("lesion_id", "lesion"))
 _LEFT_OUT = "the record is left out"
 
 
@@ -216,7 +218,7 @@ def _findings_of(table: Table, faults: list[tuple[Column, Fault]], odd: pl.DataF
             subject="_cell_subject",
             message=pl.col(f"_message_{i}"),
             action=fault.action,
-            record=phrase("row {}", ROW.name),
+            record=record_name(ROW.name, odd.columns, table.name, "_cell_"),
             field=column.name,
             value=pl.col(f"_cell_{column.name}"),
         )
@@ -225,6 +227,15 @@ def _findings_of(table: Table, faults: list[tuple[Column, Fault]], odd: pl.DataF
     if ROW.name in raw.schema:
         parts.append(_row_column_note(table))
     return concat_findings(parts).collect()
+
+
+def record_name(row: str, columns: Sequence[str], table: str, prefix: str = "") -> pl.Expr:
+    """How a finding names a record: its row and, of a lesion, the visit and the lesion as the study wrote them."""
+    told = phrase("row {}", row)
+    if table != LESION_ASSESSMENTS.name:
+        return told
+    parts = [phrase(f"{word} {{}}", prefix + name) for name, word in _NAMES_OF_LESIONS if prefix + name in columns]
+    return pl.concat_str(told, *parts, separator=", ", ignore_nulls=True)
 
 
 def _row_column_note(table: Table) -> pl.LazyFrame:

@@ -8,7 +8,7 @@ cell cannot be used, together with the faults to report. Nothing is inferred fro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -131,11 +131,13 @@ def _cast_code(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
         spellings |= {spelling.lower(): code for spelling, code in terms.RESPONSE_SYNONYMS.items()}
     value = text.str.to_lowercase().replace_strict(spellings, default=None, return_dtype=pl.String)
     allowed = ", ".join(column.codes)
-    return Cast(
-        value,
-        (_lost(column, is_there(cell, dtype), value, f"not one of {allowed}"),),
-        is_there(cell, dtype) & value.is_null(),
-    )
+    is_unknown = is_there(cell, dtype) & value.is_null()
+    fault = _lost(column, is_there(cell, dtype), value, f"not one of {allowed}")
+    if column.if_unknown is None:
+        return Cast(value, (fault,), is_unknown)
+    # What was seen is not known; taken as missing it would be a lesion that is there, or that is certain.
+    fault = replace(fault, action=f"the value is taken as {column.if_unknown}")
+    return Cast(pl.when(is_unknown).then(pl.lit(column.if_unknown)).otherwise(value), (fault,), is_unknown)
 
 
 def _cast_flag(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:

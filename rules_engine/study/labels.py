@@ -70,9 +70,19 @@ ADRS: Columns = {
     "NTRGRESP": (_TEXT, "Non-target Response"),
     "NEWLFL": (_TEXT, "New Lesion Flag"),
     "PDDT": (_DAY, "Date that the Progression is Dated To"),
+    "OVRREAD": (_TEXT, "Overall Response as Read, before Dating"),
+    "BASISOVR": (_TEXT, "Overall Response of the Plain Criterion"),
+    "ACCPTFL": (_TEXT, "Assessment Accepted Flag"),
+    "IRSTATE": (_TEXT, "State of iRECIST after the Visit"),
+    "ANCHDT": (_DAY, "First iUPD of the Block"),
+    "CONFREAS": (_TEXT, "What Confirmed the Progression"),
+    "RSPDT": (_DAY, "Date of First Response that Counts"),
+    "PDSTAT": (_TEXT, "Status of Progression"),
+    "PDREAS": (_TEXT, "What Decided on Progression"),
     "ASEQ": (_WHOLE, "Analysis Sequence Number"),
     **_SOURCE,
     **_RULE,
+    "TRACE": (_TEXT, "Rules that Fired"),
 }
 
 ADTR: Columns = {
@@ -81,6 +91,7 @@ ADTR: Columns = {
     "PARCAT1": (_TEXT, "Parameter Category 1"),
     **_STREAM,
     "ADT": (_DAY, "Analysis Date"),
+    "ABLFL": (_TEXT, "Baseline Record Flag"),
     "AVAL": (_NUMBER, "Analysis Value"),
     "AVALU": (_TEXT, "Analysis Value Unit"),
     "BASE": (_NUMBER, "Baseline Value"),

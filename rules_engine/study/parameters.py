@@ -7,7 +7,7 @@ import re
 from rules_engine.model import Ruleset
 
 _LONGEST_CODE = 8
-_TIMEPOINT = "OVR"
+_TIMEPOINT, _BEST, _PROGRESSION = "OVR", "BOR", "PD"
 
 
 def endpoint_names(ruleset: Ruleset) -> dict[str, str]:
@@ -34,11 +34,29 @@ def timepoint_parameters(ruleset: Ruleset) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _free_code(name: str, taken: set[str]) -> str:
+def subject_parameters(ruleset: Ruleset) -> dict[str, tuple[tuple[str, str], tuple[str, str]]]:
+    """PARAMCD and PARAM of best response and of progression as the criterion of each derived stream has them."""
+    taken = {*ruleset.endpoints, *(code for code, _label in timepoint_parameters(ruleset).values())}
+    found: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {}
+    for name, stream in ruleset.responses.items():
+        if stream.source != "derived":
+            continue
+        codes = []
+        for word in (_BEST, _PROGRESSION):
+            codes.append(_free_code(name, taken, word))
+            taken.add(codes[-1])
+        found[name] = (
+            (codes[0], f"Best overall response by the criterion ({name})"),
+            (codes[1], f"Progression by the criterion ({name})"),
+        )
+    return found
+
+
+def _free_code(name: str, taken: set[str], word: str = _TIMEPOINT) -> str:
     letters = re.sub("[^A-Z0-9]", "", name.upper())
-    code = (_TIMEPOINT + letters)[:_LONGEST_CODE]
+    code = (word + letters)[:_LONGEST_CODE]
     number = 1
     while code in taken:
         number += 1
-        code = (_TIMEPOINT + letters)[: _LONGEST_CODE - len(str(number))] + str(number)
+        code = (word + letters)[: _LONGEST_CODE - len(str(number))] + str(number)
     return code

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from rules_engine.contracts import Table
+from rules_engine.contracts import UNITS_PER_MM, Column, Table
 from rules_engine.errors import PluginError
 from rules_engine.findings import empty_findings
 from rules_engine.model import CriterionRules, EndpointDefinition
@@ -124,6 +124,19 @@ TIMEPOINT_SCHEMA: dict[str, pl.DataType] = {
 
 
 @dataclass(frozen=True, slots=True)
+class SumParameter:
+    """What a criterion adds up over the target lesions, as ADTR names it.
+
+    `code` and `label` are PARAMCD and PARAM; `per_unit` of the whole numbers that the engine holds (`sum_x100`) make one `unit`.
+    """
+
+    code: str = "SDIAM"
+    label: str = "Sum of diameters of target lesions"
+    unit: str = "mm"
+    per_unit: int = UNITS_PER_MM
+
+
+@dataclass(frozen=True, slots=True)
 class Criterion:
     """A response criterion: lesions in, timepoint responses out.
 
@@ -131,7 +144,13 @@ class Criterion:
     and returns one row per subject and post-baseline visit with at least the columns of `TIMEPOINT_SCHEMA`.
     `validate(lesions, rules, timepoints)` returns findings; `timepoints` is what `assess` gave for the same lesions.
     `responses` is the codelist of `overall`, best first.
-    `columns` names the columns of `lesion_assessments` that must hold data for the criterion to make sense.
+    `columns` names the columns of `lesion_assessments`, as the engine holds them, without which the criterion makes no sense; where
+    one is empty in a reading with target lesions, a finding says so.
+    `extra_columns` are columns beyond the contract that the criterion reads where the study has them. They are read as the
+    contract's own: a length comes in hundredths of a millimetre, and what cannot be read is a finding.
+    `sum_of` is what the criterion adds up. `baselines(lesions, rules)` gives the sum at baseline: one row per subject with a
+    baseline, `subject`, `visit_date`, `sum_x100`; None: the date alone is known where no later visit tells.
+    `check(rules)` returns what a schema cannot express: (option key, what, remedy) triples.
     `inspect(lesions, rules)` shows what `assess` decided by, for explanations: one row per subject and visit, with as many of the
     columns of `criteria.visits`, `criteria.responses` and `criteria.reassessment.EVIDENCE` as the criterion has (None: nothing).
     """
@@ -146,7 +165,18 @@ class Criterion:
     validate: Callable[[pl.LazyFrame, CriterionRules, pl.LazyFrame], pl.LazyFrame] = no_findings
     columns: Sequence[str] = ()
     inspect: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame] | None = None
+    extra_columns: Sequence[Column] = ()
+    sum_of: SumParameter = SumParameter()
+    baselines: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame] | None = None
+    check: Callable[[CriterionRules], Sequence[tuple[str, str, str]]] = field(default=lambda _rules: ())
 
+
+#: Columns of a baseline: at most one row per subject.
+BASELINE_SCHEMA: dict[str, pl.DataType] = {
+    "subject": pl.String(),
+    "visit_date": pl.Date(),
+    "sum_x100": pl.Int64(),  # null unless every target is known, and not 0
+}
 
 #: Columns that a time-to-event kind returns: at most one row per subject.
 TTE_SCHEMA: dict[str, pl.DataType] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.strategies.criteria_engine import Answers, ask, first_day, random_subjects
+from tests.strategies.criteria_engine import Answers, ask, findings_of, first_day, random_subjects
 from tests.strategies.lesions import CRITERIA, Row, random_options
 
 PEOPLE = random_subjects("laws", 200)
@@ -70,6 +70,41 @@ def test_no_subject_changes_another(criterion: str) -> None:
         assert all(alone.timepoints[name] == together.timepoints[name] for name in part)
         assert all(alone.best.get(name) == together.best.get(name) for name in part)
         assert all(alone.progression.get(name) == together.progression.get(name) for name in part)
+
+
+SPOILS: list[Callable[[random.Random, list[Row]], list[Row]]] = [
+    lambda _rng, rows: [{**row, "is_baseline": True} for row in rows],
+    lambda _rng, rows: [{**row, "is_baseline": False} for row in rows],
+    lambda rng, rows: [{**row, "visit_date": rng.choice(rows)["visit_date"]} for row in rows],
+    lambda rng, rows: [{**row, "role": rng.choice(["target", "non-target", "new"])} for row in rows],
+    lambda _rng, rows: [{**row, "lesion_id": "T1"} for row in rows],
+    lambda rng, rows: rows + rng.sample(rows, len(rows) // 2),
+    lambda rng, rows: [{**row, "state": "merged", "into": rng.choice(["T1", "nowhere", None])} for row in rows],
+    lambda rng, rows: [{**row, "mm_x100": rng.choice([-1, 10**7, None]), "viable_mm_x100": None} for row in rows],
+    lambda _rng, rows: [{**row, "fragment_id": "F"} for row in rows],
+    lambda _rng, rows: [{**row, "organ": None, "node": None, "vs_last": None, "certainty": None} for row in rows],
+    lambda _rng, rows: [row for row in rows if not row["is_baseline"]],
+]
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_spoiling_one_subject_changes_no_other_and_stops_nothing(criterion: str) -> None:
+    options = options_for(criterion, 9)
+    rng = random.Random(criterion)
+    names = sorted(PEOPLE)[:60]
+    sound = {name: PEOPLE[name] for name in names}
+    spoiled = dict(sound)
+    for name, spoil in zip(names, SPOILS, strict=False):
+        spoiled[name] = spoil(rng, spoiled[name])
+    before, after = ask(criterion, options, sound), ask(criterion, options, spoiled)
+    said_before, said_after = findings_of(criterion, options, sound), findings_of(criterion, options, spoiled)
+    for name in names[len(SPOILS) :]:
+        assert before.timepoints[name] == after.timepoints[name]
+        assert (before.best.get(name), before.progression.get(name)) == (
+            after.best.get(name),
+            after.progression.get(name),
+        )
+        assert said_before.get(name) == said_after.get(name)
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)

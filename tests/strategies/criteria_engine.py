@@ -73,6 +73,21 @@ def ask(
     )
 
 
+def findings_of(
+    criterion: str, options: Mapping[str, Any], histories: Mapping[str, Sequence[Row]]
+) -> dict[str, list[dict[str, Any]]]:
+    """What the criterion finds odd about each subject."""
+    registry = default_registry()
+    rules = load_criterion_rules(criterion, overrides=dict(options), registry=registry)
+    known = registry.criteria.require(rules.criterion)
+    lesions = lesion_frame(histories.values()).collect().lazy()
+    found = known.validate(lesions, rules, known.assess(lesions, rules)).collect()
+    by_subject: dict[str, list[dict[str, Any]]] = {}
+    for row in found.sort(pl.all()).iter_rows(named=True):
+        by_subject.setdefault(row["subject"], []).append(row)
+    return by_subject
+
+
 def first_day(rows: Sequence[Row]) -> date:
     """The day of the subject's baseline."""
     return next((row["visit_date"] for row in rows if row["is_baseline"]), BASELINE)

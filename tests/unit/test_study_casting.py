@@ -69,7 +69,7 @@ def test_a_length_that_cannot_be_used_is_a_finding_and_missing(written: str, mes
     study = read_column("lesion_assessments", "mm", ["10", written])
     assert held(study, "lesion_assessments", "mm_x100") == [1000, None]
     ((record, value, said),) = messages(study)
-    assert (record, value) == ("row 2", written)
+    assert (record, value) == ("row 2, visit 2024-01-01, lesion T1", written)
     assert message in said
     row = study.findings.collect().row(0, named=True)
     assert (row["severity"], row["subject"], row["field"]) == ("error", "1", "mm")
@@ -210,8 +210,16 @@ def test_an_unknown_response_is_left_out_and_said() -> None:
 
 
 def test_an_unknown_code_does_not_become_the_default() -> None:
+    study = read_column("lesion_assessments", "cytology", ["", "positive", "perhaps"])
+    assert held(study, "lesion_assessments", "cytology") == ["not_done", "positive", None]
+
+
+def test_an_unknown_word_for_what_was_seen_is_taken_for_what_claims_least() -> None:
     study = read_column("lesion_assessments", "certainty", ["", "equivocal", "perhaps"])
-    assert held(study, "lesion_assessments", "certainty") == ["unequivocal", "equivocal", None]
+    assert held(study, "lesion_assessments", "certainty") == ["unequivocal", "equivocal", "equivocal"]
+    assert study.findings.collect()["action"].to_list() == ["the value is taken as equivocal"]
+    study = read_column("lesion_assessments", "status", ["absent", "gone"])
+    assert held(study, "lesion_assessments", "status") == ["absent", "ne"]
 
 
 @pytest.mark.parametrize(

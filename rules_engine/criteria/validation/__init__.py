@@ -1,0 +1,35 @@
+"""Odd lesion data, said aloud: faults of the baseline, of single records, and of what follows from them.
+
+Nothing here changes a response; what the engine did with the odd record is told in `action`.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from rules_engine.criteria.lesions import Measure
+from rules_engine.criteria.validation.of_baseline import baseline_age_findings, findings_of_baseline
+from rules_engine.criteria.validation.of_new_lesions import findings_of_new_lesions
+from rules_engine.criteria.validation.of_records import findings_of_records
+from rules_engine.criteria.validation.of_timepoints import findings_of_timepoints
+from rules_engine.findings import concat_findings
+from rules_engine.model import CriterionRules
+
+__all__ = ["baseline_age_findings", "derive_lesion_findings"]
+
+
+def derive_lesion_findings(
+    lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame, *, measure: Measure | None = None
+) -> pl.LazyFrame:
+    """Findings about the lesions of one reading; `timepoints` is what the criterion made of them.
+
+    `measure` is what the criterion adds up, where that is not the diameter of the RECIST family.
+    """
+    return concat_findings(
+        [
+            *findings_of_baseline(lesions, rules, measure),
+            *findings_of_records(lesions, rules),
+            *findings_of_new_lesions(lesions, rules),
+            *findings_of_timepoints(lesions, rules, timepoints, measure),
+        ]
+    )
