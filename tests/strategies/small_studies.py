@@ -12,9 +12,9 @@ from rules_engine.engine import Result
 from rules_engine.registry import Registry
 
 SUBJECTS = """
-subject,arm,randomisation_date,death_date,last_contact_date
-A,X,2024-01-10,,2024-12-31
-B,Y,2024-01-10,,2024-12-31
+subject,arm,randomisation_date,baseline_date,baseline_adequate,death_date,last_contact_date
+A,X,2024-01-10,2024-01-08,Y,,2024-12-31
+B,Y,2024-01-10,2024-01-08,Y,,2024-12-31
 """
 LESIONS = """
 subject,visit_date,is_baseline,lesion_id,role,organ,mm,viable_mm,state,status

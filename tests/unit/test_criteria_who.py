@@ -38,7 +38,12 @@ B,2024-04-29,N,T1,target,liver,N,30,,
 C,2024-01-08,Y,T1,target,liver,N,30,"10,5",
 C,2024-03-04,N,T1,target,liver,N,30,10,
 """
-SUBJECTS = "subject,arm,randomisation_date,death_date\nA,X,2024-01-10,\nB,X,2024-01-10,\nC,X,2024-01-10,\n"
+SUBJECTS = """
+subject,arm,randomisation_date,baseline_date,baseline_adequate,death_date
+A,X,2024-01-10,2024-01-08,Y,
+B,X,2024-01-10,2024-01-08,Y,
+C,X,2024-01-10,2024-01-08,Y,
+"""
 
 
 def derived(folder: Path) -> Result:
@@ -80,3 +85,8 @@ def test_the_second_diameter_is_read_like_the_first(tmp_path: Path) -> None:
 
 def test_it_is_a_page() -> None:
     assert len(Path(who_criterion.__file__).read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_the_page_on_plugins_shows_it() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "plugins.md"
+    assert Path(who_criterion.__file__).read_text(encoding="utf-8").rstrip() in page.read_text(encoding="utf-8")
