@@ -16,6 +16,7 @@ from typing import Any, Literal
 import polars as pl
 
 from rules_engine import criteria, records
+from rules_engine.agreement import as_components, derive_agreement, stream_frames
 from rules_engine.analyses import derive_estimates
 from rules_engine.contracts import LESION_ASSESSMENTS, Column, canonical_schema
 from rules_engine.errors import PluginError
@@ -113,6 +114,8 @@ def derive(
         ard = pl.concat([ard, derive_event_counts(ruleset, adverse_events, tables, cutoff)])
     progress("discrepancies")
     discrepancies = derive_discrepancies(ruleset, tables["response_assessments"], timepoints)
+    compared = stream_frames(ruleset, timepoints, tables["response_assessments"], select_reading)
+    ard = pl.concat([ard, derive_agreement(ruleset, compared, responses)])
     return Derived(
         timepoints=timepoints,
         baselines={name: stream.baselines for name, stream in derived.items()},
@@ -492,32 +495,32 @@ def derive_discrepancies(
 ) -> pl.DataFrame:
     """Where a derived stream and the responses collected for the same criterion and assessor differ.
 
-    One row per response, subject, visit and component (target, nontarget, overall); a side without a row is null.
+    One row per response, subject, visit and component (target, nontarget, new_lesion, overall); a side without a row is null. The
+    same criterion is one whose name is that of the ruleset or of the criterion, however it is spelled.
     """
     parts = [pl.LazyFrame(schema=DISCREPANCY_SCHEMA)]
     for name, frame in timepoints.items():
         definition = ruleset.responses[name]
         assert definition.rules is not None  # noqa: S101  (as above)
-        same_criterion = pl.col("criterion").str.to_lowercase().str.replace_all("[^a-z0-9]", "") == _bare(
-            definition.rules.ruleset
-        )
+        names = {_bare(definition.rules.ruleset), _bare(definition.rules.criterion)}
+        same_criterion = pl.col("criterion").str.to_lowercase().str.replace_all("[^a-z0-9]", "").is_in(names)
         readings = select_reading(collected, definition).filter(same_criterion)
         parts.append(_differences(name, frame.lazy(), readings))
     return pl.concat(parts).sort("response_name", "subject", "date", "component").collect()
 
 
 def _differences(name: str, timepoints: pl.LazyFrame, readings: pl.LazyFrame) -> pl.LazyFrame:
-    derived = timepoints.select("subject", "target", "nontarget", "overall", date="visit_date").unpivot(
-        index=["subject", "date"], variable_name="component", value_name="derived"
-    )
+    derived = timepoints.select(
+        "subject",
+        "target",
+        "nontarget",
+        "overall",
+        new_lesion=pl.when("new_lesion").then(pl.lit("yes")).otherwise(pl.lit("no")),
+        date="visit_date",
+    ).unpivot(index=["subject", "date"], variable_name="component", value_name="derived")
     reported = (
-        readings.select(
-            "subject",
-            "target",
-            nontarget="non_target",
-            overall="response",
-            date=pl.col("date").str.to_date("%Y-%m-%d", strict=False),
-        )
+        as_components(readings, re_assessed=False)
+        .rename({"visit_date": "date"})
         .unpivot(index=["subject", "date"], variable_name="component", value_name="collected")
         .filter(pl.col("collected").is_not_null())
         .unique()

@@ -487,6 +487,7 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
             "covariates": named("Characteristics of the subjects as analyses use them, by name.", COVARIATE),
             "weights": named("Weights of subjects, by name; analyses say which they use.", _weights(required)),
             "analyses": named("The estimates, by name.", _analysis(parts, required)),
+            "agreement": named("How far readers, assessors or criteria say the same, by name.", _agreement(required)),
             "data": DATA_SCHEMA,
         },
     )
@@ -535,6 +536,47 @@ def _endpoint(parts: _Parts) -> Schema:
         },
         all_of=by_kind,
     )
+
+
+def _agreement(required: Any) -> Schema:
+    return record(
+        "Pairs of responses that are compared: percentage, confusion table and kappa.",
+        {
+            "between": {
+                "type": "array", "minItems": 2, "uniqueItems": True, "items": {"type": "string"},
+                "description": "Responses (names under `responses`), compared visit by visit, or response endpoints "
+                "(PARAMCD, such as BOR by two readers), compared subject by subject. Of three or more, every pair.",
+            },
+            "components": {
+                "type": "array", "minItems": 1, "uniqueItems": True,
+                "items": {"enum": ["overall", "target", "nontarget", "new_lesion"]},
+                "description": "Parts of a timepoint response that are compared; `overall` where left out.",
+            },
+            "codes": choice(
+                "Codes of iRECIST beside those of RECIST.",
+                {"plain": "are taken for the plain code they stand for (the default)", "as_recorded": "differ from it"},
+            ),
+            "not_evaluable": choice(
+                "A response that is not evaluable.",
+                {"category": "is a category like any other (the default)", "exclude": "takes no part"},
+            ),
+            "weights": choice(
+                "What a disagreement counts, by the distance of the two codes from best to worst.",
+                {
+                    "none": "nothing, as in Cohen's kappa of 1960 (the default)",
+                    "linear": "the less, the farther apart",
+                    "quadratic": "the less, by the square of the distance",
+                },
+            ),
+            "conf_level": {
+                "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1,
+                "description": "Confidence level of the limits of kappa; 0.95 where left out.",
+            },
+            "label": text("What tables call this comparison."),
+            "note": text("Anything that a reader should know."),
+        },
+        required("between"),
+    )  # fmt: skip
 
 
 def _analysis(parts: _Parts, required: Any) -> Schema:

@@ -75,6 +75,8 @@ class _Resolver:
         protocol.labs = self.graded("labs")
         protocol.analyses = resolve_analyses(self.root, protocol.endpoints.definitions, self.registry)
         protocol.problems += protocol.analyses.problems
+        for name, node in _entries(self.root, "agreement"):
+            self.agreement(name, node)
         self.reference_arm()
         return protocol
 
@@ -172,6 +174,29 @@ class _Resolver:
             keys = [int(key) if key.isdigit() else key for key in option.split(".")]
             problems.append(problem_at(deepest(options, keys), what, remedy, path=(*path, option)))
         return problems
+
+    # Agreement
+
+    def agreement(self, name: str, node: Node) -> None:
+        """What is compared: responses with responses, or response endpoints with response endpoints."""
+        listed = node.child("between")
+        items = listed.value if listed is not None and listed.kind == "sequence" else ()
+        named = [item for item in items if isinstance(item.value, str)]
+        definitions = self.protocol.endpoints.definitions
+        of_shape = {
+            code for code, one in definitions.items() if self.registry.endpoint_kinds[one.kind].shape == "response"
+        }
+        responses = [one for one, _node in _entries(self.root, "responses")]
+        known = responses if named and named[0].value in responses else [*of_shape]
+        for number, item in enumerate(named):
+            if item.value not in known:
+                what = f"{item.value!r} cannot be compared with {named[0].value!r}"
+                if item is named[0]:
+                    known = [*responses, *sorted(of_shape)]
+                    what = f"there is no response and no response endpoint {item.value!r}"
+                remedy = f"name one of: {', '.join(sorted(known))}" if known else "define it"
+                place = ("agreement", name, "between", number)
+                self.problem(item, what, remedy, place, meant=closest(item.value, known))
 
     # Study
 

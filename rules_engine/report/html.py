@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rules_engine.pages import Block, Figure, Folded, Page, Section, Table, render_html
+from rules_engine.report.agreement_section import agreement_section
 from rules_engine.report.further_section import further_section
 from rules_engine.report.glance_section import glance_tables
 from rules_engine.report.quality_section import provenance_section, quality_section
@@ -59,6 +60,7 @@ def _sections(view: ReportView, estimates: Estimates) -> list[Section]:
         subjects_section(view),
         survival_section(view, estimates),
         response_section(view, estimates),
+        agreement_section(view),
         further_section(view),
         safety_section(view),
         quality_section(view),

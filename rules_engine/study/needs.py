@@ -97,7 +97,11 @@ def endpoint_needs(
 def _missing_readings(study: Study, ruleset: Ruleset) -> list[Problem]:
     """Response streams that select an assessor, reader or criterion that no row of the table has."""
     problems = []
-    used = {endpoint.response for endpoint in ruleset.endpoints.values()}
+    compared = [one["between"] for one in (ruleset.document.get("agreement") or {}).values()]
+    used = {
+        *(endpoint.response for endpoint in ruleset.endpoints.values()),
+        *(name for one in compared for name in one),
+    }
     for stream in ruleset.responses.values():
         table = "lesion_assessments" if stream.source == "derived" else "response_assessments"
         if stream.name not in used or not study.has(table):
