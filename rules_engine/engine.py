@@ -334,6 +334,7 @@ class Result:
             discrepancies=self.discrepancies,
             adverse_events=self.derived.adverse_events,
             labs=self.derived.labs,
+            hys_law=self.derived.hys_law,
             treatments=self.study.tables["treatments"].collect(),
             manifest=self.manifest,
             analysis_options=self.derived.analysis_options,

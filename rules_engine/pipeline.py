@@ -25,13 +25,19 @@ from rules_engine.grading import (
     GRADED_EVENTS_SCHEMA,
     GRADED_LABS_SCHEMA,
     derive_context,
+    derive_hys_law,
     event_options,
+    hys_law_findings,
+    lab_options,
+    read_rules,
     reconcile,
     summarise_events,
+    summarise_labs,
 )
 from rules_engine.model import CriterionRules, EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import (
+    ARD_SCHEMA,
     BASELINE_SCHEMA,
     CANDIDATE_SCHEMA,
     RESPONSE_SCHEMA,
@@ -75,6 +81,7 @@ class Derived:
     responses: Mapping[str, pl.DataFrame]
     labs: pl.DataFrame | None
     adverse_events: pl.DataFrame | None
+    hys_law: pl.DataFrame | None
     ard: pl.DataFrame
     analysis_options: Mapping[str, Mapping[str, Any]]
     discrepancies: pl.DataFrame
@@ -112,6 +119,12 @@ def derive(
     ard = estimated.ard
     if adverse_events is not None:
         ard = pl.concat([ard, derive_event_counts(ruleset, adverse_events, tables, cutoff)])
+    liver = None
+    if labs is not None:
+        liver = derive_liver_tests(ruleset, labs)
+        ard = pl.concat([ard, derive_lab_counts(labs, liver, tables)])
+        if liver is not None:
+            found.append(hys_law_findings(liver.lazy()).collect())
     progress("discrepancies")
     discrepancies = derive_discrepancies(ruleset, tables["response_assessments"], timepoints)
     compared = stream_frames(ruleset, timepoints, tables["response_assessments"], select_reading)
@@ -127,6 +140,7 @@ def derive(
         responses=responses,
         labs=labs,
         adverse_events=adverse_events,
+        hys_law=liver,
         ard=ard,
         analysis_options=estimated.options,
         discrepancies=discrepancies,
@@ -485,6 +499,26 @@ def derive_event_counts(ruleset: Ruleset, adverse_events: pl.DataFrame, tables: 
         adverse_events.lazy(), subjects.lazy(), by_arm, options=event_options(asked.options), context=context
     )
     return summary.collect()
+
+
+def derive_liver_tests(ruleset: Ruleset, labs: pl.DataFrame) -> pl.DataFrame | None:
+    """Hy's law by subject (`grading.HYS_LAW_FRAME`); None where the ruleset does not ask or another grading was used."""
+    asked = ruleset.labs
+    assert asked is not None  # noqa: S101  (there are graded results)
+    rule = lab_options(asked.options).hys_law
+    if rule is None or not set(GRADED_LABS_SCHEMA) <= set(labs.columns):
+        return None
+    return derive_hys_law(labs, rule, read_rules(asked.rules.document).tolerance)
+
+
+def derive_lab_counts(labs: pl.DataFrame, liver: pl.DataFrame | None, tables: Tables) -> pl.DataFrame:
+    """Numbers of subjects by worst laboratory grade and shift, by arm, as rows of the ARD."""
+    if not set(GRADED_LABS_SCHEMA) <= set(labs.columns):
+        return pl.DataFrame(schema=ARD_SCHEMA)
+    subjects = tables["subjects"].collect()
+    by_arm = "arm" if subjects["arm"].null_count() < subjects.height else None
+    hys_law = None if liver is None else liver.lazy()
+    return summarise_labs(labs.lazy(), subjects.lazy(), by_arm, hys_law=hys_law).collect()
 
 
 # Discrepancies -----------------------------------------------------------------------------------------------------------

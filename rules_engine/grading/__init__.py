@@ -7,7 +7,9 @@ from rules_engine.grading.cases import grade_case, grade_cases
 from rules_engine.grading.context import CONTEXT_SCHEMA, derive_context
 from rules_engine.grading.events import GRADED_EVENTS_SCHEMA, derive_event_grades, unknown_terms
 from rules_engine.grading.findings import event_findings, lab_findings
+from rules_engine.grading.hys_law import HYS_LAW_FRAME, derive_hys_law, hys_law_findings
 from rules_engine.grading.lab_columns import GRADED_LABS_SCHEMA
+from rules_engine.grading.lab_summaries import summarise_labs
 from rules_engine.grading.labs import derive_lab_grades
 from rules_engine.grading.options import OPTIONS_SCHEMA, EventOptions, LabOptions, event_options, lab_options
 from rules_engine.grading.questions import (
@@ -30,6 +32,7 @@ __all__ = [
     "CONTEXT_SCHEMA",
     "GRADED_EVENTS_SCHEMA",
     "GRADED_LABS_SCHEMA",
+    "HYS_LAW_FRAME",
     "OPTIONS_SCHEMA",
     "WORST_SCHEMA",
     "EventOptions",
@@ -40,6 +43,7 @@ __all__ = [
     "date_imputation",
     "derive_context",
     "derive_event_grades",
+    "derive_hys_law",
     "derive_lab_grades",
     "derive_worst_flags",
     "derive_worst_grades",
@@ -49,6 +53,7 @@ __all__ = [
     "grade_case",
     "grade_cases",
     "grade_validity",
+    "hys_law_findings",
     "lab_findings",
     "lab_options",
     "occurrence_flags",
@@ -56,6 +61,7 @@ __all__ = [
     "reconcile",
     "sort_order",
     "summarise_events",
+    "summarise_labs",
     "summary",
     "term_match",
     "treatment_emergent",

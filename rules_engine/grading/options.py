@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rules_engine.grading.event_rules import GROUPS_SCHEMA, SYNDROMES_SCHEMA
 from rules_engine.grading.exposure import EXPOSURE_SCHEMA
+from rules_engine.grading.hys_law import HYS_LAW_SCHEMA
 
 OPTIONS_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -124,6 +125,7 @@ OPTIONS_SCHEMA: Final[dict[str, Any]] = {
                 "and before any new anticancer therapy, each number on its own."
             ),
         },
+        "hys_law": HYS_LAW_SCHEMA,
         "exposure": EXPOSURE_SCHEMA,
         "event_groups": GROUPS_SCHEMA,
         "syndromes": SYNDROMES_SCHEMA,
@@ -163,6 +165,7 @@ class LabOptions:
     missing_range: str = _default("missing_range")
     age_strata: Sequence[int] = tuple(_default("age_strata"))
     contradicting_range: str = _default("contradicting_range")
+    hys_law: Mapping[str, Any] | None = None
     uncorrected_calcium: str = _default("uncorrected_calcium")
     mi_cutoff: Mapping[str, float] = field(default_factory=dict)
 

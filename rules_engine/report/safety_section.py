@@ -8,6 +8,7 @@ import polars as pl
 
 from rules_engine.pages import Block, Cell, Folded, Paragraph, Row, Section, Table, heading
 from rules_engine.report.butterfly import butterflies
+from rules_engine.report.safety_counts import has_counts, hys_law_blocks, overview_tables, shift_tables
 from rules_engine.report.tables import count, counts_by_arm, percent_cells, subjects_by_arm
 from rules_engine.report.view import ARM, ReportView
 
@@ -22,7 +23,7 @@ def safety_section(view: ReportView) -> Section:
     if view.adverse_events is not None and not view.adverse_events.is_empty():
         blocks += _adverse_event_tables(view)
     if view.labs is not None and not view.labs.is_empty():
-        blocks += _laboratory_tables(view)
+        blocks += _laboratory_tables(view) + shift_tables(view) + hys_law_blocks(view)
     if blocks:
         blocks.insert(0, Paragraph(_population(view)))
     return Section("safety", "Safety", blocks)
@@ -52,7 +53,8 @@ def _graded_events(view: ReportView) -> pl.DataFrame:
     Events outside the window of the ruleset are left out.
     """
     assert view.adverse_events is not None  # noqa: S101  (the caller asks only then)
-    events = view.adverse_events.filter(pl.col("in_window").fill_null(value=False))
+    flag = "is_counted" if "is_counted" in view.adverse_events.columns else "in_window"
+    events = view.adverse_events.filter(pl.col(flag).fill_null(value=False))
     return events.with_columns(
         pl.col("atoxgrn").cast(pl.Int64).alias("_grade"),
         pl.col("analysis_term").fill_null(NOT_CODED).alias("_term"),
@@ -63,7 +65,7 @@ def _graded_events(view: ReportView) -> pl.DataFrame:
 def _adverse_event_tables(view: ReportView) -> list[Block]:
     events = _graded_events(view)
     totals = counts_by_arm(_safety_subjects(view), view.arms)
-    blocks: list[Block] = [_overview_table(view, events, totals)]
+    blocks: list[Block] = overview_tables(view) if has_counts(view) else [_overview_table(view, events, totals)]
     if not events.is_empty():
         blocks += butterflies(events, dict(zip(view.arms, totals, strict=False)), SEVERE)
         blocks.append(

@@ -22,7 +22,8 @@ class ReportView:
     `subjects` is the canonical table with the study's own columns; `time_to_event` and `responses` are the derived
     rows by PARAMCD (`vocabulary.TTE_SCHEMA`, `vocabulary.RESPONSE_SCHEMA`); `timepoints` the derived responses by name
     (`vocabulary.TIMEPOINT_SCHEMA`); `ard` and `findings` as published. `adverse_events` and `labs` are the graded
-    tables, `treatments` the canonical one; None leaves their parts of the page out. `manifest` is shown as it is.
+    tables, `hys_law` the liver tests by subject, `treatments` the canonical one; None leaves their parts of the page out.
+    `manifest` is shown as it is.
     `analysis_options` holds the options of each analysis, completed with the defaults of its estimator; curves are
     drawn with them.
     """
@@ -38,6 +39,7 @@ class ReportView:
     discrepancies: pl.DataFrame | None = None
     adverse_events: pl.DataFrame | None = None
     labs: pl.DataFrame | None = None
+    hys_law: pl.DataFrame | None = None
     treatments: pl.DataFrame | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
     analysis_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -1,0 +1,108 @@
+"""Laboratory grades in numbers, as analysis results: worst grades after baseline, shifts from baseline, Hy's law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import polars as pl
+
+from rules_engine.grading.exposure import exposure_rule
+from rules_engine.grading.population import Population, long
+from rules_engine.grading.worst import derive_worst_grades
+from rules_engine.vocabulary import ARD_SCHEMA
+
+#: Name of the analysis in the results.
+ANALYSIS: Final = "laboratory"
+METHOD: Final = "worst grade per subject in the window"
+GRADES: Final = (0, 1, 2, 3, 4)
+SEVERE: Final = 3
+MISSING: Final = "missing"
+_LEVEL: Final = ("analyte_key", "direction", "term")
+
+
+def summarise_labs(
+    labs: pl.LazyFrame, subjects: pl.LazyFrame, by: str | None = None, *, hys_law: pl.LazyFrame | None = None
+) -> pl.LazyFrame:
+    """Numbers of subjects by worst laboratory grade, in the columns of `ARD_SCHEMA`.
+
+    `labs` is graded (`GRADED_LABS_SCHEMA`), `subjects` as for `summarise_events`, `hys_law` what `derive_hys_law` gave.
+
+    `variable` `worst`: `level` is analyte and direction (`ALT high`), `label` the term; `subjects` have a gradable value in
+    the window and are the denominator of `percent_…`; `grade_0` to `grade_4`, `grade_ge_1`, `grade_ge_3`; `emergent`: worse
+    than at baseline (a missing baseline grade counts as 0); `not_gradable`: subjects with results, none of which could be
+    graded. `variable` `shift`: `level` is `ALT high from 1`, `statistic` `to_0` to `to_4`; without a baseline grade the level
+    ends in `missing`. `variable` `hys_law`: `transaminase`, `bilirubin`, `case`, `case_without_cholestasis`, of the subjects
+    with both tests.
+    """
+
+    def summarise() -> pl.DataFrame:
+        worst, people, *more = pl.collect_all(
+            [derive_worst_grades(labs), subjects, *([] if hys_law is None else [hys_law])]
+        )
+        population = Population.of(people, by, None, exposure_rule({}))
+        counted = worst.join(population.subjects, on="subject", how="inner")
+        parts = [_worst(counted, population), _shifts(counted, population)]
+        if more:
+            parts += _hys_law(more[0].join(population.subjects, on="subject", how="inner"), population)
+        published = [population.published(part, ANALYSIS, METHOD) for part in parts]
+        return pl.concat([pl.DataFrame(schema=ARD_SCHEMA), *published])
+
+    return pl.defer(summarise, schema=pl.Schema(ARD_SCHEMA))
+
+
+def _worst(worst: pl.DataFrame, population: Population) -> pl.DataFrame:
+    grade = pl.col("worst_grade")
+    numbers = [
+        grade.is_not_null().sum().alias("subjects"),
+        *[(grade == one).sum().alias(f"grade_{one}") for one in GRADES],
+        (grade >= 1).sum().alias("grade_ge_1"),
+        (grade >= SEVERE).sum().alias("grade_ge_3"),
+        pl.col("is_emergent").sum().alias("emergent"),
+        grade.is_null().sum().alias("not_gradable"),
+    ]
+    share = pl.when(pl.col("subjects") > 0).then(100 / pl.col("subjects"))
+    table = population.by_group(worst, numbers, *_LEVEL).with_columns(
+        (pl.col(name) * share).alias(f"percent_{name}") for name in ("grade_ge_1", "grade_ge_3", "grade_4", "emergent")
+    )
+    return long(_named(table, _level()), "worst")
+
+
+def _shifts(worst: pl.DataFrame, population: Population) -> pl.DataFrame:
+    """Subjects by grade at baseline and worst grade after it."""
+    gradable = worst.drop_nulls("worst_grade").with_columns(
+        base=pl.col("baseline_grade").cast(pl.String).fill_null(MISSING)
+    )
+    numbers = [(pl.col("worst_grade") == one).sum().alias(f"to_{one}") for one in GRADES]
+    table = population.by_group(gradable, numbers, *_LEVEL, "base")
+    level = pl.concat_str(_level(), pl.lit(" from "), "base")
+    return long(_named(table, level).drop("base"), "shift")
+
+
+def _level() -> pl.Expr:
+    return pl.concat_str("analyte_key", pl.lit(" "), "direction")
+
+
+def _named(table: pl.DataFrame, level: pl.Expr) -> pl.DataFrame:
+    """Lines by analyte and direction, the total before the groups, in one order."""
+    named = table.with_columns(level=level, label=pl.col("term"))
+    return named.sort("_group", "level", nulls_last=False).drop(_LEVEL)
+
+
+def _hys_law(cases: pl.DataFrame, population: Population) -> Iterator[pl.DataFrame]:
+    lines = {
+        "tested": ("Transaminase and bilirubin in the window", pl.lit(value=True)),
+        "transaminase": ("Transaminase risen", pl.col("transaminase_risen")),
+        "bilirubin": ("Bilirubin risen", pl.col("bilirubin_risen")),
+        "case": ("Hy's law met", pl.col("is_case")),
+        "case_without_cholestasis": ("Hy's law met, without cholestasis", pl.col("is_case") & ~pl.col("cholestasis")),
+    }
+    tested = population.by_group(cases, [pl.len().alias("_tested")])
+    for level, (label, condition) in lines.items():
+        marked = cases.with_columns(_is=condition.fill_null(value=False))
+        table = population.by_group(marked, [pl.col("_is").sum().alias("subjects")])
+        share = pl.when(pl.col("_tested") > 0).then(100 / pl.col("_tested"))
+        known = table.join(tested, on="_group", how="left", nulls_equal=True, maintain_order="left")
+        yield long(
+            known.with_columns(percent=pl.col("subjects") * share, level=pl.lit(level), label=pl.lit(label)), "hys_law"
+        )
