@@ -151,7 +151,10 @@ def _with_durations(rows: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFr
     """The rows with days, months and entry_days; without subjects who are not under observation before the end."""
     plus_one = 1 if options["day_convention"] == "plus_one" else 0
     days = (pl.col("date") - pl.col("start_date")).dt.total_days() + plus_one
-    rows = rows.with_columns(days=days, months=days / options["days_per_month"])
+    # A column divided by a number is multiplied by its inverse, which may miss the quotient by the last bit, and does so
+    # in long columns alone; a column divided by a column is divided.
+    month = days * 0 + pl.lit(options["days_per_month"], pl.Float64)
+    rows = rows.with_columns(days=days, months=days / month)
     if options["delayed_entry"] != "last_component":
         return rows.with_columns(entry_days=pl.lit(None, pl.Int64))
     entry = (pl.col("complete_date") - pl.col("t0")).dt.total_days() + plus_one

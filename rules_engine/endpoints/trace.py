@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -45,14 +45,7 @@ def trace_time_to_event(records: SubjectRecords, endpoint: EndpointDefinition, c
     observation = with_subjects(observation, derive_censoring(observation, used))
     starts = observation.subjects.select("subject", "start_date")
     reasons = derive_reasons(observation, used).join(starts, on="subject")
-    return Trace(
-        observation,
-        used,
-        derive_time_origin(observation.records, endpoint.options, words),
-        derive_components(observation.records, endpoint.options, words),
-        derive_evidence(observation.records),
-        reasons=derive_censoring_dates(reasons, observation, used),
-    )
+    return replace(_trace(observation, used), reasons=derive_censoring_dates(reasons, observation, used))
 
 
 def trace_response(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words) -> Trace:
@@ -61,12 +54,17 @@ def trace_response(records: SubjectRecords, endpoint: EndpointDefinition, cutoff
     observation = observe(numbered(records), endpoint, cutoff, used)
     whole = endpoint.options["response"]["landmark"] is not None
     window = derive_window(observation.usable, observation.progression, endpoint.options, whole=whole)
+    confirmed = derive_confirmed(window, endpoint.options)
+    return replace(_trace(observation, used), window=window, confirmed=confirmed)
+
+
+def _trace(observation: Observation, used: WordsInUse) -> Trace:
+    """What every trace has."""
+    records, options = observation.records, observation.options
     return Trace(
         observation,
         used,
-        derive_time_origin(observation.records, endpoint.options, words),
-        derive_components(observation.records, endpoint.options, words),
-        derive_evidence(observation.records),
-        window=window,
-        confirmed=derive_confirmed(window, endpoint.options),
+        derive_time_origin(records, options, used.words),
+        derive_components(records, options, used.words),
+        derive_evidence(records),
     )

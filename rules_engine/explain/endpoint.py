@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from rules_engine.explain.sentences import Sentence, wrapped
+from rules_engine.explain.sentences import Sentence, SourceRecord, wrapped
 from rules_engine.explain.words import as_data
 from rules_engine.model import EndpointDefinition, Position
 
@@ -82,15 +82,19 @@ def record_alone(
     subject: str, endpoint: EndpointDefinition, cutoff: date, record: Mapping[str, Any] | None
 ) -> EndpointStory:
     """The story of an endpoint whose kind does not show its steps: the record, and the rule that it names."""
+    sources: tuple[SourceRecord, ...] = ()
     if record is None:
-        text = "No record: the endpoint does not apply to the subject. Its kind does not show its steps."
-    elif "event" in record:
-        what = record["event_description"] if record["event"] else f"censored: {record['event_description']}"
-        text = (
-            f"{what} on {record['date']}, day {record['days']} from {record['start_date']}; rule {record['rule_id']}."
-        )
+        text = "No record: the endpoint does not apply to the subject."
     else:
-        text = f"{record['value']} on {record['date']}; rule {record['rule_id']}."
-    return EndpointStory(
-        subject, endpoint.paramcd, endpoint.label, cutoff, record, (), (Sentence(text),), endpoint.position
-    )
+        dated = f" on {record['date']}" if record["date"] is not None else ""
+        if "event" in record:
+            what = record["event_description"] if record["event"] else f"censored: {record['event_description']}"
+            dated += f", day {record['days']} from {record['start_date']}"
+        else:
+            what = record["value"]
+        text = f"{what}{dated}; rule {record['rule_id']}."
+        if record["source_domain"] is not None:
+            columns = ("source_domain", "source_variable", "source_seq", "source_id")
+            sources = (SourceRecord(*(record[name] for name in columns)),)
+    told = Sentence(text, (), sources), Sentence(f"The endpoint kind {endpoint.kind} does not show its steps.")
+    return EndpointStory(subject, endpoint.paramcd, endpoint.label, cutoff, record, (), told, endpoint.position)

@@ -144,4 +144,9 @@ def test_the_command_prints_text_or_json_and_leaves_with_its_code(
     code, text = run("--subject", "S-001", "--response", "derived", "--json")
     assert code == 0
     assert [one["overall"] for one in json.loads(text)["timepoints"]] == ["SD", "PD"]
+    code, text = run("--subject", "S-001", "--endpoint", "PFS", "--timeline", str(tmp_path / "S-001.svg"))
+    assert code == 0
+    assert "(PD) on 2024-04-29, CNSR 0" in " ".join(text.split())
+    assert (tmp_path / "S-001.svg").read_text().startswith("<svg")
+    assert run("--subject", "S-001", "--timeline", "S-001.pdf")[0] == 2
     assert run("--subject", "S-1000")[0] == 2
