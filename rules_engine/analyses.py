@@ -20,7 +20,7 @@ from rules_engine.errors import PluginError, Problem, StudyError
 from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings
 from rules_engine.model import AnalysisDefinition, Ruleset
 from rules_engine.registry import Registry
-from rules_engine.vocabulary import ARD_KEY, ARD_OF_ENGINE, ARD_SCHEMA, Estimator, require_columns
+from rules_engine.vocabulary import ARD_KEY, ARD_OF_ENGINE, ARD_SCHEMA, WEIGHT_SCHEMA, Estimator, require_columns
 
 #: Marks an option `covariates` that is those of the propensity model where the analysis has weights and states none.
 FROM_WEIGHTS: Final = "x-from-weights"
@@ -46,6 +46,7 @@ def derive_estimates(
     parts = [pl.DataFrame(schema=ARD_SCHEMA)]
     complete: dict[str, dict[str, Any]] = {}
     findings = [empty_findings()]
+    facts = _Facts(ruleset, subjects)
     for analysis in ruleset.analyses.values():
         estimator = registry.estimators.require(analysis.estimator)
         lacking = _lacking(analysis, ruleset, subjects)
@@ -53,19 +54,74 @@ def derive_estimates(
             parts += [_not_run(analysis, paramcd, lacking) for paramcd in analysis.endpoints]
             findings.append(_lacking_finding(analysis, lacking))
             continue
-        facts, odd = _characteristics(analysis, ruleset, subjects)
-        findings.append(odd)
         for paramcd in analysis.endpoints:
             options = analysis_options(analysis, estimator, ruleset, paramcd)
-            rows = endpoints[paramcd].join(facts, on="subject", how="left", maintain_order="left")
+            rows = facts.joined(analysis, paramcd, endpoints[paramcd])
             try:
-                estimates = pl.concat(list(_runs(analysis, estimator, rows, options, ruleset)))
+                estimates = pl.concat(list(_runs(analysis, estimator, rows, options, facts, paramcd)))
             except StudyError as error:
                 raise StudyError([_placed(problem, analysis, paramcd) for problem in error.problems]) from error
             named = estimates.with_columns(analysis=pl.lit(analysis.name), paramcd=pl.lit(paramcd))
             parts.append(_require_keys(named.select(list(ARD_SCHEMA)), estimator))
             complete[analysis.name] = with_defaults(options, estimator.options_schema)
-    return Estimated(pl.concat(parts), complete, concat_findings(findings).unique(maintain_order=True).collect())
+    odd = concat_findings([*findings, *facts.findings]).unique(maintain_order=True)
+    return Estimated(pl.concat(parts), complete, odd.collect())
+
+
+class _Facts:
+    """The characteristics of the subjects, each derived once, and the weights of each population, each fitted once."""
+
+    def __init__(self, ruleset: Ruleset, subjects: pl.DataFrame) -> None:
+        self.ruleset = ruleset
+        self.subjects = subjects
+        self.findings: list[pl.LazyFrame] = []
+        self._columns: dict[tuple[str, bool], pl.Series] = {}
+        self._places: dict[str, pl.Series | None] = {}
+        self._weights: dict[tuple[object, ...], pl.DataFrame] = {}
+
+    def joined(self, analysis: AnalysisDefinition, paramcd: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows of an endpoint with every characteristic that the analysis names."""
+        strata = list(analysis.options.get("strata", ()))
+        apart = [*([analysis.by] if analysis.by is not None else []), *strata]
+        model = [name for name in _named(analysis, self.ruleset) if name not in strata or name in analysis.subgroups]
+        place = self._place(paramcd, rows)
+        columns = [self._column(name, name not in model) for name in dict.fromkeys([*apart, *model])]
+        return rows.with_columns(column if place is None else column.gather(place) for column in columns)
+
+    def weighed(
+        self, analysis: AnalysisDefinition, paramcd: str, rows: pl.DataFrame, reference: str | None, *, keep: bool
+    ) -> pl.DataFrame:
+        """The rows with the weights of the analysis, fitted to just these rows; `keep` remembers them for the next one."""
+        assert analysis.weights is not None and analysis.by is not None  # noqa: S101, PT018  (the loader sees to it)
+        population = paramcd if self._places[paramcd] is not None else None  # None: every subject, in the same order
+        key = (analysis.by, analysis.weights, reference, population)
+        if keep and key in self._weights:
+            return rows.with_columns(self._weights[key])
+        weighed = derive_weights(rows, analysis.by, self.ruleset.weights[analysis.weights], reference)
+        if keep:
+            self._weights[key] = weighed.select(list(WEIGHT_SCHEMA))
+        return weighed
+
+    def _column(self, name: str, keep_missing: bool) -> pl.Series:
+        key = (name, keep_missing)
+        if key not in self._columns:
+            kept = [name] if keep_missing else []
+            frame, odd = derive_covariates(self.subjects, [name], self.ruleset.covariates, kept)
+            self._columns[key] = frame[name]
+            self.findings.append(odd)
+        return self._columns[key]
+
+    def _place(self, paramcd: str, rows: pl.DataFrame) -> pl.Series | None:
+        """The row of `subjects` for each row of an endpoint; None where they are the same subjects in the same order."""
+        if paramcd not in self._places:
+            subject = self.subjects["subject"]
+            if rows["subject"].equals(subject):
+                self._places[paramcd] = None
+            else:
+                numbered = pl.DataFrame({"subject": subject, "place": pl.int_range(subject.len(), eager=True)})
+                found = rows.select("subject").join(numbered, on="subject", how="left", maintain_order="left")
+                self._places[paramcd] = found["place"]
+        return self._places[paramcd]
 
 
 def analysis_options(
@@ -88,16 +144,6 @@ def analysis_options(
     if "labels" in known and named:
         given.setdefault("labels", {name: label_of(name, ruleset.covariates) for name in named})
     return given
-
-
-def _characteristics(
-    analysis: AnalysisDefinition, ruleset: Ruleset, subjects: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.LazyFrame]:
-    """`subject` and every characteristic that the analysis names."""
-    strata = list(analysis.options.get("strata", ()))
-    apart = [*([analysis.by] if analysis.by is not None else []), *strata]
-    model = [name for name in _named(analysis, ruleset) if name not in strata or name in analysis.subgroups]
-    return derive_covariates(subjects, [*apart, *model], ruleset.covariates, set(apart) - set(model))
 
 
 def _lacking(analysis: AnalysisDefinition, ruleset: Ruleset, subjects: pl.DataFrame) -> list[str]:
@@ -148,47 +194,34 @@ def _runs(
     estimator: Estimator,
     rows: pl.DataFrame,
     options: Mapping[str, Any],
-    ruleset: Ruleset,
+    facts: _Facts,
+    paramcd: str,
 ) -> Iterator[pl.DataFrame]:
     """The analysis of all its subjects, then in each level of each subgroup."""
-    yield _run(analysis, estimator, rows, options, ruleset, None, None)
+
+    def weighed(part: pl.DataFrame, *, keep: bool = False) -> pl.DataFrame:
+        if analysis.weights is None:
+            return part
+        reference = options.get("reference_group")
+        if reference is None and analysis.by == "arm":
+            reference = (facts.ruleset.document.get("study") or {}).get("reference_arm")
+        return facts.weighed(analysis, paramcd, part, reference, keep=keep)
+
+    def run(part: pl.DataFrame, name: str | None = None, level: str | None = None) -> pl.DataFrame:
+        estimates = estimator.estimate(weighed(part, keep=name is None), analysis.by, options)
+        return _of_subgroup(estimates, estimator, name, level)
+
+    yield run(rows)
     for name in analysis.subgroups:
         column = rows[name]
         for level in _levels(column):
-            part = rows.filter((pl.col(name).cast(pl.String) == level).fill_null(value=False))
-            yield _run(analysis, estimator, part, options, ruleset, name, level)
+            yield run(rows.filter((pl.col(name).cast(pl.String) == level).fill_null(value=False)), name, level)
         if column.null_count():
             yield _left_out(column.null_count(), name)
         if estimator.interaction is not None:
-            known = rows.filter(pl.col(name).is_not_null())
-            weighed = _weighed(analysis, known, options, ruleset)
-            tests = estimator.interaction(weighed, analysis.by, name, options)
+            known = rows.filter(pl.col(name).is_not_null()) if column.null_count() else rows
+            tests = estimator.interaction(weighed(known), analysis.by, name, options)
             yield _of_subgroup(tests, estimator, name, None)
-
-
-def _run(
-    analysis: AnalysisDefinition,
-    estimator: Estimator,
-    rows: pl.DataFrame,
-    options: Mapping[str, Any],
-    ruleset: Ruleset,
-    subgroup_variable: str | None,
-    subgroup: str | None,
-) -> pl.DataFrame:
-    estimates = estimator.estimate(_weighed(analysis, rows, options, ruleset), analysis.by, options)
-    return _of_subgroup(estimates, estimator, subgroup_variable, subgroup)
-
-
-def _weighed(
-    analysis: AnalysisDefinition, rows: pl.DataFrame, options: Mapping[str, Any], ruleset: Ruleset
-) -> pl.DataFrame:
-    """The rows with the weights that the analysis names, fitted to just these rows; as they are where it names none."""
-    if analysis.weights is None or analysis.by is None:
-        return rows
-    reference = options.get("reference_group")
-    if reference is None and analysis.by == "arm":
-        reference = (ruleset.document.get("study") or {}).get("reference_arm")
-    return derive_weights(rows, analysis.by, ruleset.weights[analysis.weights], reference)
 
 
 def _levels(column: pl.Series) -> Sequence[str]:

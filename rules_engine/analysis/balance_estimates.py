@@ -107,10 +107,13 @@ def _items(rows: pl.DataFrame, covariates: list[str], like: pl.DataFrame | None 
             yield _Item(name, None, column.cast(pl.Float64).fill_null(np.nan).to_numpy())
             continue
         whole = rows[name] if like is None else like[name]
-        text = column.cast(pl.String)
         levels = whole.dtype.categories if isinstance(whole.dtype, pl.Enum) else whole.cast(pl.String).unique().sort()
-        for level in levels.drop_nulls().to_list():
-            yield _Item(name, level, (text == level).cast(pl.Float64).fill_null(np.nan).to_numpy())
+        named = levels.drop_nulls()
+        enum = column if column.dtype == pl.Enum(named) else column.cast(pl.String).cast(pl.Enum(named))
+        codes = enum.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
+        missing = np.isnan(codes)
+        for code, level in enumerate(named.to_list()):
+            yield _Item(name, level, np.where(missing, np.nan, codes == code))
 
 
 def _add_item(

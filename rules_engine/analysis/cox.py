@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +26,8 @@ _MOST_STEPS = 100
 _STILL_MOVING = 1e-3
 #: Part of a column's information that those before it may leave and still say all that it says.
 _SAME = 1e-9
+#: Part of the sums that information is the difference of, below which it is their rounding.
+_ROUNDING = 1e-12
 #: A column with more distinct values than this is continuous: subjects will hardly agree in it.
 _CONTINUOUS = 1_000
 _FEW = 2_000
@@ -77,9 +80,11 @@ class Subjects:
             if span > 2**62:
                 return self
             key = key * distinct.size + place
-        _keys, first, place = np.unique(key, return_index=True, return_inverse=True)
-        if first.size > self.days.size / 2:
+        keys, place = distinct_times(key.astype(float)) if span < 2**53 else np.unique(key, return_inverse=True)
+        if keys.size > self.days.size / 2:
             return self
+        first = np.empty(keys.size, dtype=np.int64)
+        first[place[::-1]] = np.arange(place.size)[::-1]
 
         def summed(values: Numbers) -> Numbers:
             return sums_at(place, first.size, values)
@@ -101,6 +106,19 @@ class Subjects:
 
 
 @dataclass(frozen=True)
+class _Turns:
+    """Events one after another, set by set: the set of each, and the share of the set's events that is gone by then."""
+
+    place: Index
+    gone: Numbers
+    starts: Index
+
+    def added(self, values: Numbers) -> Numbers:
+        """Sum of `values` over the events of each set."""
+        return np.add.reduceat(values, self.starts)
+
+
+@dataclass(frozen=True)
 class _Sets:
     """Risk sets: one for each time in a stratum at which an event happens, ordered by stratum and time.
 
@@ -115,6 +133,14 @@ class _Sets:
     event_rows: Index
     died: Numbers
     died_weight: Numbers
+
+    @cached_property
+    def turns(self) -> _Turns:
+        """The events of each set one after another."""
+        number = self.died.astype(np.int64)
+        starts = np.cumsum(number) - number
+        place = np.repeat(np.arange(number.size), number)
+        return _Turns(place, (np.arange(place.size) - starts[place]) / self.died[place], starts)
 
     @property
     def size(self) -> int:
@@ -199,7 +225,10 @@ def fit_cox(rows: Subjects, ties: str = "efron", *, robust: bool = False) -> Cox
         return CoxFit(empty, nothing, nothing, 0.0, 0.0, np.nan, 0.0, ("no events",) * columns)
     centred = replace(rows, matrix=rows.matrix - np.average(rows.matrix, axis=0, weights=rows.weight))
     start = _sums(centred, sets, np.zeros(columns), ties)
-    for column, fault in enumerate(_without_information(start.information)):
+    moments = np.einsum("ij,i->j", centred.matrix**2, start.risk) * float(
+        (sets.died_weight / start.at_risk[:, 0]).sum()
+    )
+    for column, fault in enumerate(_without_information(start.information, moments)):
         faults[column] = fault
     kept = [column for column in range(columns) if not faults[column]]
     chosen = centred.with_columns(kept)
@@ -245,14 +274,16 @@ def _inverse(information: Numbers) -> Numbers:
     return scaled_back
 
 
-def _without_information(information: Numbers) -> list[str]:
-    """Why the data say nothing of each column: nothing at all, or nothing beyond the columns before it."""
+def _without_information(information: Numbers, moments: Numbers) -> list[str]:
+    """Why the data say nothing of each column: nothing at all, or nothing beyond the columns before it.
+
+    `moments` bound what was subtracted from one another to get the information: less than their rounding is nothing.
+    """
     faults: list[str] = []
     kept: list[int] = []
-    largest = float(np.diag(information).max(initial=0.0))
     for column in range(information.shape[0]):
         own = float(information[column, column])
-        if own <= np.finfo(float).eps * 100 * max(largest, 1.0):
+        if own <= _ROUNDING * max(float(moments[column]), np.finfo(float).tiny):
             faults.append(NO_INFORMATION)
             continue
         with_kept = information[column, kept]
@@ -270,10 +301,10 @@ def _without_information(information: Numbers) -> list[str]:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Log-likelihood, its gradient and information at some coefficients, and per risk set what they are made of.
+    """Log-likelihood, its gradient and information at some coefficients, and what they are made of.
 
-    `risk` and `tied` are per set the sums of risk (exp of the linear predictor, times weight) over those at risk and over
-    those with the event: alone, times each column, and (packed) times each pair of columns. `powers` are per set sums
+    `risk` is each row's risk (exp of the linear predictor, times weight). `at_risk` and `tied` are per set the sums of
+    risk over those at risk and over those with the event: alone, and times each column. `powers` are per set sums
     over its k-th events of 1/n, a/n, 1/n², a/n² and a²/n², n being the risk that remains at the k-th event and
     a the share of the tied events that has gone by then.
     """
@@ -283,6 +314,7 @@ class _Sums:
     information: Numbers
     by_set: Numbers
     risk: Numbers
+    at_risk: Numbers
     tied: Numbers
     powers: Numbers
 
@@ -313,48 +345,52 @@ def _sums(rows: Subjects, sets: _Sets, beta: Numbers, ties: str, offset: Numbers
     predictor = np.einsum("ij,j->i", rows.matrix, beta) + (0.0 if offset is None else offset)
     highest = float(predictor.max(initial=0.0))
     risk = rows.weight * np.exp(predictor - highest)
-    pairs = [(a, b) for a in range(p) for b in range(a, p)]
-    at_risk = np.empty((sets.size, 1 + p + len(pairs)))
-    tied = np.empty_like(at_risk)
+    at_risk, tied = np.empty((sets.size, 1 + p)), np.empty((sets.size, 1 + p))
     place = sets.last[sets.event_rows]
-    for number, columns in enumerate([(), *((a,) for a in range(p)), *pairs]):
-        values = risk
-        for column in columns:
-            values = values * rows.matrix[:, column]
-        at_risk[:, number] = _over_sets(values, sets, delayed=rows.entry is not None)
-        tied[:, number] = np.bincount(place, weights=values[sets.event_rows], minlength=sets.size)
-    share = sets.died_weight / sets.died
-    powers, logs = _powers(at_risk[:, 0], tied[:, 0], sets.died, ties)
-    s1, d1 = at_risk[:, 1 : 1 + p], tied[:, 1 : 1 + p]
+    observed = np.empty((sets.size, p))
     own = rows.weight[sets.event_rows]
-    happened = rows.matrix[sets.event_rows]
-    observed = (
-        np.column_stack(
-            [np.bincount(place, weights=own * happened[:, column], minlength=sets.size) for column in range(p)]
-        )
-        if p
-        else np.zeros((sets.size, 0))
-    )
+    for number in range(1 + p):
+        values = risk if number == 0 else risk * rows.matrix[:, number - 1]
+        at_risk[:, number] = _over_sets(values, sets, delayed=rows.entry is not None)
+        tied[:, number] = sums_at(place, sets.size, values[sets.event_rows])
+        if number:
+            observed[:, number - 1] = sums_at(place, sets.size, own * rows.matrix[sets.event_rows, number - 1])
+    share = sets.died_weight / sets.died
+    powers, logs = _powers(at_risk[:, 0], tied[:, 0], sets.died, ties, sets.turns)
+    s1, d1 = at_risk[:, 1:], tied[:, 1:]
     gradient_by_set = observed - share[:, None] * (s1 * powers[:, [0]] - d1 * powers[:, [1]])
-    by_set = np.empty((sets.size, p, p))
-    for number, (a, b) in enumerate(pairs):
-        second = at_risk[:, 1 + p + number] * powers[:, 0] - tied[:, 1 + p + number] * powers[:, 1]
-        outer = (
-            s1[:, a] * s1[:, b] * powers[:, 2]
-            - (s1[:, a] * d1[:, b] + d1[:, a] * s1[:, b]) * powers[:, 3]
-            + d1[:, a] * d1[:, b] * powers[:, 4]
-        )
-        by_set[:, a, b] = by_set[:, b, a] = share * (second - outer)
     likelihood = inner_product(own, predictor[sets.event_rows]) - float((share * logs).sum())
-    return _Sums(
+    sums = _Sums(
         log_likelihood=likelihood - highest * float(sets.died_weight.sum()),
         gradient=gradient_by_set.sum(axis=0),
-        information=by_set.sum(axis=0),
-        by_set=np.concatenate([gradient_by_set[:, None, :], by_set], axis=1),
-        risk=at_risk,
+        information=np.zeros((p, p)),
+        by_set=gradient_by_set,
+        risk=risk,
+        at_risk=at_risk,
         tied=tied,
         powers=powers,
     )
+    return replace(sums, information=_information(rows, sets, sums, np.ones(sets.size)))
+
+
+def _information(rows: Subjects, sets: _Sets, sums: _Sums, scale: Numbers) -> Numbers:
+    """The information of all sets, that of each times its `scale`.
+
+    Sums of products of two columns over those at risk are not needed set by set: each row counts in every set at which
+    it is at risk, so that its share of all of them is a difference of cumulated factors.
+    """
+    share = scale * sets.died_weight / sets.died
+    one, gone, ones, mixed, gones = (share * sums.powers[:, number] for number in range(5))
+    summed = np.concatenate([[0.0], np.cumsum(one)])
+    inside = sets.last >= sets.first
+    exposed = np.where(inside, summed[sets.last + 1] - summed[np.minimum(sets.first, sets.size)], 0.0)
+    exposed[sets.event_rows] -= gone[sets.last[sets.event_rows]]
+    second = cross_product(rows.matrix, rows.matrix * (sums.risk * exposed)[:, None])
+    s1, d1 = sums.at_risk[:, 1:], sums.tied[:, 1:]
+    crossed = cross_product(s1, d1 * mixed[:, None])
+    outer = cross_product(s1, s1 * ones[:, None]) - crossed - crossed.T + cross_product(d1, d1 * gones[:, None])
+    information: Numbers = second - outer
+    return (information + information.T) / 2
 
 
 def _over_sets(values: Numbers, sets: _Sets, *, delayed: bool) -> Numbers:
@@ -375,21 +411,19 @@ def _over_sets(values: Numbers, sets: _Sets, *, delayed: bool) -> Numbers:
     return total
 
 
-def _powers(risk: Numbers, tied: Numbers, died: Numbers, ties: str) -> tuple[Numbers, Numbers]:
+def _powers(risk: Numbers, tied: Numbers, died: Numbers, ties: str, turns: _Turns) -> tuple[Numbers, Numbers]:
     """Per set the sums over its k-th events (see `_Sums`), and the sum of the logarithms of the remaining risk."""
     if ties == "breslow":
         zero = np.zeros_like(risk)
         return np.column_stack([died / risk, zero, died / risk**2, zero, zero]), died * np.log(risk)
     if ties != "efron":
         raise ValueError(f"unknown way with ties: {ties!r}")
-    number = died.astype(np.int64)
-    place = np.repeat(np.arange(number.size), number)
-    order = np.arange(place.size) - np.repeat(np.cumsum(number) - number, number)
-    gone = order / died[place]
-    remaining = risk[place] - gone * tied[place]
-    parts = (1 / remaining, gone / remaining, 1 / remaining**2, gone / remaining**2, gone**2 / remaining**2)
-    powers = np.column_stack([sums_at(place, number.size, part) for part in parts])
-    return powers, sums_at(place, number.size, np.log(remaining))
+    remaining = risk[turns.place] - turns.gone * tied[turns.place]
+    one = 1 / remaining
+    gone, ones = turns.gone * one, one * one
+    parts = (one, gone, ones, gone * one, gone * gone)
+    powers = np.column_stack([turns.added(part) for part in parts])
+    return powers, turns.added(np.log(remaining))
 
 
 # After the fit --------------------------------------------------------------------------------------------------------
@@ -401,7 +435,7 @@ def _score_residuals(rows: Subjects, sets: _Sets, beta: Numbers, sums: _Sums, ti
     predictor = np.einsum("ij,j->i", rows.matrix, beta)
     risk = np.exp(predictor - float(predictor.max(initial=0.0)))
     share = sets.died_weight / sets.died
-    s1, d1 = sums.risk[:, 1 : 1 + p], sums.tied[:, 1 : 1 + p]
+    s1, d1 = sums.at_risk[:, 1:], sums.tied[:, 1:]
     n1, a1, n2, a2, aa2 = (sums.powers[:, [number]] for number in range(5))
     hazard = share[:, None] * n1
     moment = share[:, None] * (s1 * n2 - d1 * a2)
@@ -450,14 +484,15 @@ def check_proportional_hazards(
         failed = replace(without, note=note)
         return [failed] * len(terms), failed
     time = _transformed(parts, transform)
-    gradient, by_set = parts.sums.by_set[:, 0, :], parts.sums.by_set[:, 1:, :]
-    time = time - np.average(time, weights=np.einsum("ijj->i", by_set))
-    score = (time[:, None] * gradient).sum(axis=0)
-    mixed = (time[:, None, None] * by_set).sum(axis=0)
-    changing = (time[:, None, None] ** 2 * by_set).sum(axis=0)
+    information = parts.sums.information
+    whole = float(np.trace(information))
+    time = time - float(np.trace(_information(parts.rows, parts.sets, parts.sums, time))) / whole
+    score = (time[:, None] * parts.sums.by_set).sum(axis=0)
+    mixed = _information(parts.rows, parts.sets, parts.sums, time)
+    changing = _information(parts.rows, parts.sets, parts.sums, time**2)
     # What is known of a change with time beyond what the coefficients themselves explain.
-    change = changing - mixed @ _inverse(parts.sums.information) @ mixed
-    least = _SAME * np.abs(time).max() ** 2 * np.diag(parts.sums.information)
+    change = changing - mixed @ _inverse(information) @ mixed
+    least = _SAME * np.abs(time).max() ** 2 * np.diag(information)
 
     def test(columns: Sequence[int]) -> HazardsCheck:
         places = [parts.kept.index(column) for column in columns if column in parts.kept]

@@ -210,16 +210,17 @@ def _why_not_determined(pair: _Pair) -> str:
     is 0 or infinite.
     """
     assert pair.exposed is not None  # noqa: S101  (there is a group)
-    exposed = pair.exposed > 0
-    if not exposed.any() or exposed.all():
+    times = pair.times
+    if not (pair.exposed > 0).any() or (pair.exposed > 0).all():
         return "one of the two groups has no subjects"
-    if not pair.times.event.any():
+    if not times.event.any():
         return "no events"
-    deaths = np.zeros(2)
-    for level in np.unique(pair.stratum):
-        inside = pair.stratum == level
-        entry = None if pair.times.entry is None else pair.times.entry[inside]
-        deaths += _deaths_with_both_at_risk(pair.times.days[inside], pair.times.event[inside], exposed[inside], entry)
+    together = Subjects.of(times.days, times.event, pair.exposed[:, None], pair.stratum, times.entry)
+    exposed, deaths = together.matrix[:, 0] > 0, np.zeros(2)
+    for level in np.unique(together.stratum):
+        inside = together.stratum == level
+        entry = None if together.entry is None else together.entry[inside]
+        deaths += _deaths_with_both_at_risk(together.days[inside], together.event[inside], exposed[inside], entry)
     if not deaths.any():
         return "at no event time were both groups at risk"
     if deaths[0] == 0:

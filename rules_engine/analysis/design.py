@@ -88,15 +88,19 @@ def design_matrix(rows: pl.DataFrame, covariates: Sequence[str], before: Numbers
 def _columns_of(column: pl.Series) -> list[tuple[Column, Numbers]]:
     if column.dtype.is_numeric():
         return [(Column(column.name, None), column.cast(pl.Float64).to_numpy())]
-    text = column.cast(pl.String)
-    levels = (column.dtype.categories if isinstance(column.dtype, pl.Enum) else text.unique().sort()).to_list()
+    if not isinstance(column.dtype, pl.Enum):
+        text = column.cast(pl.String)
+        column = text.cast(pl.Enum(text.unique().sort()))
+    assert isinstance(column.dtype, pl.Enum)  # noqa: S101  (just made one)
+    levels = column.dtype.categories.to_list()
+    codes = column.to_physical().to_numpy()
+    present = np.bincount(codes.astype(np.int64), minlength=len(levels)) > 0
     # The first level that anybody has: comparing with a level that is empty would determine nothing.
-    present = set(text.unique().to_list())
-    reference = next((level for level in levels if level in present), None)
+    first = int(np.argmax(present)) if present.any() else -1
     return [
-        (Column(column.name, level, reference), (text == level).cast(pl.Float64).to_numpy())
-        for level in levels
-        if level != reference
+        (Column(column.name, level, levels[first] if first >= 0 else None), (codes == code).astype(np.float64))
+        for code, level in enumerate(levels)
+        if code != first
     ]
 
 

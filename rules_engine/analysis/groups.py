@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rules_engine.analysis.ard import COUNT, Estimates
 from rules_engine.analysis.covariates import MISSING_LEVEL
 from rules_engine.analysis.options import Numbers
+from rules_engine.analysis.risk_sets import distinct_times
 from rules_engine.errors import StudyError, closest
 
 #: Why nothing is compared where the analysis has no second group.
@@ -74,7 +75,7 @@ def group_rows(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]
     _require_columns(rows, [name for name in (group, *strata) if name is not None])
     kept = rows
     without_group = without_stratum = 0
-    if group is not None:
+    if group is not None and rows[group].null_count():
         kept = rows.filter(pl.col(group).is_not_null())
         without_group = rows.height - kept.height
     if strata and options.get("missing_stratum") == "exclude":
@@ -82,7 +83,7 @@ def group_rows(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]
         without_stratum = kept.height - complete.height
         kept = complete
     left_out: dict[str, int] = {}
-    if "weight" in kept.columns:
+    if "weight" in kept.columns and kept["weight"].null_count():
         without = kept.filter(pl.col("weight").is_null())["weight_note"].fill_null("no weight")
         left_out = dict(without.value_counts().sort("weight_note").iter_rows())
         kept = kept.filter(pl.col("weight").is_not_null())
@@ -140,13 +141,28 @@ def _numbers(rows: pl.DataFrame, group: str | None, names: Sequence[str | None])
     if group is None or not rows.height:
         return np.zeros(rows.height, dtype=np.int64)
     numbers = {name: number for number, name in enumerate(names)}
-    return rows[group].cast(pl.String).replace_strict(numbers, return_dtype=pl.Int64).to_numpy()
+    codes, levels = _codes(rows[group])
+    return np.array([numbers[level] for level in levels], dtype=np.int64)[codes]
 
 
 def _stratum_numbers(rows: pl.DataFrame, strata: Sequence[str]) -> NDArray[np.int64]:
+    key = np.zeros(rows.height, dtype=np.int64)
     if not strata or not rows.height:
-        return np.zeros(rows.height, dtype=np.int64)
-    levels = rows.select(
-        pl.struct(pl.col(name).cast(pl.String).fill_null(MISSING_LEVEL) for name in strata).rank("dense") - 1
-    )
-    return levels.to_series().cast(pl.Int64).to_numpy()
+        return key
+    for name in strata:
+        column = rows[name]
+        codes, levels = _codes(column.cast(pl.String).fill_null(MISSING_LEVEL) if column.null_count() else column)
+        key = key * len(levels) + codes
+        # Combinations that occur, numbered from 0, so that the next factor cannot overflow.
+        key = distinct_times(key.astype(float))[1]
+    return key
+
+
+def _codes(column: pl.Series) -> tuple[NDArray[np.int64], list[str]]:
+    """Each row's level as a number, and the levels, in their own order (Enum) or alphabetically."""
+    if isinstance(column.dtype, pl.Enum):
+        return column.to_physical().cast(pl.Int64).to_numpy(), column.dtype.categories.to_list()
+    text = column.cast(pl.String)
+    levels = text.unique().sort()
+    codes = text.cast(pl.Enum(levels)).to_physical().cast(pl.Int64)
+    return codes.to_numpy(), levels.to_list()

@@ -24,8 +24,9 @@ def estimate_incidence(rows: pl.DataFrame, group: str | None, options: Mapping[s
     estimates = Estimates(f"Aalen-Johansen, {options['conf_type']}, {options['conf_level']:g}", group)
     grouping = group_rows(filter_ever_at_risk(rows), group, options)
     grouping.report_to(estimates)
-    for label, part in grouping.parts():
-        times = Times.of(part)
+    everyone = Times.of(grouping.rows)
+    for number, label in enumerate(grouping.names):
+        times = everyone.where(grouping.group_index == number)
         estimates.add("n", "Subjects", times.days.size, COUNT, group=label)
         estimates.add("events", "Events", int((times.event_type == OF_INTEREST).sum()), COUNT, group=label)
         estimates.add("competing", "Competing events", int((times.event_type == COMPETING).sum()), COUNT, group=label)

@@ -25,7 +25,8 @@ def estimate_restricted_mean(rows: pl.DataFrame, group: str | None, options: Map
     estimates = Estimates(f"Restricted mean survival time, {variance}, {options['conf_level']:g}", group)
     grouping = group_rows(filter_ever_at_risk(rows), group, options)
     grouping.report_to(estimates)
-    tables = [Times.of(part).table() for _label, part in grouping.parts()]
+    everyone = Times.of(grouping.rows)
+    tables = [everyone.where(grouping.group_index == number).table() for number in range(len(grouping.names))]
     longest = [table.last_time for table in tables if table.times.size]
     z, month = normal_quantile(options["conf_level"]), options["days_per_month"]
     for months in options["tau_months"]:

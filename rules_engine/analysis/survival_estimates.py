@@ -34,8 +34,9 @@ def estimate_survival(
     estimates = Estimates(f"{name}, {variance}, {options['conf_type']}, {options['conf_level']:g}", group)
     grouping = group_rows(filter_ever_at_risk(rows), group, options)
     grouping.report_to(estimates)
-    for label, part in grouping.parts():
-        times = Times.of(part, reverse=reverse)
+    everyone = Times.of(grouping.rows, reverse=reverse)
+    for number, label in enumerate(grouping.names):
+        times = everyone.where(grouping.group_index == number)
         _add_numbers(estimates, label, times, reverse=reverse)
         table = times.table()
         _add_quartiles(estimates, label, table, options)

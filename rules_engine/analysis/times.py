@@ -43,6 +43,16 @@ class Times:
             weight=rows["weight"].to_numpy() if "weight" in rows.columns else None,
         )
 
+    def where(self, chosen: Flags) -> Times:
+        """The times of some of the subjects."""
+        return Times(
+            self.days[chosen],
+            self.event[chosen],
+            self.event_type[chosen],
+            None if self.entry is None else self.entry[chosen],
+            None if self.weight is None else self.weight[chosen],
+        )
+
     def at_risk_on(self, risk_days: Sequence[float]) -> Numbers:
         """Subjects at risk at each day: entered before it (on day 0: by then) and not gone before it."""
         days = np.asarray(risk_days, dtype=float)

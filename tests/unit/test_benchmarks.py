@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
+import pytest
 from benchmarks.__main__ import as_table, growth, worker
 from benchmarks.meter import Meter
 
@@ -52,3 +54,15 @@ def test_growth_is_per_thousand_subjects() -> None:
     sizes = [{"subjects": 1_000, "run_seconds": 2.0}, {"subjects": 10_000, "run_seconds": 10.0}]
     lines = growth(sizes).splitlines()[-2:]
     assert [line.split() for line in lines] == [["1,000", "2.000"], ["10,000", "1.000"]]
+
+
+def test_the_estimates_alone_are_timed_by_analysis(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks import estimates
+
+    monkeypatch.setattr("sys.argv", ["estimates", "--subjects", "300", "--json"])
+    assert estimates.main() == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["subjects"] == 300
+    assert {"survival", "hazard_weighted", "subgroups", "balance"} <= {stage["stage"] for stage in told["analyses"]}
