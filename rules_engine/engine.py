@@ -24,6 +24,7 @@ from rules_engine.study.writing import write_outputs, write_text
 from rules_engine.vocabulary import Criterion
 
 if TYPE_CHECKING:
+    from rules_engine.diff import Comparison, Side
     from rules_engine.pages import Figure, Table
     from rules_engine.report import ReportView
 
@@ -312,6 +313,21 @@ class Result:
         from rules_engine.report import tables_of
 
         return tables_of(self._report_view)
+
+    def diff(self, after: Result, *, endpoints: Sequence[str] = ()) -> Comparison:
+        """What differs between this run (before) and another of the same study: rules, records, estimates.
+
+        `endpoints` limits records and estimates to these PARAMCD. Raises `UsageError` for one that neither ruleset has.
+        """
+        from rules_engine.diff import compare_runs
+
+        return compare_runs(self._side, after._side, endpoints=endpoints)
+
+    @property
+    def _side(self) -> Side:
+        from rules_engine.diff import Side
+
+        return Side(self.ruleset, self.study.tables, self.derived, self.data_cutoff, self.registry, self._report_view)
 
     def _page(self) -> str:
         from rules_engine.report import render_report

@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "Tell why one subject's record is as it is: dated, rule by rule, with the rule's place in the YAML.",
     "plot": "Draw the report's figures as files: SVG, PNG or PDF.",
     "tables": "Write the report's tables as files: CSV, Markdown, LaTeX or RTF.",
+    "diff": "Compare two rulesets, or two data cut-offs: rules, records and estimates that differ, and why.",
     "check": "Check rulesets without data; show the effective ruleset and where each value came from.",
     "cases": "Run worked cases through the engine and name each one that fails.",
     "ctcae": "Show the units of a grading, and how each is written in UCUM.",

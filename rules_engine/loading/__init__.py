@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules_engine.loading.effective import effective
+from rules_engine.loading.effective import effective, flow
 from rules_engine.loading.load import (
     load_criterion_rules,
     load_grading_rules,
@@ -10,16 +10,18 @@ from rules_engine.loading.load import (
     read_document,
     ruleset_schema,
 )
-from rules_engine.loading.nodes import Node, to_plain
+from rules_engine.loading.nodes import Node, path_text, to_plain
 from rules_engine.loading.validation import problems_of
 from rules_engine.loading.yaml_reader import read_file as read_nodes
 
 __all__ = [
     "Node",
     "effective",
+    "flow",
     "load_criterion_rules",
     "load_grading_rules",
     "load_ruleset",
+    "path_text",
     "problems_of",
     "read_document",
     "read_nodes",

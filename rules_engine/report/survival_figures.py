@@ -19,13 +19,13 @@ def survival_figures(view: ReportView, paramcd: str, label: str, rows: pl.DataFr
     """The curve of an endpoint for which the ruleset asks for one."""
     incidence = view.analysis_for("cumulative_incidence", paramcd)
     survival = view.analysis_for("kaplan_meier", paramcd)
-    month = _days_per_month(rows)
+    month = days_per_month(rows)
     ticks = risk_months(float(rows["days"].max() or 0) / month)  # type: ignore[arg-type]
     risk_days = [tick * month for tick in ticks]
     groups = groups_of(view, rows)
     blocks: list[Block] = []
     if survival is not None:
-        limits = _limits(view, survival)
+        limits = limits_of(view, survival)
         lines = [
             Line(name, survival_curve(part, risk_days=risk_days, **limits), colour)
             for colour, (name, part) in enumerate(groups)
@@ -41,7 +41,7 @@ def survival_figures(view: ReportView, paramcd: str, label: str, rows: pl.DataFr
         )
         blocks.append(Figure(svg, caption, safe_name(f"km-{paramcd}")))
     if incidence is not None:
-        limits = _limits(view, incidence)
+        limits = limits_of(view, incidence)
         lines = [
             Line(name, incidence_curve(part, cause=cause, risk_days=risk_days, **limits), colour, cause == COMPETING)
             for colour, (name, part) in enumerate(groups)
@@ -57,13 +57,13 @@ def survival_figures(view: ReportView, paramcd: str, label: str, rows: pl.DataFr
     return blocks
 
 
-def _limits(view: ReportView, analysis: str) -> dict[str, Any]:
+def limits_of(view: ReportView, analysis: str) -> dict[str, Any]:
     """Confidence level and scale of an analysis' limits."""
     options = view.analysis_options[analysis]
     return {"conf_level": options["conf_level"], "conf_type": options["conf_type"]}
 
 
-def _days_per_month(rows: pl.DataFrame) -> float:
+def days_per_month(rows: pl.DataFrame) -> float:
     """Days per month as the rows were derived: the ratio of the longest record, free of rounding to speak of."""
     longest = rows.filter(pl.col("days") == pl.col("days").max()).head(1)
     days, months = float(longest["days"].item()), float(longest["months"].item())

@@ -10,7 +10,20 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["demo", "run", "explain", "plot", "tables", "check", "cases", "ctcae", "simulate", "plugins", "schema"]
+COMMANDS = [
+    "demo",
+    "run",
+    "explain",
+    "plot",
+    "tables",
+    "diff",
+    "check",
+    "cases",
+    "ctcae",
+    "simulate",
+    "plugins",
+    "schema",
+]
 
 
 def rules_engine(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

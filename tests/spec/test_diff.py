@@ -1,0 +1,200 @@
+"""Two rulesets side by side: what differs in what they mean, which records change by which rule, and in which estimates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from rules_engine import Engine, load_ruleset, read_study
+from rules_engine.diff import ABSENT, Comparison, compare_rules
+from rules_engine.engine import Result
+
+from tests.spec.test_cli import rules_engine
+
+CUTOFF = "2025-12-31"
+
+
+def variant(**stated: Any) -> dict[str, Any]:
+    return {
+        "rules_engine": 1,
+        "id": "variant",
+        "kind": "protocol",
+        "extends": ["tace_ici_hcc"],
+        "title": "Variant",
+        **stated,
+    }
+
+
+def run(study: Path, ruleset: Mapping[str, Any] | str, cutoff: str = CUTOFF) -> Result:
+    engine = Engine(ruleset)
+    return engine.run(read_study(study, ruleset=engine.ruleset, registry=engine.registry), data_cutoff=cutoff)
+
+
+@pytest.fixture(scope="module")
+def before(study_folder: Path) -> Result:
+    return run(study_folder, "tace_ici_hcc")
+
+
+@pytest.fixture(scope="module")
+def censored(study_folder: Path, before: Result) -> Comparison:
+    """New therapy and a limit on missed visits, both on PFS alone."""
+    options = {"new_therapy": "censor", "missed_visits": {"method": "fixed_days", "gap_days": 100}}
+    return before.diff(run(study_folder, variant(endpoints={"PFS": {"options": options}})))
+
+
+def test_a_ruleset_means_what_it_means_however_it_is_written() -> None:
+    one = variant(options={"new_therapy": "censor", "no_baseline": "censor_day1"}, study={"arms": ["TACE+ICI", "TACE"]})
+    # The same in another order, at the endpoints instead of at the top, and with a default stated.
+    endpoints = {name: {"options": {"new_therapy": "censor"}} for name in load_ruleset("tace_ici_hcc").endpoints}
+    other = variant(
+        study={"arms": ["TACE+ICI", "TACE"]}, endpoints=endpoints, options={"post_baseline": "after_origin"}
+    )
+    assert compare_rules(load_ruleset(one), load_ruleset(other)) == []
+
+
+def test_a_difference_names_its_values_and_both_places(tmp_path: Path) -> None:
+    file = tmp_path / "variant.yaml"
+    lines = [
+        "rules_engine: 1",
+        "id: variant",
+        "kind: protocol",
+        "extends: [tace_ici_hcc]",
+        "title: Variant",
+        "endpoints:",
+    ]
+    file.write_text("\n".join([*lines, "  OS:", "    options: {os_censor: last_contact}", ""]), encoding="utf-8")
+    (difference,) = compare_rules(load_ruleset("tace_ici_hcc"), load_ruleset(file))
+    assert (difference.name, difference.before, difference.after) == (
+        "endpoints.OS.options.os_censor", "last_known_alive", "last_contact",
+    )  # fmt: skip
+    assert difference.before_at is not None
+    assert difference.before_at.file.endswith("common/ruleset.yaml")
+    assert difference.after_at is not None
+    assert (difference.after_at.file, difference.after_at.line) == (str(file), 8)
+
+
+def test_an_endpoint_on_one_side_is_one_difference() -> None:
+    after = load_ruleset(variant(endpoints={"PFSX": {"like": "PFS", "label": "Another PFS"}}))
+    (difference,) = compare_rules(load_ruleset("tace_ici_hcc"), after)
+    assert (difference.name, difference.before, difference.after) == ("endpoints.PFSX", ABSENT, "Another PFS")
+
+
+def test_fda_and_ema_differ_in_what_the_regulators_differ_in() -> None:
+    # Options on which the FDA 2007 table A and EMA appendix 1 part ways, both measured from randomisation.
+    found = {rule.name: (rule.before, rule.after) for rule in compare_rules(load_ruleset("fda"), load_ruleset("ema"))}
+    assert found == {
+        "options.no_baseline": ("censor_day1", "use_assessments"),
+        "options.missed_visits.method": ("windows", "disabled"),
+        "options.new_therapy": ("censor", "ignore"),
+    }
+
+
+def test_a_run_does_not_differ_from_itself(before: Result) -> None:
+    comparison = before.diff(before)
+    assert (list(comparison.rules), comparison.records.height, comparison.estimates.height) == ([], 0, 0)
+    assert not comparison.results_differ
+
+
+def test_records_that_differ_are_those_of_the_two_data_sets(before: Result, censored: Comparison) -> None:
+    # The derived rows, compared as sets.
+    columns = ["USUBJID", "PARAMCD", "CNSR", "ADT", "STARTDT", "REASON"]
+    after = censored.after.derived.time_to_event
+    ones = {
+        (name, *row)
+        for name, rows in before.derived.time_to_event.items()
+        for row in rows.select("subject", "cnsr", "date", "start_date", "reason").iter_rows()
+    }
+    others = {
+        (name, *row)
+        for name, rows in after.items()
+        for row in rows.select("subject", "cnsr", "date", "start_date", "reason").iter_rows()
+    }
+    differing = {row[:2] for row in ones ^ others}
+    assert differing
+    assert set(before.adtte.columns) >= set(columns)
+    assert set(censored.records.select("paramcd", "subject").iter_rows()) == differing
+    # The sensitivity analyses are like PFS, so that what holds for it holds for them.
+    assert "PFS" in {name for name, _subject in differing} <= {"PFS", "PFSNAT", "PFSGAP", "PFSLC", "PFSMR"}
+
+
+def test_each_change_is_put_down_to_the_rules_that_make_it(
+    study_folder: Path, before: Result, censored: Comparison
+) -> None:
+    # What each rule does alone, by runs of their own.
+    alone = {
+        "new_therapy": run(study_folder, variant(endpoints={"PFS": {"options": {"new_therapy": "censor"}}})),
+        "missed_visits": run(
+            study_folder,
+            variant(endpoints={"PFS": {"options": {"missed_visits": {"method": "fixed_days", "gap_days": 100}}}}),
+        ),
+    }
+    keys = ["subject", "event_type", "date", "start_date", "reason", "days"]
+    wanted = set(censored.after.derived.time_to_event["PFS"].select(keys).iter_rows())
+    gives = {
+        name: {row[0] for row in result.derived.time_to_event["PFS"].select(keys).iter_rows() if row in wanted}
+        for name, result in alone.items()
+    }
+    of_pfs = censored.records.filter(pl.col("paramcd") == "PFS")
+    told = {row["subject"]: (row["by"], row["how"]) for row in of_pfs.iter_rows(named=True)}
+    assert any(how == "alone" for _by, how in told.values())
+    for subject, (by, how) in told.items():
+        if subject in gives["new_therapy"]:
+            assert "new_therapy" in by
+            assert how == "alone"
+        elif subject not in gives["missed_visits"]:
+            assert how == "together"
+
+
+def test_estimates_that_differ_are_those_of_the_two_results(before: Result, censored: Comparison) -> None:
+    median = (pl.col("analysis") == "survival") & (pl.col("paramcd") == "PFS") & (pl.col("statistic") == "events")
+    shown = {
+        row["group"]: (row["before"], row["after"]) for row in censored.estimates.filter(median).iter_rows(named=True)
+    }
+    sides = [
+        dict(side.filter(median).select("group", "value").iter_rows()) for side in (before.ard, censored.after.ard)
+    ]
+    assert shown == {group: (value, sides[1][group]) for group, value in sides[0].items() if value != sides[1][group]}
+    assert "PFS" in set(censored.estimates["paramcd"].unique()) <= set(censored.records["paramcd"].unique())
+
+
+def test_a_later_cutoff_is_the_cause_of_what_it_changes(study_folder: Path, before: Result) -> None:
+    comparison = run(study_folder, "tace_ici_hcc", "2024-06-30").diff(before)
+    assert comparison.rules == []
+    assert comparison.results_differ
+    assert comparison.records["by"].unique().to_list() == ["data cut-off"]
+
+
+def test_the_page_holds_both_curves_and_no_markup_of_the_data(censored: Comparison) -> None:
+    page = censored.html()
+    assert 'aria-labelledby="diff-PFS-t diff-PFS-d"' in page
+    assert "line c0 dashed" in page
+    assert "<script" not in page
+    assert "PFS: Events" in str(censored)
+
+
+def test_the_command_leaves_with_1_where_results_differ_and_0_where_none_does(
+    study_folder: Path, tmp_path: Path
+) -> None:
+    assert rules_engine("diff", "fda", "fda").returncode == 0
+    rules = rules_engine("diff", "fda", "ema", "--json")
+    assert rules.returncode == 1
+    assert {rule["path"] for rule in json.loads(rules.stdout)["rules"]} >= {"options.new_therapy"}
+    page = tmp_path / "diff.html"
+    done = rules_engine(
+        "diff", "tace_ici_hcc", "tace_ici_hcc", "--data", str(study_folder), "--data-cutoff", "2024-06-30", "--cutoff-b",
+        CUTOFF, "--endpoint", "OS", "--out", str(page), "--json",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    document = json.loads(done.stdout)
+    assert {record["paramcd"] for record in document["records"]} == {"OS"}
+    assert page.is_file()
+
+
+def test_options_of_the_study_need_the_study() -> None:
+    done = rules_engine("diff", "fda", "ema", "--endpoint", "PFS")
+    assert done.returncode == 2
+    assert "--data" in done.stderr
