@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import polars as pl
 import pytest
 import rules_engine
 from rules_engine.contracts import empty_table
+from rules_engine.errors import PluginError
 from rules_engine.explain.subject import SubjectData
 from rules_engine.explain.timepoint import TimepointStory
 from rules_engine.explain.timepoints_of_subject import tell_timepoints
 from rules_engine.loading import load_ruleset
 from rules_engine.model import CriterionRules
-from rules_engine.registry import build_registry
+from rules_engine.registry import build_registry, default_registry
 from rules_engine.vocabulary import TIMEPOINT_SCHEMA, Criterion
 
 from tests.strategies.criteria_engine import lesion_frame
@@ -281,3 +283,23 @@ def test_a_criterion_that_shows_nothing_is_told_by_its_rule_and_its_records(tmp_
     assert '"The largest lesion decides." [house.limit; Charter 1;' in " ".join(str(story).split())
     assert not story.alternatives
     assert "does not show what it decided by" in str(story)
+
+
+def test_a_criterion_that_fails_to_show_what_it_decided_by_is_named() -> None:
+    def fails(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
+        raise KeyError("sum")
+
+    registry = default_registry()
+    broken = replace(registry.criteria.require("recist_1_1"), inspect=fails)
+    registry = replace(
+        registry, criteria=type(registry.criteria)("criterion", {**registry.criteria, "recist_1_1": broken})
+    )
+    protocol = {
+        "rules_engine": 1, "id": "p", "kind": "protocol", "title": "t", "responses": {"read": {"criterion": "recist_1_1"}}
+    }  # fmt: skip
+    ruleset = load_ruleset(protocol, registry=registry)
+    tables = {name: empty_table(name) for name in TABLES}
+    tables["lesion_assessments"] = lesion_frame([history({"A": 50}, {"A": 72})])
+    data = SubjectData("S1", ruleset, registry, START, tables)
+    with pytest.raises(PluginError, match=r"criterion 'recist_1_1'(.|\n)*`inspect` failed: KeyError"):
+        tell_timepoints(data, ruleset.responses["read"])
