@@ -28,7 +28,7 @@ COMMANDS = {
     "diff": "Compare two rulesets, or two data cut-offs: rules, records and estimates that differ, and why.",
     "check": "Check rulesets without data; show the effective ruleset and where each value came from.",
     "cases": "Run worked cases through the engine and name each one that fails.",
-    "ctcae": "Show the units of a grading, and how each is written in UCUM.",
+    "ctcae": "Import NCI's workbook into a grading of your own; show the units of a grading.",
     "simulate": "Make up a realistic study of the first trial, reproducibly.",
     "plugins": "List the plugins that are installed and what each offers.",
     "schema": "Write the JSON Schemas of rulesets and cases, for editors and other programs.",

@@ -21,6 +21,8 @@ from rules_engine.errors import UsageError, closest
 from rules_engine.grading.rules import GradingRules
 
 EXACT, ALIAS, SPELLING, SYNONYM, NONE = "exact", "alias", "spelling", "synonym", "none"
+#: The study's preferred term stands in the reader's table of preferred terms.
+PREFERRED_TERM: Final = "preferred_term"
 #: How many names are offered for a term that matches nothing.
 NEAREST: Final = 3
 #: How many names are compared closely to find them.

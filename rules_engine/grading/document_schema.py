@@ -226,6 +226,18 @@ DOCUMENT_SCHEMA: Final = _record(
                 },
             ),
         ),
+        "definitions": _named(
+            "Codes and wording of terms, in the reader's own copy.",
+            _record(
+                "One term.",
+                {
+                    "code": {**_TEXT, "description": "MedDRA code."},
+                    "definition": {**_TEXT, "description": "Definition."},
+                    "grades": _named("Wording of the grades that exist.", _TEXT),
+                },
+            ),
+        ),
+        "preferred_terms": _named("MedDRA preferred terms, and the term that each is graded under.", _TEXT),
         "aliases": _named("Other names of terms, and the term that each means.", _TEXT),
         "spelling": {
             "type": "array",

@@ -13,7 +13,7 @@ import polars as pl
 from rules_engine import dates
 from rules_engine.errors import UsageError, closest
 from rules_engine.grading.causality import derive_causality
-from rules_engine.grading.dictionary import Dictionary, normalised
+from rules_engine.grading.dictionary import PREFERRED_TERM, Dictionary, normalised
 from rules_engine.grading.emergence import is_emergent
 from rules_engine.grading.episodes import derive_episodes
 from rules_engine.grading.event_dates import imputed_end, imputed_start, study_day
@@ -144,6 +144,7 @@ def _derive_terms(events: pl.DataFrame, rules: GradingRules, options: EventOptio
     specified = pl.col("term_specification").str.to_lowercase()
     return (
         events.join(found.rename({"term": options.match}), on=options.match, how="left", maintain_order="left")
+        .pipe(_derive_preferred_terms, dictionary)
         .with_columns(
             is_other_specify=is_other,
             term_specification=pl.coalesce("specification", "term_specification"),
@@ -164,6 +165,27 @@ def _derive_terms(events: pl.DataFrame, rules: GradingRules, options: EventOptio
                 specified_terms, default=None, return_dtype=pl.String
             ),
         )
+    )
+
+
+def _derive_preferred_terms(events: pl.DataFrame, dictionary: Dictionary) -> pl.DataFrame:
+    """Where the reported term is unknown, the table of preferred terms in the reader's copy is asked."""
+    rules = dictionary.rules
+    table = {normalised(preferred): term for preferred, term in rules.preferred_terms.items() if term in rules.terms}
+    if not table:
+        return events
+    texts = events["decoded_term"].drop_nulls().unique().to_list()
+    found = {text: table[normalised(text)] for text in texts if normalised(text) in table}
+    named = pl.col("decoded_term").replace_strict(found, default=None, return_dtype=pl.String)
+    is_new = pl.col("ctcae_term").is_null() & named.is_not_null()
+    soc = named.replace_strict(
+        {term: rules.terms[term].soc for term in found.values()}, default=None, return_dtype=pl.String
+    )
+    return events.with_columns(
+        pl.coalesce("ctcae_term", named).alias("ctcae_term"),
+        pl.coalesce("ctcae_soc", soc).alias("ctcae_soc"),
+        pl.when(is_new).then(pl.lit(PREFERRED_TERM)).otherwise("term_match").alias("term_match"),
+        pl.when(~is_new).then("term_nearest").alias("term_nearest"),
     )
 
 

@@ -193,6 +193,7 @@ class GradingRules:
     cutoffs: tuple[Cutoff, ...] = field(default=())
     plausibility: Plausibility = field(default_factory=lambda: Plausibility())
     event_words: EventWords = field(default_factory=lambda: EventWords())
+    preferred_terms: Mapping[str, str] = field(default_factory=dict)
     ucum: Mapping[str, str] = field(default_factory=dict)
     analyte_names: Mapping[str, str] = field(default_factory=dict)
 
@@ -267,6 +268,7 @@ def read_rules(document: Mapping[str, Any]) -> GradingRules:
         cutoffs=tuple(cutoff for of_key in scales.values() for scale in of_key for cutoff in scale.cutoffs),
         plausibility=_read_plausibility(document.get("plausibility") or {}),
         event_words=_read_event_words(document.get("event_words") or {}),
+        preferred_terms=document.get("preferred_terms") or {},
         ucum=document.get("ucum") or {},
         analyte_names=document.get("analyte_names") or {},
     )

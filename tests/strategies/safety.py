@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 from rules_engine import contracts, grading
 from rules_engine.grading.documents import rules_of_version
+from rules_engine.grading.rules import GradingRules
 from rules_engine.loading import load_ruleset
 
 Rows = Sequence[Mapping[str, Any]]
@@ -34,9 +35,11 @@ def protocol_options() -> dict[str, Any]:
     return dict(asked.options)
 
 
-def graded_events(events: Rows, of_subjects: pl.LazyFrame, **options: Any) -> pl.DataFrame:
-    """Events graded by v5.0; `aeseq` is the row where it is not stated."""
+def graded_events(
+    events: Rows, of_subjects: pl.LazyFrame, *, rules: GradingRules | None = None, **options: Any
+) -> pl.DataFrame:
+    """Events graded by v5.0 or by `rules`; `aeseq` is the row where it is not stated."""
     numbered = [{"aeseq": position, **event} for position, event in enumerate(events, start=1)]
     rows = table("adverse_events", numbered)
     chosen = grading.event_options(options)
-    return grading.derive_event_grades(rows, rules_of_version("5.0"), chosen, of_subjects).collect()
+    return grading.derive_event_grades(rows, rules or rules_of_version("5.0"), chosen, of_subjects).collect()
