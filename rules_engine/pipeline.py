@@ -386,15 +386,33 @@ def assessment_stream(
 # Endpoints ---------------------------------------------------------------------------------------------------------------
 
 
-def gather_records(tables: Tables, streams: Mapping[str, pl.LazyFrame]) -> dict[str | None, SubjectRecords]:
-    """The records that endpoints read, held in memory, by the response that they read (None: no response)."""
+def gather_records(
+    ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame]
+) -> dict[str | None, SubjectRecords]:
+    """The records that endpoints read, held in memory, by the response that they read (None: no response).
+
+    What the other responses say of the disease is nothing to an endpoint; that somebody read a scan is evidence of life.
+    """
     without_response = records.collected(
         records.subject_records(tables, pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA))
     )
-    gathered: dict[str | None, SubjectRecords] = {None: without_response}
-    for name, stream in streams.items():
-        gathered[name] = dataclasses.replace(without_response, assessments=stream.collect().lazy())
+    held = {name: stream.collect() for name, stream in streams.items()}
+    # Responses derived from the same readings have the same visits: one of them stands for all.
+    reading = {name: _reading(ruleset.responses[name]) for name in held}
+    seen = {reading[name]: records.sightings(held[name].lazy()) for name in held}
+    gathered: dict[str | None, SubjectRecords] = {}
+    for name in (None, *held):
+        others = [frame for other, frame in seen.items() if name is None or other != reading[name]]
+        changes: dict[str, Any] = {} if name is None else {"assessments": held[name].lazy()}
+        if others:
+            changes["sightings"] = pl.concat(others).unique().collect().lazy()
+        gathered[name] = dataclasses.replace(without_response, **changes)
     return gathered
+
+
+def _reading(definition: ResponseDefinition) -> tuple[str | None, ...]:
+    """What tells the visits of one response from those of another."""
+    return (definition.source, definition.collected_as, definition.assessor, definition.reader)
 
 
 def derive_candidates(
@@ -404,7 +422,7 @@ def derive_candidates(
     run derived: `vocabulary.CANDIDATE_SCHEMA` with `paramcd`, without the names of records, which follow the order of
     a table's rows.
     """
-    gathered = gather_records(tables, assessment_streams(ruleset, tables, timepoints, registry))
+    gathered = gather_records(ruleset, tables, assessment_streams(ruleset, tables, timepoints, registry))
     kept = {name: dtype for name, dtype in CANDIDATE_SCHEMA.items() if name not in ("source_id", "fact_id")}
     schema = {"subject": kept["subject"], "paramcd": pl.String(), **kept}
     found = [pl.DataFrame(schema=schema)]
@@ -422,7 +440,7 @@ def derive_endpoints(
     ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame], registry: Registry, cutoff: date
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:
     """Rows of every endpoint by PARAMCD: time to event, response; and what the endpoint kinds found odd."""
-    gathered = gather_records(tables, streams)
+    gathered = gather_records(ruleset, tables, streams)
     time_to_event: dict[str, pl.DataFrame] = {}
     responses: dict[str, pl.DataFrame] = {}
     odd: list[pl.DataFrame] = []

@@ -189,6 +189,20 @@ def assessments_from_collected(
     )
 
 
+def sightings(assessments: pl.LazyFrame) -> pl.LazyFrame:
+    """The days on which a stream of assessments saw the subject (`SubjectRecords.sightings`): complete dates alone."""
+    complete = pl.when(dates.is_complete(pl.col("date"))).then(dates.first_possible_day(pl.col("date")))
+    days = ("date", "visit_date", "earliest_part_date", "latest_part_date", "earliest_pd_part_date")
+    return (
+        assessments.with_columns(date=complete)
+        .select("subject", "source_id", "seq", *days)
+        .unpivot(days, index=["subject", "source_id", "seq"], value_name="day")
+        .filter(pl.col("day").is_not_null())
+        .select("subject", "source_id", "seq", date="day")
+        .unique()
+    )
+
+
 def _record_name(letter: str) -> pl.Expr:
     """A text that names a record of a table: its letter and its row number."""
     return phrase(letter + "{}", "row")

@@ -133,6 +133,8 @@ def _without_assessments(records: SubjectRecords) -> pl.LazyFrame:
             _fact(records.components, "start_date", COMPONENT_START, 1),
             _fact(records.components, "last_date", COMPONENT_LAST, 1),
             _fact(records.clinical_events, "date", EVENT, 1),
+            # Whoever read the scan, the subject was there.
+            _fact(records.sightings, "date", ASSESSMENT, 1),
         ]
     )
 

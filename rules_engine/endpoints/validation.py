@@ -9,9 +9,10 @@ import polars as pl
 from rules_engine import terms
 from rules_engine.endpoints.evidence_of_life import derive_last_evidence
 from rules_engine.endpoints.observation import observe
-from rules_engine.endpoints.origin import derive_components, derive_time_origin, earliest, latest
+from rules_engine.endpoints.origin import derive_components, derive_time_origin, earliest, latest, latest_of_all
 from rules_engine.endpoints.progression import derive_scan
 from rules_engine.endpoints.sharing import named, numbered
+from rules_engine.endpoints.time_to_event import observe_events
 from rules_engine.endpoints.words import words_in_use
 from rules_engine.findings import ERROR, NOTE, SCHEMA, WARNING, concat_findings, derive_findings, phrase
 from rules_engine.model import EndpointDefinition
@@ -30,12 +31,16 @@ def _validate(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: dat
     return concat_findings(
         [
             _unknown_origin(records, endpoint, words),
+            _origin_after_cutoff(records, endpoint, cutoff, words),
             _death_before_origin(observation),
             _records_after_death(records, observation),
             _straddling_assessments(observation),
             _response_after_progression(observation),
             _confirmation_of_nothing(observation),
             *_immortal_time(observation, words),
+            *_incomplete_combination(observation, words),
+            *_flags_that_know_the_outcome(observation),
+            *_event_before_start(records, endpoint, cutoff, words),
         ]
     )
 
@@ -50,6 +55,22 @@ def _unknown_origin(records: SubjectRecords, endpoint: EndpointDefinition, words
         message=f"the time origin {endpoint.options['origin']} is not known",
         action="the subject has no record of endpoints with this origin",
         field="origin",
+    )
+
+
+def _origin_after_cutoff(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words
+) -> pl.LazyFrame:
+    known = derive_time_origin(records, endpoint.options, words)
+    return derive_findings(
+        records.subjects.join(known.filter(pl.col("t0") > cutoff), on="subject"),
+        rule_id="endpoint.origin.after_cutoff",
+        severity=WARNING,
+        table="subjects",
+        message=phrase(f"the time origin {endpoint.options['origin']}, {{}}, is after the data cut-off {cutoff}", "t0"),
+        action="the subject has no record of endpoints with this origin",
+        field="origin",
+        value=pl.col("t0"),
     )
 
 
@@ -168,3 +189,98 @@ def _immortal_time(observation: Observation, words: Words) -> list[pl.LazyFrame]
             value=pl.col("median"),
         )
     ]  # fmt: skip
+
+
+def _incomplete_combination(observation: Observation, words: Words) -> list[pl.LazyFrame]:
+    """How many subjects never had every component of the combination whose first component starts the clock."""
+    options = observation.options
+    if options["origin"] != "first_component" or len(options["origin_components"]) < 2:
+        return []
+    complete = latest_of_all(derive_components(observation.records, options, words)).select("subject", complete=True)
+    summary = (
+        observation.clock.select("subject")
+        .join(complete, on="subject", how="left")
+        .select(n=pl.col("complete").is_null().sum(), of=pl.len())
+        .filter(pl.col("n") > 0)
+    )
+    return [
+        derive_findings(
+            summary,
+            rule_id="endpoint.origin.incomplete_combination",
+            severity=NOTE,
+            table="subjects",
+            subject=None,
+            message=phrase(
+                f"{{}} of {{}} subjects never had every one of {', '.join(options['origin_components'])}", "n", "of"
+            ),
+            action="they are in endpoints whose clock starts at the first component",
+            field="origin",
+            value=pl.col("n"),
+        )
+    ]
+
+
+def _flags_that_know_the_outcome(observation: Observation) -> list[pl.LazyFrame]:
+    """Suspicion must be recorded at the scan. Where it fits the next scan without exception, it may have been set after it,
+    which makes progression-free survival too long.
+    """
+    if observation.options["pd_rule"] != "first_pd_pseudo_confirm":
+        return []
+    following = (
+        observation.assessments.filter("evaluable")
+        .sort("subject", "date")
+        .with_columns(overturned=~pl.col("progression").shift(-1).over("subject"))
+        .filter(pl.col("progression"), pl.col("overturned").is_not_null())
+    )
+    flagged, overturned = pl.col("suspected"), pl.col("overturned")
+    summary = following.select(
+        flagged=flagged.sum(),
+        plain=(~flagged).sum(),
+        flagged_overturned=(flagged & overturned).sum(),
+        plain_overturned=(~flagged & overturned).sum(),
+    ).filter(pl.col("flagged") > 0)
+    fits = (
+        (pl.col("flagged_overturned") == pl.col("flagged")) & (pl.col("plain") > 0) & (pl.col("plain_overturned") == 0)
+    )
+    return [
+        derive_findings(
+            summary.filter(fits if severity == WARNING else ~fits),
+            rule_id="endpoint.flag.outcome_dependent",
+            severity=severity,
+            table="assessments",
+            subject=None,
+            message=phrase(
+                "of {} progressions that were suspected to be pseudoprogression and scanned again, {} were overturned by "
+                "the next scan; of {} that were not suspected, {}",
+                "flagged", "flagged_overturned", "plain", "plain_overturned",
+            ),
+            action="the flags are used; make sure that they were recorded before the next scan",
+            field="suspected_pseudoprogression",
+            value=pl.col("flagged"),
+        )
+        for severity in (WARNING, NOTE)
+    ]  # fmt: skip
+
+
+def _event_before_start(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words
+) -> list[pl.LazyFrame]:
+    """Events before a response that starts the clock; before an origin only a death can lie, which is said above."""
+    if endpoint.options.get("start") != "response":
+        return []
+    observation, _used = observe_events(records, endpoint, cutoff, words)
+    return [
+        derive_findings(
+            observation.subjects.filter("has_event", pl.col("moved_date") < pl.col("start_date")),
+            rule_id="endpoint.event.before_start",
+            severity=WARNING,
+            table="subjects",
+            message=phrase(
+                f"{endpoint.paramcd}: {{}} on {{}} is before the start {{}}", "e_reason", "moved_date", "start_date"
+            ),
+            action="it counts on the day of the start",
+            record=pl.col("e_source_id"),
+            field="date",
+            value=pl.col("moved_date"),
+        )
+    ]

@@ -136,7 +136,11 @@ class _Resolver:
             self.problem(own, what, f"state `response`, one of: {streams}", (*path, "response"))
         self.found.definitions[name] = definition
         self.found.options[name] = completed
-        if not wrong and not unstated and not schedule_problems:
+        # A schedule that the structure refuses is none; that it is missing would be said a second time.
+        schedule_refused = schedule is None and any(
+            one is not None and not one.is_null for one in (node.child("schedule"), self.root.child("schedule"))
+        )
+        if not (wrong or unstated or schedule_problems or schedule_refused):
             self.found.problems += self.kind_problems(definition, kind, completed, own, path)
 
     def option_problems(

@@ -13,7 +13,21 @@ from rules_engine.errors import closest
 Found = TypeVar("Found")
 
 #: The frames of `SubjectRecords`.
-RECORD_FRAMES = ("subjects", "origins", "assessments", "therapies", "tace", "components", "clinical_events")
+RECORD_FRAMES = (
+    "subjects", "origins", "assessments", "therapies", "tace", "components", "clinical_events", "sightings",
+)  # fmt: skip
+#: Columns of `SubjectRecords.sightings`.
+SIGHTING_SCHEMA: dict[str, pl.DataType] = {
+    "subject": pl.String(),
+    "source_id": pl.String(),
+    "seq": pl.Int64(),
+    "date": pl.Date(),
+}
+
+
+def no_sightings() -> pl.LazyFrame:
+    """Nothing that other readings saw."""
+    return pl.LazyFrame(schema=SIGHTING_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,8 @@ class SubjectRecords:
     components         subject × drug component        subject, source_id, seq, component, start_date,
                                                        last_date, ended
     clinical_events    subject × dated fact            subject, source_id, seq, date, kind
+    sightings          subject × day of an assessment  subject, source_id, seq, date
+                       of another reading
     =================  ==============================  =====================================================
 
     `source_id` is a text that names the record (unique per subject and frame); `seq` its number in the source, or null.
@@ -54,6 +70,7 @@ class SubjectRecords:
     tace: pl.LazyFrame
     components: pl.LazyFrame
     clinical_events: pl.LazyFrame
+    sightings: pl.LazyFrame = field(default_factory=no_sightings)
     tables: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
     hold: Callable[[pl.LazyFrame], pl.LazyFrame] = pl.LazyFrame.cache
     _known: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)

@@ -84,3 +84,68 @@ def test_unknown_codes_and_impossible_dates_are_refused() -> None:
         records_from_mappings([{"subject": "1", "assessments": [assessment("2023-03-01", "BETTER")]}])
     with pytest.raises(ValueError, match=r"day is out of range|Invalid isoformat"):
         records_from_mappings([{"subject": "1", "last_contact": "2023-02-30"}])
+
+
+def findings_of(subjects: list[dict[str, Any]], endpoint: str = "PFS", **options: Any) -> list[dict[str, Any]]:
+    case = {"id": "odd", "endpoint": endpoint, "ruleset": {"preset": "common", "options": options}}
+    definition = load_ruleset(protocol_of(case)).endpoints[endpoint]
+    kind = default_registry().endpoint_kinds[definition.kind]
+    whole = [
+        {"subject": str(n), "origins": {"randomisation": "2023-01-02"}, "baseline": BASELINE, **subject}
+        for n, subject in enumerate(subjects, start=1)
+    ]
+    return kind.validate(records_from_mappings(whole), definition, CUTOFF).collect().to_dicts()
+
+
+def of_rule(rule: str, findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [finding for finding in findings if finding["rule_id"] == rule]
+
+
+def test_who_starts_after_the_cut_off_is_named() -> None:
+    subjects = [{"origins": {"randomisation": day}} for day in ("2023-12-31", "2024-01-01")]
+    (found,) = of_rule("endpoint.origin.after_cutoff", findings_of(subjects))
+    assert (found["subject"], found["value"]) == ("2", "2024-01-01")
+
+
+def test_an_event_before_the_response_is_said() -> None:
+    """Clinical progression ends the duration on the day of the response that came after it."""
+    odd = {
+        "assessments": [assessment("2023-03-01", "PR")],
+        "other_events": [{"id": "X1", "date": "2023-02-01", "kind": "clinical_progression"}],
+    }
+    found = findings_of([odd], "DOR", clinical_progression="event")
+    (said,) = of_rule("endpoint.event.before_start", found)
+    assert (said["subject"], said["record"], said["value"]) == ("1", "X1", "2023-02-01")
+    assert not of_rule("endpoint.event.before_start", findings_of([odd], "DOR", clinical_progression="ignore"))
+
+
+def suspected(flagged: bool, then: str) -> dict[str, Any]:
+    first = assessment("2023-03-01", "PD", suspected_pseudo=flagged)
+    return {"assessments": [first, assessment("2023-05-01", then)]}
+
+
+@pytest.mark.parametrize(
+    ("subjects", "severity"),
+    [
+        ([suspected(True, "PR"), suspected(True, "SD"), suspected(False, "PD")], "warning"),
+        ([suspected(True, "PR"), suspected(True, "PD"), suspected(False, "PD")], "note"),
+        ([suspected(True, "PR"), suspected(False, "SD"), suspected(False, "PD")], "note"),
+        ([suspected(True, "PR")], "note"),  # nothing to compare with
+        ([suspected(False, "PD")], None),
+    ],
+)
+def test_flags_that_fit_every_next_scan_may_have_been_set_after_it(
+    subjects: list[dict[str, Any]], severity: str | None
+) -> None:
+    found = of_rule("endpoint.flag.outcome_dependent", findings_of(subjects, pd_rule="first_pd_pseudo_confirm"))
+    assert [finding["severity"] for finding in found] == ([] if severity is None else [severity])
+    assert not of_rule("endpoint.flag.outcome_dependent", findings_of(subjects, pd_rule="first_pd"))
+
+
+def test_how_many_never_completed_the_combination() -> None:
+    both = {"origins": {"first_tace": "2023-01-02", "first_ici": "2023-02-02"}}
+    subjects = [both, {"origins": {"first_tace": "2023-01-02"}}, {"origins": {"first_ici": "2023-01-02"}}]
+    components = ["first_tace", "first_ici"]
+    found = findings_of(subjects, origin="first_component", origin_components=components)
+    (said,) = of_rule("endpoint.origin.incomplete_combination", found)
+    assert said["message"] == "2 of 3 subjects never had every one of first_tace, first_ici"
