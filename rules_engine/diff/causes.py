@@ -61,7 +61,7 @@ def _caused(paramcd: str, subjects: pl.DataFrame, by: str, how: str) -> pl.DataF
 
 def _gathered(side: Side) -> Mapping[str | None, SubjectRecords]:
     streams = pipeline.assessment_streams(side.ruleset, side.tables, side.derived.timepoints, side.registry)
-    return pipeline.gather_records(side.tables, streams)
+    return pipeline.gather_records(side.ruleset, side.tables, streams)
 
 
 def _trials(before: Side, after: Side, paramcd: str, rules: Sequence[RuleDifference]) -> list[_Trial]:
