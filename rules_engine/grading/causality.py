@@ -69,6 +69,10 @@ def read_actions(text: str, words: EventWords) -> dict[str, str | None]:
 
 def has_component(column: str, component: str, *, missing: bool) -> pl.Expr:
     """The components in `column` include this one; `missing` is the answer for a null, and for `unspecified`."""
-    parts = pl.col(column).str.split(";")
-    named = parts.list.contains(component)
+    named = is_listed(pl.col(column), component)
     return pl.when(pl.col(column) == UNSPECIFIED).then(pl.lit(missing)).otherwise(named).fill_null(missing)
+
+
+def is_listed(words: pl.Expr, word: str) -> pl.Expr:
+    """The word is one of those joined by `;`; null for null."""
+    return words.str.contains(f"(^|;){re.escape(word)}(;|$)")

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from rules_engine.grading.causality import NONE, UNSPECIFIED, has_component
+from rules_engine.grading.causality import NONE, UNSPECIFIED, has_component, is_listed
 from rules_engine.grading.event_rules import EventGroup, Syndrome
 from rules_engine.grading.groups import in_group
 
@@ -153,7 +153,7 @@ def _of_group(group: EventGroup, columns: frozenset[str]) -> Iterator[Kind]:
     yield Kind(f"{group.name}_grade_ge_3", label, condition & is_severe(), unknown=unknown)
     if group.recorded_in is not None:
         for column, words in (("recorded", "as recorded"), ("derived", "by rule, where nothing is recorded")):
-            named = pl.col(f"groups_{column}").str.split(";").list.contains(group.name).fill_null(value=False)
+            named = is_listed(pl.col(f"groups_{column}"), group.name).fill_null(value=False)
             yield Kind(f"{group.name}_{column}", f"{group.label}, {words}", named, unknown=unknown)
 
 

@@ -13,7 +13,7 @@ from operator import and_
 import polars as pl
 
 from rules_engine import dates
-from rules_engine.grading.causality import has_component
+from rules_engine.grading.causality import has_component, is_listed
 from rules_engine.grading.event_rules import EventGroup
 
 
@@ -68,5 +68,5 @@ def _is_treated(group: EventGroup) -> pl.Expr:
 
 def in_group(name: str) -> pl.Expr:
     """The event is in the group, as recorded or by rule. Never null."""
-    of = [pl.col(column).str.split(";").list.contains(name) for column in ("groups_recorded", "groups_derived")]
+    of = [is_listed(pl.col(column), name) for column in ("groups_recorded", "groups_derived")]
     return pl.any_horizontal(one.fill_null(value=False) for one in of)

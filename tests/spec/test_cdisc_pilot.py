@@ -226,3 +226,14 @@ def test_haemoglobin_is_graded_in_either_unit(result: Result) -> None:
     ).join(published.select("USUBJID", pl.col("LBSEQ").cast(pl.Int64), published="ATOXGR"), on=["USUBJID", "LBSEQ"])
     assert both.height > 10_000
     assert both.filter(pl.col("ATOXGR") != pl.col("published")).is_empty()
+    assert both.filter(pl.col("ATOXGR") != pl.col("published")).is_empty()
+
+
+def test_no_result_that_has_a_term_lacks_a_grade_for_its_unit(result: Result) -> None:
+    reasons = result.adlb.filter(pl.col("GRREASON").is_not_null())
+    assert set(reasons["GRREASON"]) == {"NO_TERM", "NOT_LAB_GRADABLE", "NO_BASELINE"}
+    assert set(reasons.filter(pl.col("GRREASON") == "NO_BASELINE")["PARAMCD"]) == {"EOS"}
+    assert set(reasons.filter(pl.col("GRREASON") == "NOT_LAB_GRADABLE")["PARAMCD"]) == {"PHOS"}
+    with_term = [("ATOXDSCL", "GRREASNL"), ("ATOXDSCH", "GRREASNH")]
+    for term, reason in with_term:
+        assert set(result.adlb.filter(pl.col(term).is_not_null())[reason].drop_nulls()) <= {"NO_BASELINE"}
