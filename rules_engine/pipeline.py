@@ -19,6 +19,7 @@ from rules_engine import criteria, records
 from rules_engine.agreement import as_components, derive_agreement, stream_frames
 from rules_engine.analyses import derive_estimates
 from rules_engine.contracts import LESION_ASSESSMENTS, Column, canonical_schema
+from rules_engine.criteria.lesion_records import canonical, numbered, share, sort_out
 from rules_engine.errors import PluginError
 from rules_engine.findings import ERROR, concat_findings, derive_findings, empty_findings, phrase, sort_findings
 from rules_engine.grading import (
@@ -178,14 +179,17 @@ def derive_responses(
     definitions = [definition for definition in ruleset.responses.values() if definition.source == "derived"]
     if not definitions:
         return {}, []
-    # Held in memory once: each criterion reads the lesions several times, and their sweeps over visits stream badly.
-    lesions = tables["lesion_assessments"].select(_lesion_columns(ruleset, tables, registry)).collect().lazy()
+    lesions = tables["lesion_assessments"].select(_lesion_columns(ruleset, tables, registry))
+    readings: dict[tuple[str | None, str | None], pl.LazyFrame] = {}
     found: list[pl.DataFrame] = []
     offsets: pl.DataFrame | None = None
     derived: dict[str, DerivedResponse] = {}
     for definition in definitions:
         criterion = _criterion(definition, registry)
-        reading = select_reading(lesions, definition)
+        whose = (definition.assessor, definition.reader)
+        reading = readings.get(whose)
+        if reading is None:
+            reading = readings[whose] = hold_reading(select_reading(lesions, definition))
         assert definition.rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
         rows = assess_reading(reading, definition, registry)
         timepoints, offsets = number_timepoints(rows, offsets)
@@ -297,6 +301,15 @@ def reference_dates(
     return by_baseline.join(started, on="subject", how="full", coalesce=True).select(
         "subject", reference_date=pl.coalesce("start_date", "reference_date")
     )
+
+
+def hold_reading(lesions: pl.LazyFrame) -> pl.LazyFrame:
+    """The same canonical rows, held in memory and sorted out once for all criteria that read them."""
+    rows = numbered(lesions).collect()  # streamed: the table is larger than what is held of it
+    sorted_out = sort_out(rows.lazy())
+    reading = canonical(sorted_out)
+    share(reading, sorted_out)
+    return reading
 
 
 def assess_reading(reading: pl.LazyFrame, definition: ResponseDefinition, registry: Registry) -> pl.DataFrame:

@@ -55,7 +55,7 @@ def baseline_rows(lesions: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def baseline_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per lesion of the baseline: its traits, and `enhanced` (its viable diameter was not 0).
+    """One row per lesion of the baseline: its traits, `intrahepatic`, and `enhanced` (its viable diameter was not 0).
 
     Where rows of one lesion contradict each other the alphabetically last trait stands; validation tells.
     """
@@ -66,6 +66,7 @@ def baseline_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
             *(pl.col(trait).max() for trait in TRAITS),
             enhanced=pl.col("viable_mm_x100").max().ne_missing(0),
         )
+        .with_columns(intrahepatic=is_intrahepatic())
     )
 
 
@@ -80,7 +81,9 @@ def postbaseline_rows(lesions: pl.LazyFrame) -> pl.LazyFrame:
 
 def is_intrahepatic() -> pl.Expr:
     """The lesion is in the liver and no node."""
-    return (pl.col("organ").str.strip_chars().str.to_lowercase() == LIVER).fill_null(value=False) & ~is_node()
+    return (pl.col("organ").cast(pl.String).str.strip_chars().str.to_lowercase() == LIVER).fill_null(
+        value=False
+    ) & ~is_node()
 
 
 def is_node() -> pl.Expr:
@@ -90,7 +93,7 @@ def is_node() -> pl.Expr:
 
 def is_at_porta_hepatis() -> pl.Expr:
     """The lesion's site is the porta hepatis, however it is spelled."""
-    site = pl.col("site").str.strip_chars().str.to_lowercase().str.replace_all("[ -]+", "_")
+    site = pl.col("site").cast(pl.String).str.strip_chars().str.to_lowercase().str.replace_all("[ -]+", "_")
     return (site == PORTA_HEPATIS).fill_null(value=False)
 
 
@@ -113,7 +116,7 @@ def target_diameter(rules: CriterionRules) -> pl.Expr:
         return pl.col("mm_x100")
     has_gone = pl.col("mm_x100") == 0
     viable = pl.when(has_gone).then(0).otherwise("viable_mm_x100")
-    return pl.when(is_intrahepatic() & pl.col("enhanced")).then(viable).otherwise("mm_x100")
+    return pl.when(pl.col("intrahepatic") & pl.col("enhanced")).then(viable).otherwise("mm_x100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,19 +221,24 @@ def orphaned_merges(lesions: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
     The carrier must be another target of the baseline that is recorded at this visit and not itself merged; otherwise the mass is
     measured nowhere, and a contribution of 0 would feign shrinkage. Such a lesion is not evaluable.
     """
-    is_merged = pl.col("state") == "merged"
-    merged = lesions.filter(is_merged).select("subject", "visit_date", "lesion_id", "into")
+    merged = lesions.filter(pl.col("state") == "merged").select("subject", "visit_date", "lesion_id", "into")
     targets = known.filter(pl.col("role") == "target").select("subject", into="lesion_id")
-    carriers = (
-        lesions.filter(is_merged.not_().fill_null(value=True))
-        .select("subject", "visit_date", into="lesion_id")
-        .join(merged, on=["subject", "visit_date", "into"], how="semi")
-        .join(targets, on=["subject", "into"], how="semi")
-    )
+    measured = carriers(lesions, merged).join(targets, on=["subject", "into"], how="semi")
     return (
-        merged.join(carriers, on=["subject", "visit_date", "into"], how="anti")
+        merged.join(measured, on=["subject", "visit_date", "into"], how="anti")
         .select("subject", "visit_date", "lesion_id", orphaned=pl.lit(value=True))
         .unique()
+    )
+
+
+def carriers(lesions: pl.LazyFrame, merged: pl.LazyFrame) -> pl.LazyFrame:
+    """Lesions that others are merged into, where they are recorded and not merged themselves: subject, visit_date, `into`."""
+    is_merged = (pl.col("state") == "merged").fill_null(value=False)
+    return (
+        lesions.join(merged.select("subject").unique(), on="subject", how="semi")
+        .filter(~is_merged)
+        .select("subject", "visit_date", into="lesion_id")
+        .join(merged, on=["subject", "visit_date", "into"], how="semi")
     )
 
 

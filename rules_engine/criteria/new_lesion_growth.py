@@ -16,8 +16,8 @@ from rules_engine.model import CriterionRules
 #: What is remembered of a new lesion: it counts; first shown; first diameter; part of the sum; counted at the anchor; caused the
 #: iUPD; the diameter that growth is compared with.
 LESION_MEMORY: dict[str, Any] = {
-    "subject": pl.String,
-    "lesion_id": pl.String,
+    "subject": pl.Categorical(pl.Categories("subject", "rules_engine.criteria")),
+    "lesion_id": pl.Categorical(pl.Categories("lesion", "rules_engine.criteria")),
     "measured": pl.Boolean,
     "known": pl.Boolean,
     "shown_on": pl.Date,

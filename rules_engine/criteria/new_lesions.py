@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from rules_engine.criteria.lesion_records import LesionRecords, derive_from_records, with_names
 from rules_engine.criteria.lesions import (
     TRAITS,
-    baseline_rows,
     by_node_site,
     contribution,
     has_proof_of_malignancy,
@@ -20,7 +20,6 @@ from rules_engine.criteria.lesions import (
     is_node,
     is_too_small_to_measure,
     option,
-    postbaseline_rows,
     whole_diameter,
 )
 from rules_engine.criteria.numbers import hundredths
@@ -38,7 +37,12 @@ def derive_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyF
     `c` (diameter as it counts in a sum, null where not evaluated), `shown`, `certain`, `typical`, `resolved`, `unread`, `increased`,
     `unequivocal`.
     """
-    rows = _rows_of_new_lesions(lesions)
+    return derive_from_records(lesions, lambda records: with_names(new_lesions_of(records, rules)))
+
+
+def new_lesions_of(records: LesionRecords, rules: CriterionRules) -> pl.LazyFrame:
+    """The same from records: subjects and lesions are numbered texts (`Categorical`)."""
+    rows = records.new_lesions
     size = contribution(whole_diameter(rules))
     absent = (pl.col("state") == "absent") | (pl.col("status") == "absent") | (pl.col("mm_x100") == 0)
     unread = (pl.col("state") == "ne") | (pl.col("status") == "ne")
@@ -80,19 +84,6 @@ def derive_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyF
         "subject", "visit_date", "lesion_id", "organ", "measured", "nodule", "c", "shown", "certain", "typical", "resolved",
         "unread", "increased", "unequivocal",
     )  # fmt: skip
-
-
-def _rows_of_new_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows of lesions that the baseline does not have and whose first record calls them new; traits are those of that record."""
-    # A row at baseline that says `new` and absent is no lesion: so a visit is recorded at which no disease was found.
-    says_none = (pl.col("role") == "new") & ((pl.col("state") == "absent") | (pl.col("status") == "absent"))
-    at_baseline = baseline_rows(lesions).filter(~says_none.fill_null(value=False)).select("subject", "lesion_id")
-    unknown = postbaseline_rows(lesions).join(at_baseline, on=["subject", "lesion_id"], how="anti")
-    first = pl.col("visit_date") == pl.col("visit_date").min()
-    of_lesion = ["subject", "lesion_id"]
-    return unknown.with_columns(*(pl.col(trait).filter(first).max().over(of_lesion) for trait in TRAITS)).filter(
-        pl.col("role") == "new"
-    )
 
 
 def _is_nodule(rules: CriterionRules) -> pl.Expr:

@@ -16,13 +16,14 @@ from typing import Any
 import polars as pl
 
 from rules_engine.criteria.confirmation import derive_confirmed_pairs
+from rules_engine.criteria.lesion_records import LesionRecords, derive_from_records, narrow
 from rules_engine.criteria.new_lesion_growth import (
     LESION_MEMORY,
     derive_lesion_facts,
     derive_lesions_now,
     remember_lesions,
 )
-from rules_engine.criteria.new_lesions import derive_new_lesions
+from rules_engine.criteria.new_lesions import new_lesions_of
 from rules_engine.criteria.numbers import has_risen_by, hundredths
 from rules_engine.criteria.responses import (
     RULE_WORDS,
@@ -32,7 +33,7 @@ from rules_engine.criteria.responses import (
     target_response,
 )
 from rules_engine.criteria.timepoints import response_pair
-from rules_engine.criteria.visits import derive_visits
+from rules_engine.criteria.visits import visits_of
 from rules_engine.model import CriterionRules
 
 OPEN, PENDING, CONFIRMED, PROGRESSED = "OPEN", "PENDING", "CONFIRMED", "PROGRESSED"
@@ -58,8 +59,8 @@ MEMORY: dict[str, tuple[Any, Any]] = {
     "anchor_new": (False, pl.Boolean),
     "anchor_category": (None, pl.Int64),
     "compared_sum": (None, pl.Int64),
-    "compared_targets": (None, pl.List(pl.Struct({"lesion_id": pl.String, "c": pl.Int64}))),
-    "progressed_before": ([], pl.List(pl.String)),
+    "compared_targets": (None, pl.List(pl.Struct({"lesion_id": pl.UInt32, "c": pl.Int64}))),
+    "progressed_before": ([], pl.List(pl.UInt32)),
     "smallest_new_sum": (None, pl.Int64),
 }
 
@@ -114,13 +115,18 @@ def derive_reassessed(lesions: pl.LazyFrame, reading: Reading, parallel: pl.Lazy
     `parallel` (subject, visit_date, parallel_code, parallel_state, parallel_reasons) is a second reading that confirms or refutes in
     place of this one.
     """
+    return derive_from_records(lesions, lambda records: reassessed_of(records, reading, parallel))
+
+
+def reassessed_of(records: LesionRecords, reading: Reading, parallel: pl.LazyFrame | None = None) -> pl.LazyFrame:
+    """The same from records."""
     rules = reading.rules
-    visits = derive_visits(lesions, rules, per_lesion=True)
-    new = derive_new_lesions(lesions, rules)
+    visits = visits_of(records, rules, per_lesion=True)
+    new = new_lesions_of(records, rules)
     per_visit = new.group_by("subject", "visit_date").agg(new_lesions=pl.struct(pl.exclude("subject", "visit_date")))
     joined = visits.join(per_visit, on=["subject", "visit_date"], how="left")
     if parallel is not None:
-        joined = joined.join(parallel, on=["subject", "visit_date"], how="left")
+        joined = joined.join(narrow(parallel), on=["subject", "visit_date"], how="left")
     joined = joined.with_columns(
         progressed_ids=pl.col("progressed_ids").fill_null([]),
         increased_ids=pl.col("increased_ids").fill_null([]),
@@ -147,10 +153,18 @@ def _decision_schema(reading: Reading) -> dict[str, Any]:
 
 def sweep(visits: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     """All visits with their decisions, visit number by visit number over all subjects."""
-    memory = pl.DataFrame(schema={"subject": pl.String, **{name: kind for name, (_start, kind) in MEMORY.items()}})
-    lesion_memory = pl.DataFrame(schema=LESION_MEMORY)
+    memory = pl.DataFrame(
+        schema={"subject": visits.schema["subject"], **{name: kind for name, (_start, kind) in MEMORY.items()}}
+    )
+    lesion_memory = pl.DataFrame(schema={**LESION_MEMORY, "subject": visits.schema["subject"]})
     history = pl.DataFrame(
-        schema={"subject": pl.String, "course": pl.Int64, "number": pl.Int64, "visit_date": pl.Date, "code": pl.String}
+        schema={
+            "subject": visits.schema["subject"],
+            "course": pl.Int64,
+            "number": pl.Int64,
+            "visit_date": pl.Date,
+            "code": pl.String,
+        }
     )
     added = _decision_schema(reading)
     decided = [visits.clear().with_columns(pl.lit(None, kind).alias(name) for name, kind in added.items())]
@@ -388,7 +402,9 @@ def _with_code(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     return now.with_columns(code=code, rule_id=rule)
 
 
-_REASONS = ("c1", "c2", "c3", "c4", "c5", "c6")
+#: What confirms progression, as it is reported (Seymour 2017 Table 2).
+REASONS = ("C1", "C2", "C3", "C4", "C5", "C6")
+_REASONS = tuple(reason.lower() for reason in REASONS)
 
 
 def _cause() -> pl.Expr:

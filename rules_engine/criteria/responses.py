@@ -25,8 +25,6 @@ RULE_WORDS = {
     "CR": "cr", "PR": "pr", "SD": "sd", "NON-CR/NON-PD": "non_cr_non_pd", "PD": "pd", "NE": "ne", "NED": "ned",
 }  # fmt: skip
 
-NOTHING = pl.lit(None, pl.String)
-
 
 @dataclass(frozen=True, slots=True)
 class RuleNames:
@@ -49,12 +47,17 @@ class _Rule:
 
 def _first_match(rules: list[_Rule], response: str, rule: str, prefix: str) -> list[pl.Expr]:
     """Columns `response` and `rule`: those of the first rule whose condition is true."""
-    code, name = NOTHING, NOTHING
-    for candidate in reversed(rules):
-        holds = candidate.condition.fill_null(value=False)
-        code = pl.when(holds).then(pl.lit(candidate.response)).otherwise(code)
-        name = pl.when(holds).then(pl.lit(f"{prefix}.{candidate.name}")).otherwise(name)
-    return [code.alias(response), name.alias(rule)]
+    which = pl.lit(None, pl.UInt8)
+    for number, candidate in reversed(list(enumerate(rules))):
+        which = pl.when(candidate.condition).then(pl.lit(number, pl.UInt8)).otherwise(which)
+
+    def told(words: list[str]) -> pl.Expr:
+        return which.replace_strict(dict(enumerate(words)), default=None, return_dtype=pl.String)
+
+    return [
+        told([candidate.response for candidate in rules]).alias(response),
+        told([f"{prefix}.{candidate.name}" for candidate in rules]).alias(rule),
+    ]
 
 
 def has_complete_target_response() -> pl.Expr:
@@ -160,6 +163,13 @@ def overall_response(names: RuleNames) -> list[pl.Expr]:
     ]
 
 
-def trace(*rules: str) -> pl.Expr:
+def trace(*rules: str | pl.Expr) -> pl.Expr:
     """The rules that fired, joined by `;`, each once and in this order."""
-    return pl.concat_list(*rules).list.drop_nulls().list.unique(maintain_order=True).list.join(";").alias("trace")
+    fired = [pl.col(rule) if isinstance(rule, str) else rule for rule in rules]
+    once = [
+        pl.when(~pl.any_horizontal(pl.lit(value=False), *(rule.eq_missing(earlier) for earlier in fired[:place]))).then(
+            rule
+        )
+        for place, rule in enumerate(fired)
+    ]
+    return pl.concat_str(once, separator=";", ignore_nulls=True).alias("trace")

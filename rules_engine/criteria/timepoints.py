@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 
 from rules_engine.criteria.confirmation import derive_confirmed_pairs
+from rules_engine.criteria.lesion_records import LesionRecords, derive_from_records, with_names
 from rules_engine.criteria.lesions import Measure
-from rules_engine.criteria.new_lesions import derive_new_lesion_visits, derive_new_lesions
+from rules_engine.criteria.new_lesions import derive_new_lesion_visits, new_lesions_of
 from rules_engine.criteria.responses import (
     RuleNames,
     nontarget_response,
@@ -16,7 +17,7 @@ from rules_engine.criteria.responses import (
     target_response,
     trace,
 )
-from rules_engine.criteria.visits import derive_visits
+from rules_engine.criteria.visits import visits_of
 from rules_engine.model import CriterionRules
 from rules_engine.vocabulary import TIMEPOINT_SCHEMA
 
@@ -30,20 +31,33 @@ def derive_timepoints(
 
     `measure` is what is added up, where that is not the diameter of the RECIST family; `pd.abs_mm` then counts in its unit.
     """
-    return (
-        derive_judged_visits(lesions, rules, names, measure=measure)
-        .pipe(derive_backdating, rules, names)
-        .select(*(pl.col(name).cast(dtype) for name, dtype in TIMEPOINT_SCHEMA.items()))
-    )
+
+    def derive(records: LesionRecords) -> pl.LazyFrame:
+        judged = judged_visits_of(records, rules, names, measure)
+        return judged.pipe(derive_backdating, rules, names).pipe(as_timepoints)
+
+    return derive_from_records(lesions, derive)
+
+
+def as_timepoints(visits: pl.LazyFrame, *more: str) -> pl.LazyFrame:
+    """The columns of the contract, and `more`."""
+    return visits.select(*(pl.col(name).cast(dtype) for name, dtype in TIMEPOINT_SCHEMA.items()), *more)
 
 
 def derive_judged_visits(
     lesions: pl.LazyFrame, rules: CriterionRules, names: RuleNames, *, measure: Measure | None = None
 ) -> pl.LazyFrame:
     """Visits as each was read, before retrospective dating, with everything that the judgement looked at (see `responses`)."""
+    return derive_from_records(lesions, lambda records: with_names(judged_visits_of(records, rules, names, measure)))
+
+
+def judged_visits_of(
+    records: LesionRecords, rules: CriterionRules, names: RuleNames, measure: Measure | None = None
+) -> pl.LazyFrame:
+    """The same from records: subjects are numbered texts (`Categorical`)."""
     return (
-        lesions.pipe(derive_visits, rules, measure=measure)
-        .pipe(with_new_lesions, derive_new_lesion_visits(derive_new_lesions(lesions, rules), rules))
+        visits_of(records, rules, measure)
+        .pipe(with_new_lesions, derive_new_lesion_visits(new_lesions_of(records, rules), rules))
         .pipe(derive_nadir, rules)
         .pipe(derive_history, rules, names)
         .pipe(derive_judgement, rules, names)
@@ -58,8 +72,14 @@ def with_new_lesions(visits: pl.LazyFrame, new_lesion_visits: pl.LazyFrame) -> p
 
 
 def before(value: pl.Expr) -> pl.Expr:
-    """The value at the subject's visit before; null at the first one."""
+    """The value at the subject's visit before; null at the first one. What runs from visit to visit in `value` runs within the subject."""
     return value.shift(1).over("subject", order_by="number")
+
+
+def at_earlier_visit(fact: pl.Expr) -> pl.Expr:
+    """The fact held at some earlier visit of the subject."""
+    first = pl.when(fact).then("number").min().over("subject")
+    return (pl.col("number") > first).fill_null(value=False)
 
 
 def derive_nadir(visits: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
@@ -67,13 +87,9 @@ def derive_nadir(visits: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
 
     A visit is never part of its own nadir, and an incomplete sum of none (Eisenhauer 2009 §4.3.1).
     """
-    smallest = pl.col("sum_x100").cum_min().forward_fill().over("subject", order_by="number")
+    smallest_before = before(pl.col("sum_x100").cum_min().forward_fill())
     start = pl.col("baseline_x100") if rules["nadir.includes_baseline"] else pl.lit(None, pl.Int64)
-    return (
-        visits.with_columns(smallest=smallest)
-        .with_columns(nadir_x100=pl.min_horizontal(before(pl.col("smallest")), start))
-        .drop("smallest")
-    )
+    return visits.with_columns(nadir_x100=pl.min_horizontal(smallest_before, start))
 
 
 def derive_judgement(visits: pl.LazyFrame, rules: CriterionRules, names: RuleNames) -> pl.LazyFrame:
@@ -89,15 +105,12 @@ def derive_history(visits: pl.LazyFrame, rules: CriterionRules, names: RuleNames
     A complete response does not depend on them (disease that is back is no complete response, whatever went before), so each
     judgement without memory shows them for the visits that follow.
     """
-
-    def earlier(fact: pl.Expr) -> pl.Expr:
-        return before(fact.cum_max().over("subject", order_by="number")).fill_null(value=False)
-
     judged = visits.with_columns(**{name: pl.lit(value) for name, value in NO_HISTORY.items()}).pipe(
         derive_judgement, rules, names
     )
     remembered = judged.with_columns(
-        cr_before=earlier(pl.col("overall_as_read") == "CR"), target_cr_before=earlier(pl.col("target") == "CR")
+        cr_before=at_earlier_visit(pl.col("overall_as_read") == "CR"),
+        target_cr_before=at_earlier_visit(pl.col("target") == "CR"),
     ).with_columns(*target_response(rules, names))
     return derive_established_response(remembered, rules).drop(
         "target", "target_rule", "nontarget", "nontarget_rule", "overall_as_read", "rule_id"
@@ -111,24 +124,29 @@ def derive_established_response(visits: pl.LazyFrame, rules: CriterionRules) -> 
     """
     if rules["pr.persistence"] == "memoryless":
         return visits.with_columns(pr_established=pl.lit(value=False))
-    has_progressed = pl.col("target") == "PD"
-    # A progression ends its course: the visit itself still knows what was established before it.
-    progressions_before = has_progressed.cum_sum() - has_progressed.cast(pl.UInt32)
-    courses = visits.with_columns(course=progressions_before.over("subject", order_by="number"))
-    if rules["bor.confirmation"] == "required":
-        firsts = (
-            derive_confirmed_pairs(
-                courses.with_columns(code="target"), rules, by=("subject", "course"), **response_pair(rules)
-            )
-            .group_by("subject", "course")
-            .agg(established_at=pl.col("second_number").min())
-        )
-        courses = courses.join(firsts, on=["subject", "course"], how="left")
-    else:
+    progressed, number = pl.col("target") == "PD", pl.col("number")
+    if rules["bor.confirmation"] != "required":
         responds = pl.col("target").is_in(["CR", "PR"])
-        courses = courses.with_columns(established_at=pl.col("number").filter(responds).min().over("subject", "course"))
-    is_established = (pl.col("number") > pl.col("established_at")).fill_null(value=False)
-    return courses.with_columns(pr_established=is_established).drop("course", "established_at")
+        last_response = before(pl.when(responds).then(number).forward_fill())
+        last_progression = before(pl.when(progressed).then(number).forward_fill())
+        is_established = (last_response > last_progression.fill_null(0)).fill_null(value=False)
+        return visits.with_columns(pr_established=is_established)
+    # A progression ends its course: the visit itself still knows what was established before it.
+    progressions_before = progressed.cum_sum() - progressed.cast(pl.UInt32)
+    courses = visits.with_columns(course=progressions_before.over("subject", order_by="number"))
+    firsts = (
+        derive_confirmed_pairs(
+            courses.with_columns(code="target"), rules, by=("subject", "course"), **response_pair(rules)
+        )
+        .group_by("subject", "course")
+        .agg(established_at=pl.col("second_number").min())
+    )
+    is_established = (number > pl.col("established_at")).fill_null(value=False)
+    return (
+        courses.join(firsts, on=["subject", "course"], how="left")
+        .with_columns(pr_established=is_established)
+        .drop("course", "established_at")
+    )
 
 
 def response_pair(rules: CriterionRules) -> dict[str, Any]:

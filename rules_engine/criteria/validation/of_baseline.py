@@ -20,7 +20,7 @@ from rules_engine.criteria.lesions import (
 )
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.criteria.validation.saying import IS_TARGET, RECORD, finding, in_mm, place
-from rules_engine.criteria.visits import derive_baseline_facts, derive_readings
+from rules_engine.criteria.visits import derive_readings, derive_subjects_without_sum
 from rules_engine.findings import ERROR, WARNING, phrase
 from rules_engine.model import CriterionRules
 
@@ -70,7 +70,7 @@ def _of_targets(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.Laz
         .otherwise(pl.lit(hundredths(rules["target.min_mm"]), pl.Int64))
     )
     sizes = (
-        first.join(known.select("subject", "lesion_id", "enhanced"), on=["subject", "lesion_id"])
+        first.join(known.select("subject", "lesion_id", "intrahepatic", "enhanced"), on=["subject", "lesion_id"])
         .with_columns(c=contribution(diameter(rules)), smallest=smallest)
         .group_by("subject", "visit_date", "lesion_id")
         .agg(size=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()), smallest=pl.col("smallest").max())
@@ -109,10 +109,7 @@ def _of_targets(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.Laz
 def _without_sum(lesions: pl.LazyFrame, rules: CriterionRules, measure: Measure | None) -> pl.LazyFrame:
     """Subjects without a usable baseline sum, with the target lesions that were not measured there."""
     known = baseline_lesions(lesions)
-    has_targets = (pl.col("n_targets") > 0) | pl.col("target_without_baseline")
-    without = derive_baseline_facts(lesions, known, rules, measure).filter(
-        has_targets, pl.col("baseline_x100").is_null()
-    )
+    without = derive_subjects_without_sum(lesions, rules, measure)
     first = baseline_rows(lesions)
     unmeasured = (
         derive_readings(first.filter(IS_TARGET), lesions, known, rules, measure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import polars as pl
@@ -17,10 +18,9 @@ def findings_of_timepoints(
     lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame, measure: Measure | None = None
 ) -> Iterable[pl.LazyFrame]:
     """Findings about visits: a relapse in a single node, a lesion too small to measure that is back, scans too early and too late."""
-    decided = pl.col("trace").str.split(";")
 
     def fired(rule: str) -> pl.Expr:
-        return decided.list.eval(pl.element().str.ends_with(rule)).list.any()
+        return pl.col("trace").str.contains(rf"{re.escape(rule)}(;|$)")
 
     visits = derive_visits(lesions, rules, measure=measure).select("subject", "visit_date", "nodes_back", "others_back")
     joined = timepoints.join(visits, on=["subject", "visit_date"], how="left")
