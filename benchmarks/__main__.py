@@ -3,7 +3,7 @@
 `python -m benchmarks estimates` times the estimates of the first trial alone, for a million subjects.
 
 Each size is simulated in one process and run in another, so that the peaks are those of a run that starts cold. The
-numbers are also written to `benchmarks/results/` as JSON.
+numbers are also written to `benchmarks/results/` as JSON. `python -m benchmarks endpoints` measures the endpoints alone.
 """
 
 from __future__ import annotations
@@ -157,4 +157,8 @@ if __name__ == "__main__":
         from benchmarks.grading import main as grading
 
         sys.exit(grading(sys.argv[2:]))
+    if sys.argv[1:2] == ["endpoints"]:
+        from benchmarks.endpoints import main as endpoints
+
+        sys.exit(endpoints(sys.argv[2:]))
     sys.exit(main())

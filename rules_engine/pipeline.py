@@ -453,7 +453,13 @@ def derive_endpoints(
     ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame], registry: Registry, cutoff: date
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:
     """Rows of every endpoint by PARAMCD: time to event, response; and what the endpoint kinds found odd."""
-    gathered = gather_records(ruleset, tables, streams)
+    return derive_endpoint_rows(ruleset, gather_records(ruleset, tables, streams), registry, cutoff)
+
+
+def derive_endpoint_rows(
+    ruleset: Ruleset, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:
+    """As `derive_endpoints`, from the records by response."""
     time_to_event: dict[str, pl.DataFrame] = {}
     responses: dict[str, pl.DataFrame] = {}
     odd: list[pl.DataFrame] = []

@@ -52,6 +52,7 @@ FIRST_COMPONENT = Origin(
     reference="protocol of the study; beware of immortal time (CEBP 2022;31:2079)",
     parts=lambda options: options["origin_components"],
     combine=origin.earliest,
+    reads=["origin_components"],
     check=lambda endpoint: list(_check_components(endpoint)),
 )
 LAST_COMPONENT = Origin(
@@ -61,6 +62,7 @@ LAST_COMPONENT = Origin(
     reference="CEBP 2022;31:2079 (a remedy of immortal time)",
     parts=lambda options: options["origin_components"],
     combine=origin.latest_of_all,
+    reads=["origin_components"],
     check=lambda endpoint: list(_check_components(endpoint)),
 )
 

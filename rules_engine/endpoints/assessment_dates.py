@@ -41,12 +41,19 @@ def derive_assessment_dates(
     Out: subject, date, response, iresponse, suspected, source_id, seq, imputation, and `parts_from`, `parts_to` (its
     extent).
     """
-    joined = assessments.join(clock.select("subject", "t0", "death_date"), on="subject")
-    assessed = joined.with_columns(
-        assessed=assessment_day(options, cutoff),
-        undatable=is_undatable(),
-        imputation=dates.imputed_unit(pl.col("date")),
-        suspected=pl.col("suspected_pseudoprogression").fill_null(value=False),
+    known = dates.is_complete(pl.col("date")).fill_null(value=True)
+    # A complete date is the day; only partial ones need the clock, and they are few.
+    complete = assessments.filter(known).join(clock.select("subject"), on="subject", how="semi")
+    partial = assessments.filter(~known).join(clock.select("subject", "t0", "death_date"), on="subject")
+    assessed = pl.concat(
+        [
+            complete.with_columns(
+                assessed=pl.col("date").str.to_date("%Y-%m-%d", strict=False), imputation=pl.lit(None, pl.String)
+            ),
+            partial.with_columns(
+                assessed=assessment_day(options, cutoff), imputation=dates.imputed_unit(pl.col("date"))
+            ).drop("t0", "death_date"),
+        ]
     )
     assigned = (
         pl.when(is_progression_type())
@@ -54,8 +61,9 @@ def derive_assessment_dates(
         .otherwise(_other_day(options["nonpd_date"]))
     )
     return (
-        assessed.with_columns(date=assigned)
-        .filter(pl.col("date").is_not_null(), ~pl.col("undatable"))
+        assessed.filter(~is_undatable())
+        .with_columns(date=assigned, suspected=pl.col("suspected_pseudoprogression").fill_null(value=False))
+        .filter(pl.col("date").is_not_null())
         .select(
             "subject", "date", "response", "iresponse", "suspected", "source_id", "seq",
             imputation=pl.when(pl.col("date") == pl.col("assessed")).then("imputation"),
@@ -102,19 +110,26 @@ def derive_timeline(dated: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[s
     """
     origin = pl.col("t0")
     after = pl.col("date") >= origin if options["post_baseline"] == "on_or_after_origin" else pl.col("date") > origin
-    counted = dated.join(clock.select("subject", "t0", "last_day"), on="subject").filter(
-        after, pl.col("date") <= pl.col("last_day")
+    counted = (
+        dated.join(clock.select("subject", "t0", "last_day"), on="subject")
+        .filter(after, pl.col("date") <= pl.col("last_day"))
+        .drop("t0", "last_day", "parts_from", "parts_to")
+        .with_columns(evaluable=is_evaluable(), progression=is_progression_type(), _moment=moment())
+        .sort("_moment")
     )
-    return (
-        counted.with_columns(
-            _severity=pl.col("response").replace_strict(_SEVERITY, default=0, return_dtype=pl.Int8),
-            evaluable=is_evaluable(),
-            progression=is_progression_type(),
-        )
-        .sort(
-            "subject", "date", "_severity", "suspected", "source_id", "seq",
-            descending=[False, False, True, False, False, False],
-        )
-        .unique(["subject", "date"], keep="first", maintain_order=True)
-        .drop("t0", "last_day", "_severity", "parts_from", "parts_to")
-    )  # fmt: skip
+    # Most days have one assessment; only the others are compared.
+    again = pl.col("_moment") == pl.col("_moment").shift(1)
+    repeated = (again | again.shift(-1)).fill_null(value=False)
+    worst = (
+        counted.filter(repeated)
+        .with_columns(_severity=pl.col("response").replace_strict(_SEVERITY, default=0, return_dtype=pl.Int8))
+        .sort("_moment", "_severity", "suspected", "source_id", "seq", descending=[False, True, False, False, False])
+        .unique("_moment", keep="first", maintain_order=True)
+        .drop("_severity")
+    )
+    return pl.concat([counted.filter(~repeated), worst]).sort("_moment").drop("_moment")
+
+
+def moment() -> pl.Expr:
+    """Subject and date as one number, by which rows are sorted at a fraction of the cost of sorting by both."""
+    return pl.col("subject").cast(pl.Int64) * 2**20 + pl.col("date").to_physical()

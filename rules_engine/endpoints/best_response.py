@@ -12,6 +12,7 @@ import polars as pl
 
 from rules_engine import terms
 from rules_engine.endpoints.progression import derive_effective_responses
+from rules_engine.vocabulary import Observation
 
 MISSING = terms.MISSING
 
@@ -58,13 +59,23 @@ def derive_window(
         .then(pl.lit(terms.IUPD))
         .otherwise(response_class())
     )
-    up_to_progression = pl.col("p_date").is_null() | (pl.col("date") <= pl.col("p_date"))
     return (
         derive_effective_responses(timeline, options)
         .join(progression, on="subject", how="left")
-        .filter(up_to_progression | pl.lit(whole))
+        .filter(_up_to_progression() | pl.lit(whole))
         .with_columns(code=code)
     )
+
+
+def observed_window(observation: Observation, *, whole: bool = False) -> pl.LazyFrame:
+    """`derive_window` of an observation, shared by the endpoints that have the same."""
+    usable, progression, options = observation.usable, observation.progression, observation.options
+    everything = observation.step("window", lambda: derive_window(usable, progression, options, whole=True))
+    return everything if whole else everything.filter(_up_to_progression())
+
+
+def _up_to_progression() -> pl.Expr:
+    return pl.col("p_date").is_null() | (pl.col("date") <= pl.col("p_date"))
 
 
 def derive_confirmed(window: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:

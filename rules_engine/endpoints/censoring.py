@@ -41,8 +41,8 @@ def _stacked(found: list[pl.LazyFrame]) -> pl.LazyFrame:
     return pl.concat(found) if found else pl.LazyFrame(schema=schema)
 
 
-def derive_reasons(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
-    """Every rule that holds for each subject, in no order, one row per subject and rule.
+def derive_reasons(observation: Observation, used: WordsInUse, among: pl.LazyFrame | None = None) -> pl.LazyFrame:
+    """Every rule that holds for each subject (`among` these), one row per subject and rule, in the order of the rules.
 
     Out: the columns of the fact, place (in `censoring_rules`), at (where the censoring date is), limit (the last day on
     which it may be where `at` is as stated; null: no limit).
@@ -51,7 +51,7 @@ def derive_reasons(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
     for place, (rule, effect) in enumerate(used.rules):
         if effect == "off" or effect in LIKE_EVENTS:
             continue
-        facts = _facts_that_hold(rule, place, effect, observation, used)
+        facts = _facts_that_hold(rule, place, effect, observation, used, among)
         day, last = pl.col("date"), pl.lit(None, pl.Date)
         if effect in ("before_date", "discards"):
             last = day - _ONE_DAY
@@ -68,13 +68,20 @@ def derive_reasons(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
 
 
 def _facts_that_hold(
-    rule: CensoringRule, place: int, effect: Effect, observation: Observation, used: WordsInUse
+    rule: CensoringRule,
+    place: int,
+    effect: Effect,
+    observation: Observation,
+    used: WordsInUse,
+    among: pl.LazyFrame | None,
 ) -> pl.LazyFrame:
     """The facts of a rule, the earliest of each subject."""
     if effect in ENDING:
         ended = observation.truncation.filter(pl.col("n_rule") == place)
         return ended.select("subject", *[pl.col(f"n_{name}").alias(name) for name in FACT_COLUMNS if name != "subject"])
     facts = derive_facts(rule, observation, used.words)
+    if among is not None:
+        facts = facts.join(among, on="subject", how="semi")
     return facts.sort("subject", "date", "source_id", "source_seq").unique("subject", keep="first", maintain_order=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine import terms
-from rules_engine.endpoints.best_response import derive_first_response, derive_window
+from rules_engine.endpoints.best_response import derive_first_response, observed_window
 from rules_engine.endpoints.progression import derive_scan
 from rules_engine.endpoints.sharing import options_key
 from rules_engine.endpoints.sources import ASSESSMENT, COMPONENT_LAST, DEATH, EVENT, record_source, source
@@ -125,7 +125,7 @@ def derive_responders(observation: Observation) -> pl.LazyFrame:
     options = observation.options
 
     def build() -> pl.LazyFrame:
-        return derive_first_response(derive_window(observation.usable, observation.progression, options), options)
+        return derive_first_response(observed_window(observation), options)
 
     return observation.step(f"responders {options_key(options, ['response'])}", build)
 

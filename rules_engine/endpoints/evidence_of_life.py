@@ -6,6 +6,7 @@ Being declared lost, leaving the study and death are no such facts. Only complet
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -31,20 +32,94 @@ from rules_engine.vocabulary import SubjectRecords
 ASSESSMENT_DATES = ("visit_date", "earliest_part_date", "latest_part_date", "earliest_pd_part_date")
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Records whose column `date` shows that the subject was alive; `order` is their precedence among facts of one day."""
+
+    records: pl.LazyFrame
+    date: str
+    kind: str
+    order: int
+
+    @property
+    def days(self) -> pl.LazyFrame:
+        """subject, date."""
+        return self.records.select("subject", date=self.date).filter(pl.col("date").is_not_null())
+
+    @property
+    def all(self) -> pl.LazyFrame:
+        """The facts with their source columns; what has no id of its own is named by its kind."""
+        return self._described(self.records.filter(pl.col(self.date).is_not_null()))
+
+    def on(self, days: pl.LazyFrame) -> pl.LazyFrame:
+        """The facts of these days (subject, date), as `all`."""
+        return self._described(
+            self.records.join(days, left_on=["subject", self.date], right_on=["subject", "date"], how="semi")
+        )
+
+    def _described(self, records: pl.LazyFrame) -> pl.LazyFrame:
+        named = source(self.kind)
+        own = self.kind not in (LAST_CONTACT, WITHDRAWAL, ORIGIN)
+        return records.select(
+            "subject",
+            date=self.date,
+            source_domain=named["source_domain"],
+            source_variable=named["source_variable"],
+            source_seq=pl.col("seq").cast(pl.Int64) if own else named["source_seq"],
+            source_id=pl.col("source_id") if own else named["source_id"],
+            order=pl.lit(self.order, pl.Int8),
+        )
+
+
 def derive_evidence(records: SubjectRecords) -> pl.LazyFrame:
     """One row per dated fact: subject, date, its source columns and `order`, the precedence among facts of one day."""
-    return pl.concat([_without_assessments(records), _assessment_facts(records.assessments)])
+    assessments = records.assessments.with_columns(date=complete_date())
+    days = ("date", *ASSESSMENT_DATES)
+    facts = [*_facts(records), *[_Facts(assessments, column, ASSESSMENT, 1) for column in days]]
+    return pl.concat([one.all for one in facts])
 
 
 def derive_contact_evidence(records: SubjectRecords) -> pl.LazyFrame:
     """As `derive_evidence`, of the last contact and the origins alone."""
-    subjects = records.subjects
-    return pl.concat([_fact(subjects, "last_contact_date", LAST_CONTACT, 0), _fact(records.origins, "date", ORIGIN, 1)])
+    return pl.concat([one.all for one in _contacts(records)])
+
+
+def _contacts(records: SubjectRecords) -> list[_Facts]:
+    return [_Facts(records.subjects, "last_contact_date", LAST_CONTACT, 0), _Facts(records.origins, "date", ORIGIN, 1)]
+
+
+def _facts(records: SubjectRecords) -> list[_Facts]:
+    """Every kind of fact but the assessments."""
+    therapies = records.therapies.with_columns(
+        date=pl.when(dates.is_complete(pl.col("start_date"))).then(dates.first_possible_day(pl.col("start_date")))
+    )
+    return [
+        *_contacts(records),
+        _Facts(records.subjects, "withdrawal_date", WITHDRAWAL, 1),
+        _Facts(therapies, "date", THERAPY, 1),
+        _Facts(records.tace, "date", TACE, 1),
+        _Facts(records.components, "start_date", COMPONENT_START, 1),
+        _Facts(records.components, "last_date", COMPONENT_LAST, 1),
+        _Facts(records.clinical_events, "date", EVENT, 1),
+        # Whoever read the scan, the subject was there.
+        _Facts(records.sightings, "date", ASSESSMENT, 1),
+    ]
 
 
 def derive_last_evidence(records: SubjectRecords) -> pl.LazyFrame:
     """The latest fact of the whole database: subject, last_evidence."""
-    return derive_evidence(records).group_by("subject").agg(last_evidence=pl.col("date").max())
+    seen = records.assessments.select("subject", date=pl.max_horizontal(_assessment_days()))
+    days = pl.concat([*[facts.days for facts in _facts(records)], seen])
+    return days.group_by("subject").agg(last_evidence=pl.col("date").max())
+
+
+def complete_date() -> pl.Expr:
+    """The date of an assessment where it is complete, as a day."""
+    return pl.when(dates.is_complete(pl.col("date"))).then(pl.col("date").str.to_date("%Y-%m-%d", strict=False))
+
+
+def _assessment_days() -> list[pl.Expr]:
+    return [complete_date(), *[pl.col(column) for column in ASSESSMENT_DATES]]
 
 
 def derive_last_known_alive(
@@ -54,23 +129,22 @@ def derive_last_known_alive(
 
     Facts after the cut-off, and a death after it, prove the subject alive at the cut-off (`post_cutoff_alive`).
     """
+    facts = _contacts(records) if options["os_censor"] == "last_contact" else _facts(records)
+    if options["os_censor"] != "last_contact":
+        facts.append(_Facts(_latest_of_assessments(records, clock), "date", ASSESSMENT, 1))
     last_days = clock.select("subject", "last_day")
-    if options["os_censor"] == "last_contact":
-        facts = derive_contact_evidence(records).join(last_days, on="subject")
-    else:
-        facts = pl.concat(
-            [
-                _without_assessments(records).join(last_days, on="subject"),
-                _latest_assessment_facts(records.assessments.join(last_days, on="subject")),
-            ]
-        )
-    within = facts.filter(pl.col("date") <= pl.col("last_day"))
-    latest = (
-        within.join(within.group_by("subject").agg(date=pl.col("date").max()), on=["subject", "date"], how="semi")
+    # First the latest day of all facts, then the source of that day alone.
+    days = pl.concat([one.days for one in facts]).join(last_days, on="subject")
+    inside = pl.col("date") <= pl.col("last_day")
+    latest = days.group_by("subject").agg(
+        date=pl.col("date").filter(inside).max(), _after=pl.col("date").max() > cutoff
+    )
+    latest = records.hold(latest)
+    known = (
+        pl.concat([one.on(latest.select("subject", "date")) for one in facts])
         .sort("subject", "order", "source_id", "source_variable", "source_seq", nulls_last=True)
         .unique("subject", keep="first", maintain_order=True)
     )
-    beyond = facts.group_by("subject").agg(_after=pl.col("date").max() > cutoff)
     # A truncated record (withdrawal up to the cut-off) says nothing of the time after it.
     truncated = pl.lit(options["withdrawal"] == "truncate") & (pl.col("withdrawal_date") <= cutoff)
     capped = (
@@ -82,9 +156,9 @@ def derive_last_known_alive(
         pl.when(capped).then(value).otherwise(name).alias(f"lka_{name}") for name, value in source(CUTOFF).items()
     ]
     return (
-        clock.select("subject", "last_day", "death_date", "t0", "withdrawal_date")
-        .join(latest.drop("last_day", "order"), on="subject", how="left")
-        .join(beyond, on="subject", how="left")
+        clock.select("subject", "death_date", "t0", "withdrawal_date")
+        .join(known.drop("order"), on="subject", how="left")
+        .join(latest.select("subject", "_after"), on="subject", how="left")
         .select(
             "subject",
             pl.when(capped).then(pl.lit(cutoff)).otherwise(pl.max_horizontal("date", "t0")).alias("lka"),
@@ -93,70 +167,20 @@ def derive_last_known_alive(
     )
 
 
-def _latest_assessment_facts(assessments: pl.LazyFrame) -> pl.LazyFrame:
-    """Of each subject's assessments the facts that can be the latest: within the snapshot, and after it.
-
-    As `_fact`, with last_day; the latest day within comes with every assessment that has it, the latest after it once.
+def _latest_of_assessments(records: SubjectRecords, clock: pl.LazyFrame) -> pl.LazyFrame:
+    """Of each assessment the days that can be a subject's latest, within the snapshot and after it: subject, date,
+    source_id, seq.
     """
-    complete = pl.when(dates.is_complete(pl.col("date"))).then(pl.col("date").str.to_date("%Y-%m-%d", strict=False))
     last_day = pl.col("last_day")
-    days = [complete, *[pl.col(column) for column in ASSESSMENT_DATES]]
-    dated = assessments.select(
-        "subject",
-        "last_day",
-        "source_id",
-        "seq",
-        within=pl.max_horizontal([pl.when(day <= last_day).then(day) for day in days]),
-        after=pl.max_horizontal([pl.when(day > last_day).then(day) for day in days]),
+    seen = records.assessments.join(clock.select("subject", "last_day"), on="subject").select(
+        "subject", "source_id", "seq", "last_day", date=pl.max_horizontal(_assessment_days())
     )
-    latest = dated.group_by("subject", "last_day").agg(within=pl.col("within").max(), after=pl.col("after").max())
-    after = latest.with_columns(source_id=pl.lit(ASSESSMENT), seq=pl.lit(None, pl.Int64))
-    return pl.concat(
-        [
-            _fact(dated.join(latest, on=["subject", "within"], how="semi"), "within", ASSESSMENT, 1, "last_day"),
-            _fact(after, "after", ASSESSMENT, 1, "last_day"),
-        ]
+    # Of an assessment that goes on after the snapshot, an earlier day may lie inside it.
+    beyond = records.assessments.join(clock.select("subject", "last_day"), on="subject").filter(
+        pl.max_horizontal(_assessment_days()) > last_day
     )
-
-
-def _without_assessments(records: SubjectRecords) -> pl.LazyFrame:
-    therapies = records.therapies.with_columns(
-        date=pl.when(dates.is_complete(pl.col("start_date"))).then(dates.first_possible_day(pl.col("start_date")))
-    )
-    return pl.concat(
-        [
-            _fact(records.subjects, "last_contact_date", LAST_CONTACT, 0),
-            _fact(records.origins, "date", ORIGIN, 1),
-            _fact(records.subjects, "withdrawal_date", WITHDRAWAL, 1),
-            _fact(therapies, "date", THERAPY, 1),
-            _fact(records.tace, "date", TACE, 1),
-            _fact(records.components, "start_date", COMPONENT_START, 1),
-            _fact(records.components, "last_date", COMPONENT_LAST, 1),
-            _fact(records.clinical_events, "date", EVENT, 1),
-            # Whoever read the scan, the subject was there.
-            _fact(records.sightings, "date", ASSESSMENT, 1),
-        ]
-    )
-
-
-def _assessment_facts(assessments: pl.LazyFrame) -> pl.LazyFrame:
-    complete = assessments.with_columns(
-        date=pl.when(dates.is_complete(pl.col("date"))).then(pl.col("date").str.to_date("%Y-%m-%d", strict=False))
-    )
-    return pl.concat([_fact(complete, column, ASSESSMENT, 1) for column in ("date", *ASSESSMENT_DATES)])
-
-
-def _fact(records: pl.LazyFrame, column: str, kind: str, order: int, *more: str) -> pl.LazyFrame:
-    """The dated facts of one column; records without an id of their own are named by their kind."""
-    named = source(kind)
-    own = kind not in (LAST_CONTACT, WITHDRAWAL, ORIGIN)
-    return records.filter(pl.col(column).is_not_null()).select(
-        "subject",
-        pl.col(column).alias("date"),
-        named["source_domain"].alias("source_domain"),
-        named["source_variable"].alias("source_variable"),
-        (pl.col("seq").cast(pl.Int64) if own else named["source_seq"]).alias("source_seq"),
-        (pl.col("source_id") if own else named["source_id"]).alias("source_id"),
-        pl.lit(order, pl.Int8).alias("order"),
-        *more,
-    )
+    inside = beyond.select(
+        "subject", "source_id", "seq", "last_day",
+        date=pl.max_horizontal([pl.when(day <= last_day).then(day) for day in _assessment_days()]),
+    )  # fmt: skip
+    return pl.concat([seen, inside]).filter(pl.col("date").is_not_null()).drop("last_day")

@@ -13,7 +13,7 @@ from rules_engine.endpoints.progression import derive_progression
 from rules_engine.endpoints.sharing import options_key
 from rules_engine.endpoints.therapies import derive_therapies
 from rules_engine.endpoints.truncation import derive_truncation, filter_usable
-from rules_engine.endpoints.words import ENDING, WordsInUse, read_by
+from rules_engine.endpoints.words import ENDING, WordsInUse, origins_read, read_by
 from rules_engine.model import EndpointDefinition
 from rules_engine.vocabulary import Observation, SubjectRecords
 
@@ -29,7 +29,7 @@ def observe(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
     options = endpoint.options
     needs_baseline = options["no_baseline"] == "censor_day1" and options.get("baseline_rule", "applied") == "applied"
     # 1-3. Origin, evidence of life, death.
-    key = f"{cutoff} {options_key(options, _CLOCK)} {read_by(used.origin, options)}"
+    key = f"{cutoff} {options_key(options, _CLOCK)} {origins_read(used.words, options)}"
     clock = records.step(f"clock {key}", lambda: derive_clock(records, options, cutoff, used.words))
     # 3-4. One date for each assessment.
     dates_key = f"{key} {options_key(options, _DATES)}"

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from rules_engine import terms
-from rules_engine.endpoints.best_response import derive_best_response, derive_window
+from rules_engine.endpoints.best_response import derive_best_response, observed_window
 from rules_engine.endpoints.landmark import derive_landmark_response
 from rules_engine.endpoints.observation import observe
 from rules_engine.endpoints.sharing import named, numbered
@@ -34,11 +34,11 @@ def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
     options = endpoint.options
     observation = observe(records, endpoint, cutoff, words_in_use(words, options))
     benefit = options.get("benefit", "none") == "long_control"
-    window = derive_window(observation.usable, observation.progression, options)
+    window = observed_window(observation)
     if options["response"]["landmark"] is None or benefit:
         values = derive_best_response(window, observation.clock, options).with_columns(rule_id=pl.lit("response.best"))
     else:
-        everything = derive_window(observation.usable, observation.progression, options, whole=True).filter("evaluable")
+        everything = observed_window(observation, whole=True).filter("evaluable")
         values = derive_landmark_response(
             everything, observation.progression, records.tace, records.origins, observation.clock, options
         )

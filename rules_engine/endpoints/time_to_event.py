@@ -90,12 +90,9 @@ def derive_subjects(observation: Observation) -> pl.LazyFrame:
 def derive_censoring(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
     """Step 12: the subjects; those without event with c_reason, c_date, c_kind, c_imputation and c_source_…"""
     without = observation.subjects.filter(~pl.col("has_event")).select("subject", "start_date")
-    reasons = (
-        derive_reasons(observation, used)
-        .join(without, on="subject")
-        .sort("subject", "place")
-        .unique("subject", keep="first", maintain_order=True)
-    )
+    # The rules come in their order, so that the first row of a subject is the first rule that holds.
+    first = derive_reasons(observation, used, without).unique("subject", keep="first", maintain_order=True)
+    reasons = observation.records.hold(first.join(without, on="subject"))
     dated = derive_censoring_dates(reasons, observation, used)
     columns = [f"c_{name}" for name in ("reason", "date", "kind", "imputation", *SOURCE_COLUMNS)]
     return observation.subjects.join(

@@ -171,6 +171,17 @@ def read_by(word: CensoringRule | Origin, options: Mapping[str, Any]) -> str:
     return options_key(options, sorted(options) if word.reads is None else word.reads)
 
 
+def origins_read(words: Words, options: Mapping[str, Any]) -> str:
+    """The options that the origin, the components and what these are made of read, as a key."""
+    names, keys = [options["origin"], *options["origin_components"]], {}
+    while names:
+        word = words.origins[names.pop()]
+        if word.id not in keys:
+            keys[word.id] = read_by(word, options)
+            names += [] if word.parts is None else word.parts(options)
+    return str(sorted(keys.items()))
+
+
 def _asked(ask: Callable[[], pl.LazyFrame], word: Word, words: Words) -> pl.LazyFrame:
     try:
         found = ask()
