@@ -1,6 +1,7 @@
 """Simulate 1,000, 10,000 and 100,000 subjects, run the whole protocol, print time and memory of each stage.
 
-`python -m benchmarks estimates` times the estimates of the first trial alone, for a million subjects.
+`python -m benchmarks estimates` times the estimates of the first trial alone, for a million subjects, and
+`python -m benchmarks criteria` the response criteria alone, for up to ten million lesion rows.
 
 Each size is simulated in one process and run in another, so that the peaks are those of a run that starts cold. The
 numbers are also written to `benchmarks/results/` as JSON. `python -m benchmarks endpoints` measures the endpoints alone.
@@ -33,6 +34,11 @@ def main() -> int:
 
         del sys.argv[1]
         return estimates.main()
+    if sys.argv[1:2] == ["criteria"]:
+        from benchmarks import criteria
+
+        del sys.argv[1]
+        return criteria.main()
     parser.add_argument(
         "--subjects", type=int, nargs="+", default=list(SIZES), help="sizes to run (default: %(default)s)"
     )

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
 
-#: About as many rows as one subject has here: 11 visits with 5 to 6 lesions each.
-ROWS_PER_SUBJECT = 66
+#: About as many rows as one subject has here: 13 visits with 5 lesions each.
+ROWS_PER_SUBJECT = 64.5
 _SUBJECTS_AT_A_TIME = 10_000
 _TARGETS, _NONTARGETS, _NEW = range(5), range(5, 9), range(9, 12)
 _PLACES = 12

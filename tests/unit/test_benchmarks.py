@@ -6,9 +6,15 @@ import json
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 from benchmarks.__main__ import as_table, growth, worker
+from benchmarks.criteria import as_table as as_criteria_table
+from benchmarks.criteria import assess, bare
+from benchmarks.lesions import write_lesions
 from benchmarks.meter import Meter
+from rules_engine import terms
+from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
 
 
 def test_stages_are_timed_and_resumed() -> None:
@@ -66,3 +72,18 @@ def test_the_estimates_alone_are_timed_by_analysis(
     told = json.loads(capsys.readouterr().out)
     assert told["subjects"] == 300
     assert {"survival", "hazard_weighted", "subgroups", "balance"} <= {stage["stage"] for stage in told["analyses"]}
+
+
+def test_the_criteria_are_measured_on_rows_of_every_kind(tmp_path: Path) -> None:
+    file = tmp_path / "lesions.parquet"
+    made = write_lesions(file, 20_000)
+    rows = pl.read_parquet(file)
+    assert rows.schema == canonical_schema(LESION_ASSESSMENTS)
+    assert made["rows"] == rows.height
+    assert set(rows["state"].drop_nulls()) == set(terms.LESION_STATES)
+    assert set(rows["role"]) == set(terms.LESION_ROLES)
+    assert rows["fragment_id"].drop_nulls().len() > 0
+    stages = assess(file, ["recist_1_1", "irecist"], findings=False)
+    assert [stage["stage"] for stage in stages] == ["sorting out", "recist_1_1", "irecist"]
+    one = {**made, "bare": bare(file), "stages": stages}
+    assert "share of CPU beyond" in as_criteria_table(one)
