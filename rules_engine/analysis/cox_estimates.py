@@ -259,8 +259,11 @@ def _add_ratio(
     if not note:
         beta, error = float(fit.coefficients[place]), float(fit.std_errors[place])
         naive = float(np.sqrt(fit.naive[place, place]))
-        low, high = _limits(fit, place, options)
-        p_value = float(2 * special.ndtr(-abs(beta) / error))
+        if error > np.sqrt(np.finfo(float).eps) * naive:
+            low, high = _limits(fit, place, options)
+            p_value = float(2 * special.ndtr(-abs(beta) / error))
+        else:
+            error = nothing
     rows = [
         ("hazard_ratio", words, np.exp(beta), TWO_DECIMALS),
         ("lower", f"{words}: lower limit", np.exp(low), TWO_DECIMALS),
@@ -274,7 +277,9 @@ def _add_ratio(
             ("naive_std_error", f"Log {_lower_first(words)}: standard error of the model", naive, THREE_DECIMALS)
         )
     for statistic, label, value, number_format in rows:
-        undefined = "the likelihood does not fall far enough" if not note and np.isnan(value) else None
+        undefined = None
+        if not note and np.isnan(value):
+            undefined = "the robust variance is 0" if np.isnan(error) else "the likelihood does not fall far enough"
         estimates.add(statistic, label, float(value), number_format, note=note or undefined, **where)
 
 

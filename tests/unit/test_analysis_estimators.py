@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from rules_engine.analysis.curves import incidence_curve, survival_curve
 from rules_engine.analysis.options import days_of
 from rules_engine.analysis.survival import survival_table
 from rules_engine.errors import StudyError
+from rules_engine.vocabulary import ARD_KEY
 
 from rules_engine_plugins import estimators
 
 DAYS = {"days_per_month": 1}
+KEY = [name for name in ARD_KEY if name in ESTIMATE_SCHEMA]
 TIME_ESTIMATORS = [
     (estimators.KAPLAN_MEIER, {**DAYS, "landmarks_months": [0, 5, 50]}),
     (estimators.REVERSE_KAPLAN_MEIER, DAYS),
@@ -24,6 +27,11 @@ TIME_ESTIMATORS = [
     (estimators.COX, {}),
     (estimators.RMST, {**DAYS, "tau_months": [5]}),
     (estimators.CUMULATIVE_INCIDENCE, {**DAYS, "landmarks_months": [5]}),
+    (estimators.INTERVAL_CENSORED, {**DAYS, "landmarks_months": [5]}),
+    (estimators.COX, {"covariates": ["age", "stage"]}),
+    (estimators.COX, {"covariates": ["age"], "limits": "profile_likelihood", "ties": "breslow", "robust": True}),
+    (estimators.COX, {"strata": ["stage"], "proportional_hazards": "rank"}),
+    (estimators.BALANCE, {"covariates": ["age", "stage"]}),
 ]
 RATE_ESTIMATORS = [
     (estimators.PROPORTION, {}),
@@ -256,19 +264,46 @@ DEGENERATE = {
     "censored on day 1": [(1, 0, "A"), (1, 0, "B"), (1, 1, "B")],
     "only competing": [(3, 2, "A"), (4, 2, "B")],
     "no arm": [(3, 1, None), (4, 0, None)],
+    "on day 0": [(0, 1, "A"), (0, 0, "B"), (0, 1, "B")],
+    "events and censorings tied": [(3, 1, "A"), (3, 0, "A"), (3, 1, "B"), (3, 0, "B"), (6, 1, "A"), (6, 0, "B")],
+    "a plateau at one half": [(1, 1, "A"), (9, 0, "A"), (1, 1, "B"), (9, 0, "B")],
+    "one arm has all events": [(2, 1, "A"), (3, 1, "A"), (4, 1, "A"), (8, 0, "B"), (9, 0, "B")],
+    "one arm after the other": [(2, 1, "A"), (3, 1, "A"), (8, 1, "B"), (9, 1, "B")],
 }
 
 
+def with_covariates(rows: pl.DataFrame) -> pl.DataFrame:
+    """An age of which one is missing, a stage that everybody shares, and weights."""
+    return rows.with_columns(
+        age=pl.when(pl.int_range(pl.len()) == 1).then(None).otherwise(pl.col("days").cast(pl.Float64)),
+        stage=pl.lit("I", pl.Enum(["I", "II"])),
+    )
+
+
+def weighed(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(
+        weight=1.0 + pl.int_range(pl.len()).cast(pl.Float64) / 7,
+        propensity_score=pl.lit(0.5),
+        weight_note=pl.lit(None, pl.String),
+    )
+
+
 @pytest.mark.parametrize("subjects", DEGENERATE.values(), ids=DEGENERATE.keys())
-@pytest.mark.parametrize(("estimator", "options"), TIME_ESTIMATORS, ids=[one.id for one, _ in TIME_ESTIMATORS])
+@pytest.mark.parametrize(
+    ("estimator", "options"),
+    TIME_ESTIMATORS,
+    ids=[f"{number} {one.id}" for number, (one, _) in enumerate(TIME_ESTIMATORS)],
+)
 @pytest.mark.parametrize("order", [None, ["A", "B"]])
 def test_times_that_determine_little_give_values_or_reasons(
     subjects: list[tuple[Any, ...]], estimator: Any, options: dict[str, Any], order: list[str] | None
 ) -> None:
     stated = {**options, "group_order": order} if order else options
-    for group in ("arm", None):
-        estimates = estimator.estimate(rows_of(*subjects), group, stated)
+    rows = with_covariates(rows_of(*subjects))
+    for group, one in itertools.product(("arm", None), (rows, weighed(rows)) if estimator.weighted else (rows,)):
+        estimates = estimator.estimate(one, group, stated)
         assert estimates.schema == ESTIMATE_SCHEMA
+        assert not estimates.select(KEY).is_duplicated().any()
         unexplained = estimates.filter(pl.col("value").is_null() & pl.col("note").is_null())
         assert unexplained.is_empty(), unexplained
         assert estimates.filter(pl.col("value").is_nan() | pl.col("value").is_infinite()).is_empty()
@@ -339,3 +374,36 @@ def test_an_incidence_curve_starts_at_zero() -> None:
     curve = incidence_curve(rows, cause=1, risk_days=[0, 12], conf_level=0.95, conf_type="log-log")
     assert curve.estimate.tolist() == [0, 0.25, 0.25, 0.5, 0.5]
     assert curve.censoring_times.tolist() == [20]
+
+
+@pytest.mark.parametrize("subjects", DEGENERATE.values(), ids=DEGENERATE.keys())
+def test_the_interaction_of_data_that_determine_little_gives_values_or_reasons(subjects: list[tuple[Any, ...]]) -> None:
+    rows = rows_of(*subjects).with_columns(
+        sex=pl.Series(["F", "M"] * len(subjects), dtype=pl.Enum(["F", "M", "X"])).head(len(subjects))
+    )
+    assert estimators.COX.interaction is not None
+    for one in (rows, weighed(rows)):
+        estimates = estimators.COX.interaction(one, "arm", "sex", {"group_order": ["A", "B"]})
+        assert estimates.schema == ESTIMATE_SCHEMA
+        assert estimates.filter(pl.col("value").is_null() & pl.col("note").is_null()).is_empty()
+
+
+def test_a_covariate_that_separates_the_events_has_a_reason_and_spoils_no_other() -> None:
+    # Every event is in stage II: its ratio is infinite, and that of the arms is the one within stage II.
+    rows = rows_of(
+        (3, 1, "A"), (5, 1, "B"), (6, 1, "A"), (8, 1, "B"), (9, 0, "A"), (9, 0, "B"), (7, 1, "B"), (9, 0, "A")
+    )
+    staged = rows.with_columns(stage=pl.Series(["II", "II", "II", "II", "I", "I", "II", "I"]))
+    estimates = estimators.COX.estimate(staged, "arm", {"covariates": ["stage"], "reference_group": "B"})
+    ratio = estimates.filter(pl.col("statistic") == "hazard_ratio", pl.col("variable") == "stage")
+    assert ratio["value"].item() is None
+    assert "the hazard ratio is infinite" in ratio["note"].item()
+    alone = estimators.COX.estimate(staged.filter(pl.col("stage") == "II"), "arm", {"reference_group": "B"})
+    found = value(estimates.filter(pl.col("variable").is_null()), "coefficient")
+    assert found == pytest.approx(value(alone, "coefficient"), rel=1e-4)
+
+
+def test_names_with_markup_stay_text() -> None:
+    rows = rows_of((3, 1, "<script>alert(1)</script>"), (5, 1, '=HYPERLINK("x")'), (6, 0, "B"))
+    estimates = estimators.KAPLAN_MEIER.estimate(rows, "arm", DAYS)
+    assert {"<script>alert(1)</script>", '=HYPERLINK("x")', "B"} == set(estimates["group"].drop_nulls())
