@@ -88,7 +88,7 @@ def _cpu() -> float:
 
 def made_up(subjects: int, streams: list[str]) -> dict[str | None, Any]:
     """Records of a cohort, by stream of responses (None: without responses), held in memory."""
-    from rules_engine import records
+    from rules_engine import contracts, records
 
     draw = np.random.default_rng(1)
     name = pl.Series("subject", [f"S{number:07d}" for number in range(subjects)])
@@ -126,7 +126,8 @@ def made_up(subjects: int, streams: list[str]) -> dict[str | None, Any]:
     }  # fmt: skip
     without = records.SubjectRecords(
         **{key: frame.lazy() for key, frame in frames.items()},
-        assessments=pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA), tables={}, hold=records.in_memory,
+        assessments=pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA),
+        tables={table: contracts.empty_table(table) for table in contracts.TABLES}, hold=records.in_memory,
     )  # fmt: skip
     gathered: dict[str | None, Any] = {None: without}
     for stream in streams:
