@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rules_engine.describe import describe_ruleset as describe_ruleset
     from rules_engine.engine import Engine as Engine
     from rules_engine.engine import Result as Result
     from rules_engine.errors import PluginError as PluginError
@@ -32,6 +33,7 @@ _HOMES = {
     "RulesetError": "errors",
     "StudyError": "errors",
     "UsageError": "errors",
+    "describe_ruleset": "describe",
     "hookimpl": "hookspecs",
     "load_ruleset": "loading",
     "Ruleset": "model",

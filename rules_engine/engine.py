@@ -336,6 +336,7 @@ class Result:
 
     @cached_property
     def _report_view(self) -> ReportView:
+        from rules_engine.describe import definition_blocks
         from rules_engine.report import ReportView
 
         return ReportView(
@@ -354,4 +355,5 @@ class Result:
             treatments=self.study.tables["treatments"].collect(),
             manifest=self.manifest,
             analysis_options=self.derived.analysis_options,
+            definitions=definition_blocks(self.ruleset, self.registry),
         )

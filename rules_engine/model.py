@@ -42,12 +42,14 @@ class CriterionRules:
 
     `options` maps each option key as the specification spells it (`pr.pct`, `irecist.confirm_min_days`) to its value.
     `statements` has the words of the ruleset, by rule id (`recist_1_1.target.pd`) and by option key.
+    `document` is the criterion ruleset's own document: what each value is, its unit, reference and interpretation.
     """
 
     ruleset: str
     criterion: str
     options: Mapping[str, Any]
     statements: Mapping[str, Statement] = field(default_factory=dict, compare=False, repr=False)
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __getitem__(self, key: str) -> Any:
         return self.options[key]
@@ -198,6 +200,7 @@ class Ruleset:
     """A ruleset as resolved: identity, effective document, where each value came from, and its typed parts.
 
     `positions` maps a path such as `endpoints.PFS.options.new_therapy` to its place. `files` are all files read, in order.
+    A ruleset without endpoints (a style, such as `fda`) has its definitions as `definitions`, resolved like endpoints.
     """
 
     id: str
@@ -208,6 +211,7 @@ class Ruleset:
     files: tuple[str, ...] = ()
     responses: Mapping[str, ResponseDefinition] = field(default_factory=dict)
     endpoints: Mapping[str, EndpointDefinition] = field(default_factory=dict)
+    definitions: Mapping[str, EndpointDefinition] = field(default_factory=dict)
     adverse_events: GradedRecords | None = None
     labs: GradedRecords | None = None
     analyses: Mapping[str, AnalysisDefinition] = field(default_factory=dict)

@@ -21,8 +21,10 @@ from rules_engine.analysis.log_rank_estimates import estimate_log_rank
 from rules_engine.analysis.mean_estimates import estimate_restricted_mean
 from rules_engine.analysis.options import with_defaults
 from rules_engine.analysis.survival_estimates import estimate_survival
+from rules_engine.analysis.wording import DIFFERENCE_METHOD, RATE_METHOD, WORDING
 from rules_engine.hookspecs import hookimpl
 from rules_engine.vocabulary import Estimator, JsonSchema
+from rules_engine.wording import Wording, with_wording
 
 Estimate = Callable[[pl.DataFrame, str | None, Mapping[str, Any]], pl.DataFrame]
 
@@ -97,8 +99,10 @@ def _estimator(
     *,
     weighted: bool = False,
     interaction: Callable[[pl.DataFrame, str | None, str, Mapping[str, Any]], pl.DataFrame] | None = None,
+    wording: Mapping[str, Wording] = WORDING,
 ) -> Estimator:
-    """An estimator whose functions receive the options completed with the schema's defaults."""
+    """An estimator whose functions receive the options completed with the schema's defaults, told in our words."""
+    schema = with_wording(schema, wording)
 
     def with_complete_options(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:
         return estimate(rows, group, with_defaults(options, schema))
@@ -279,6 +283,7 @@ PROPORTION = _estimator(
         }
     ),
     response.estimate_rates,
+    wording={**WORDING, "method": RATE_METHOD},
 )
 
 PROPORTION_DIFFERENCE = _estimator(
@@ -300,6 +305,7 @@ PROPORTION_DIFFERENCE = _estimator(
         }
     ),
     response.estimate_rate_differences,
+    wording={**WORDING, "method": DIFFERENCE_METHOD},
 )
 
 

@@ -21,6 +21,7 @@ from rules_engine.criteria import (
 from rules_engine.hookspecs import hookimpl
 from rules_engine.model import CriterionRules
 from rules_engine.vocabulary import Criterion
+from rules_engine.wording import Wording
 
 NAMES = RuleNames(
     target="recist_1_1.target",
@@ -28,6 +29,16 @@ NAMES = RuleNames(
     new_lesion="irecist.iupd",
     overall="irecist.open",
 )
+
+WORDING = {
+    "equivocal.backdate": Wording(
+        "Lesion uncertain at first",
+        "New lesions",
+        says="A new lesion that was uncertain when first seen is an iUPD at the assessment that makes it certain; nothing is dated "
+        "back.",
+        when=False,
+    ),
+}
 
 
 def assess(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
@@ -45,7 +56,7 @@ IRECIST = Criterion(
     version="1.0",
     title="iRECIST",
     reference="Seymour L et al. Lancet Oncol 2017;18:e143-e152",
-    options_schema=options.options_schema(options.RECIST, options.IRECIST),
+    options_schema=options.options_schema(options.RECIST, options.IRECIST, wording=WORDING),
     responses=("iCR", "iPR", "iSD", "NON-iCR/NON-iUPD", "NED", "iCPD", "iUPD", "NE"),
     assess=assess,
     validate=derive_lesion_findings,

@@ -27,6 +27,7 @@ COMMANDS = {
     "tables": "Write the report's tables as files: CSV, Markdown, LaTeX or RTF.",
     "diff": "Compare two rulesets, or two data cut-offs: rules, records and estimates that differ, and why.",
     "check": "Check rulesets without data; show the effective ruleset and where each value came from.",
+    "describe": "Tell a ruleset in plain English, as a statistical analysis plan would say it.",
     "cases": "Run worked cases through the engine and name each one that fails.",
     "ctcae": "Import NCI's workbook into a grading of your own; show the units of a grading.",
     "simulate": "Make up a realistic study of the first trial, reproducibly.",

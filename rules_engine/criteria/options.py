@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rules_engine.criteria.wording import WORDING
 from rules_engine.model import CriterionRules
 from rules_engine.vocabulary import JsonSchema
+from rules_engine.wording import Wording, with_wording
 
 Properties = Mapping[str, Mapping[str, Any]]
 
@@ -189,15 +191,19 @@ HYBRID: Properties = {
 }
 
 
-def options_schema(*groups: Properties) -> JsonSchema:
-    """The JSON Schema of a criterion that understands these groups of options, and needs a value for each."""
+def options_schema(*groups: Properties, wording: Mapping[str, Wording] | None = None) -> JsonSchema:
+    """The JSON Schema of a criterion that understands these groups of options, and needs a value for each.
+
+    `wording` tells in the criterion's own words what an option means to it.
+    """
     properties = {key: dict(about) for group in groups for key, about in group.items()}
-    return {
+    schema = {
         "type": "object",
         "properties": properties,
         "required": list(properties),
         "additionalProperties": False,
     }
+    return with_wording(schema, {**WORDING, **(wording or {})})
 
 
 def confirmation_window(rules: CriterionRules) -> list[tuple[str, str, str]]:

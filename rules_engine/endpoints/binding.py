@@ -8,6 +8,7 @@ from functools import partial
 from rules_engine.endpoints.candidates import derive_candidates
 from rules_engine.endpoints.checks import check_response, check_time_to_event
 from rules_engine.endpoints.composition import response_schema, time_to_event_schema
+from rules_engine.endpoints.describing import describe_response, describe_time_to_event
 from rules_engine.endpoints.needs import needs_of_words, reads_responses
 from rules_engine.endpoints.response import derive_response
 from rules_engine.endpoints.time_to_event import derive_time_to_event
@@ -29,6 +30,7 @@ def bind_time_to_event(kind: EndpointKind, words: Words) -> EndpointKind:
         reads_responses=partial(reads_responses, words=words),
         candidates=partial(derive_candidates, words=words),
         trace=partial(trace_time_to_event, words=words),
+        describe=partial(describe_time_to_event, words=words),
     )
 
 
@@ -43,4 +45,5 @@ def bind_response(kind: EndpointKind, words: Words, *, rate: bool) -> EndpointKi
         validate=partial(validate_endpoint, words=words),
         needs=partial(needs_of_words, words=words),
         trace=partial(trace_response, words=words),
+        describe=partial(describe_response, words=words),
     )

@@ -20,9 +20,11 @@ from rules_engine.endpoints.options import (
     choice,
     names,
 )
+from rules_engine.endpoints.wording import PARTS, WORDING
 from rules_engine.endpoints.words import named_words
 from rules_engine.errors import PluginError, Problem
 from rules_engine.vocabulary import CensoringDate, CensoringRule, Event, Origin, Word, Words
+from rules_engine.wording import with_wording
 
 
 def time_to_event_schema(words: Words, options: Mapping[str, Any] | None = None) -> Schema:
@@ -59,7 +61,8 @@ def _schema(composition: Mapping[str, Schema], words: Words, completed: Sequence
     for key, texts in _texts_of(completed).items():
         if texts:
             properties[key] = {**properties[key], "properties": texts}
-    return {"type": "object", "properties": properties, "required": REQUIRED_TEXTS, "additionalProperties": False}
+    schema = {"type": "object", "properties": properties, "required": REQUIRED_TEXTS, "additionalProperties": False}
+    return with_wording(schema, WORDING, parts=PARTS)
 
 
 # Words to choose from -------------------------------------------------------------------------------------------------

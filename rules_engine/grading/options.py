@@ -11,8 +11,10 @@ from typing import Any, Final
 from rules_engine.grading.event_rules import GROUPS_SCHEMA, SYNDROMES_SCHEMA
 from rules_engine.grading.exposure import EXPOSURE_SCHEMA
 from rules_engine.grading.hys_law import HYS_LAW_SCHEMA
+from rules_engine.grading.wording import WORDING
+from rules_engine.wording import with_wording
 
-OPTIONS_SCHEMA: Final[dict[str, Any]] = {
+_OPTIONS: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
@@ -148,6 +150,8 @@ OPTIONS_SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
+
+OPTIONS_SCHEMA: Final[dict[str, Any]] = with_wording(_OPTIONS, WORDING)
 
 
 def _default(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rules_engine.loading.effective import effective, flow
+from rules_engine.loading.grammar import STRATEGIES
 from rules_engine.loading.load import (
     load_criterion_rules,
     load_grading_rules,
@@ -11,10 +12,12 @@ from rules_engine.loading.load import (
     ruleset_schema,
 )
 from rules_engine.loading.nodes import Node, path_text, to_plain
+from rules_engine.loading.options import properties_of
 from rules_engine.loading.validation import problems_of
 from rules_engine.loading.yaml_reader import read_file as read_nodes
 
 __all__ = [
+    "STRATEGIES",
     "Node",
     "effective",
     "flow",
@@ -23,6 +26,7 @@ __all__ = [
     "load_ruleset",
     "path_text",
     "problems_of",
+    "properties_of",
     "read_document",
     "read_nodes",
     "ruleset_schema",

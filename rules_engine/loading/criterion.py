@@ -47,7 +47,9 @@ def resolve_criterion(
         problems = problems_of(without_unset(completed), criterion.options_schema, changes_path)
     if problems:
         return None, problems
-    rules = CriterionRules(source.id, criterion.id, options=to_plain(completed), statements=_statements(root))
+    rules = CriterionRules(
+        source.id, criterion.id, options=to_plain(completed), statements=_statements(root), document=to_plain(root)
+    )
     problems = _objections(criterion, rules, completed, changes_path)
     return (None, problems) if problems else (ResolvedCriterion(rules, completed), [])
 

@@ -27,10 +27,15 @@ from rules_engine.vocabulary import EndpointKind
 
 @dataclass
 class ResolvedEndpoints:
-    """The endpoints of a protocol, their options as nodes, and what is wrong with them."""
+    """The endpoints of a protocol, their options as nodes, and what is wrong with them.
+
+    `unused` are the definitions of a ruleset that has no endpoints, as far as they are complete.
+    """
 
     definitions: dict[str, EndpointDefinition] = field(default_factory=dict)
     options: dict[str, Node] = field(default_factory=dict)
+    unused: dict[str, EndpointDefinition] = field(default_factory=dict)
+    unused_options: dict[str, Node] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -56,7 +61,8 @@ class _Resolver:
         for name in self.sections["endpoints"]:
             self.resolve("endpoints", name)
         for name, node in self.sections["definitions"].items():
-            if node.file == self.root.file:  # those of a base are checked with the base
+            # Those of a base are checked with the base; a style is made of them.
+            if node.file == self.root.file or not self.sections["endpoints"]:
                 self.resolve("definitions", name)
         self.found.problems += [self.unstated_problem(unstated, names) for unstated, names in self.unstated.values()]
         return self.found
@@ -114,8 +120,6 @@ class _Resolver:
         schedule, schedule_problems = self.schedule(node, path)
         self.found.problems += wrong + schedule_problems
         response = self.response(node, path)
-        if section == "definitions":
-            return
         definition = EndpointDefinition(
             paramcd=name,
             kind=kind.id,
@@ -125,6 +129,10 @@ class _Resolver:
             schedule=schedule,
             position=own.position,
         )
+        if section == "definitions":
+            if not self.sections["endpoints"] and not wrong and not unstated:
+                self.found.unused[name], self.found.unused_options[name] = definition, completed
+            return
         if (
             response is None
             and node.child("response") is None

@@ -15,6 +15,7 @@ from rules_engine.loading.data_schema import DATA_SCHEMA
 from rules_engine.loading.options import properties_of
 from rules_engine.loading.sources import GRAMMAR_VERSION, KINDS
 from rules_engine.registry import Registry
+from rules_engine.wording import without_wording
 
 Schema = dict[str, Any]
 
@@ -298,17 +299,19 @@ class _Parts:
     def of(cls, registry: Registry) -> _Parts:
         """The parts that the installed plugins add."""
         parts = cls()
-        criteria = {name: criterion.options_schema for name, criterion in registry.criteria.items()}
+        criteria = {name: without_wording(criterion.options_schema) for name, criterion in registry.criteria.items()}
         parts.criterion_values = {name: _values(properties_of(schema)) for name, schema in criteria.items()}
         parts.criterion_options = _any_of_these(
             criteria.values(), "Values of the criterion ruleset that this response changes."
         )
-        kinds = {name: kind.options_schema for name, kind in registry.endpoint_kinds.items()}
+        kinds = {name: without_wording(kind.options_schema) for name, kind in registry.endpoint_kinds.items()}
         parts.endpoint_kinds = {name: partial(schema) for name, schema in kinds.items()}
         parts.endpoint_options = _any_of_these(kinds.values(), str(OPTIONS["description"]))
-        parts.estimators = {name: partial(item.options_schema) for name, item in registry.estimators.items()}
+        parts.estimators = {
+            name: partial(without_wording(item.options_schema)) for name, item in registry.estimators.items()
+        }
         parts.gradings = {name: partial(grading.document_schema) for name, grading in registry.gradings.items()}
-        gradings = [grading.options_schema for grading in registry.gradings.values()]
+        gradings = [without_wording(grading.options_schema) for grading in registry.gradings.values()]
         parts.grading_options = _any_of_these(gradings, "Options of the grading.")
         parts.titles = {
             "criterion": {name: item.title for name, item in registry.criteria.items()},

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rules_engine.describe import study_facts
 from rules_engine.pages import Block, Figure, Folded, Page, Section, Table, render_html
 from rules_engine.report.agreement_section import agreement_section
 from rules_engine.report.further_section import further_section
 from rules_engine.report.glance_section import glance_tables
 from rules_engine.report.quality_section import provenance_section, quality_section
 from rules_engine.report.response_section import response_section
-from rules_engine.report.ruleset_text import endpoint_tables, overview_table, response_table, study_facts
 from rules_engine.report.safety_section import safety_section
 from rules_engine.report.subjects_section import subjects_section
 from rules_engine.report.survival_section import survival_section
@@ -25,7 +25,10 @@ def render_report(view: ReportView) -> str:
     Raises `UsageError` where jinja2 is not installed (the extra `report` brings it).
     """
     footer = f"Derived from ruleset {view.ruleset.id} at data cut-off {view.data_cutoff}."
-    return render_html(Page(view.title, study_facts(view), _sections(view, Estimates.of(view.ard)), footer))
+    cutoff = ("Data cut-off", view.data_cutoff.isoformat())
+    return render_html(
+        Page(view.title, [*study_facts(view.ruleset), cutoff], _sections(view, Estimates.of(view.ard)), footer)
+    )
 
 
 def figures_of(view: ReportView) -> dict[str, Figure]:
@@ -56,7 +59,7 @@ def _all_blocks(view: ReportView) -> Iterator[Block]:
 def _sections(view: ReportView, estimates: Estimates) -> list[Section]:
     return [
         Section("glance", "Results at a glance", glance_tables(view, estimates)),
-        _ruleset_section(view),
+        Section("definitions", "Definitions", view.definitions),
         subjects_section(view),
         survival_section(view, estimates),
         response_section(view, estimates),
@@ -66,12 +69,3 @@ def _sections(view: ReportView, estimates: Estimates) -> list[Section]:
         quality_section(view),
         provenance_section(view),
     ]
-
-
-def _ruleset_section(view: ReportView) -> Section:
-    """What the ruleset says."""
-    responses = response_table(view)
-    blocks: list[Block] = [overview_table(view)]
-    blocks += [responses] if responses else []
-    blocks += [Folded(table.caption, [table]) for table in endpoint_tables(view)]
-    return Section("definitions", "Definitions", blocks)

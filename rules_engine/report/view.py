@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine.model import Ruleset
+from rules_engine.pages import Block
 
 #: The column of `subjects` that the page groups by.
 ARM = "arm"
@@ -25,7 +26,7 @@ class ReportView:
     tables, `hys_law` the liver tests by subject, `treatments` the canonical one; None leaves their parts of the page out.
     `manifest` is shown as it is.
     `analysis_options` holds the options of each analysis, completed with the defaults of its estimator; curves are
-    drawn with them.
+    drawn with them. `definitions` is what the ruleset says, in words.
     """
 
     ruleset: Ruleset
@@ -43,6 +44,7 @@ class ReportView:
     treatments: pl.DataFrame | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
     analysis_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    definitions: Sequence[Block] = ()
 
     @property
     def title(self) -> str:

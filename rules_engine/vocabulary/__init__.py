@@ -247,6 +247,35 @@ def unbound(_records: SubjectRecords, _endpoint: EndpointDefinition, _cutoff: da
 
 
 @dataclass(frozen=True, slots=True)
+class Situation:
+    """One row of the table of events and censoring (FDA 2007, Appendix 3, Table A): what happens to a subject, what that
+    makes of the endpoint, the date that is used, and the reason with its code.
+    """
+
+    situation: str
+    outcome: str
+    date: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointText:
+    """An endpoint in plain English.
+
+    `clock` is where it starts and `counts` what it counts, as phrases; `definition` says both in sentences. `situations` is
+    the table of events and censoring, in order of precedence, and `notes` what must be known to read it. `worked` are
+    sentences that work a rule out in numbers, each under the heading of the part that it belongs to.
+    """
+
+    clock: str
+    counts: str
+    definition: Sequence[str]
+    situations: Sequence[Situation] = ()
+    notes: Sequence[str] = ()
+    worked: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointKind:
     """A way to derive an endpoint from a subject's records.
 
@@ -254,6 +283,7 @@ class EndpointKind:
     `options_schema` is the JSON Schema of the options; a property with `"x-estimand": true` has no default and must be stated.
     `check(endpoint)` returns configuration errors that a schema cannot express: (option path, what, remedy) triples.
     `validate` returns findings about the records (a death before the origin, an assessment that straddles the cut-off).
+    `describe` tells an endpoint of the kind in plain English; without it the options alone are told, by their schema.
 
     `schema_for(options)` gives the schema that completes options as stated, where that depends on them (the words that
     they name); None: `options_schema`. `needs(endpoint)` says what the study must bring, `reads_responses(endpoint)`
@@ -280,6 +310,7 @@ class EndpointKind:
     bind: Callable[[EndpointKind, Words], EndpointKind] | None = None
     candidates: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] | None = None
     trace: Callable[[SubjectRecords, EndpointDefinition, date], Any] | None = None
+    describe: Callable[[EndpointDefinition], EndpointText] | None = None
 
     def schema_of(self, options: Mapping[str, Any]) -> JsonSchema:
         """The schema that completes these options."""

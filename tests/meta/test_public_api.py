@@ -12,7 +12,7 @@ def test_the_public_names_are_pinned() -> None:
     assert sorted(rules_engine.__all__) == sorted(
         [
             "__version__", "Engine", "PluginError", "Result", "RulesEngineError", "Ruleset", "RulesetError", "Study",
-            "StudyError", "UsageError", "hookimpl", "load_ruleset", "read_study",
+            "StudyError", "UsageError", "describe_ruleset", "hookimpl", "load_ruleset", "read_study",
         ]
     )  # fmt: skip
     for name in rules_engine.__all__:

@@ -18,6 +18,7 @@ COMMANDS = [
     "tables",
     "diff",
     "check",
+    "describe",
     "cases",
     "ctcae",
     "simulate",
@@ -40,7 +41,7 @@ def test_every_command_has_help_that_teaches(command: str) -> None:
     done = rules_engine(command, "--help")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) > 8
-    assert "--json" in done.stdout or command == "schema"
+    assert "--json" in done.stdout or command in ("schema", "describe")
 
 
 def test_an_unknown_command_names_the_closest_one() -> None:

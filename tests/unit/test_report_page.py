@@ -13,6 +13,7 @@ import pytest
 from rules_engine.analysis.options import with_defaults
 from rules_engine.findings import SCHEMA as FINDINGS_SCHEMA
 from rules_engine.model import CriterionRules, EndpointDefinition, ResponseDefinition, Ruleset
+from rules_engine.pages import Paragraph
 from rules_engine.report import ReportView, render_report
 from rules_engine.vocabulary import ARD_SCHEMA, RESPONSE_SCHEMA, TIMEPOINT_SCHEMA, TTE_SCHEMA
 
@@ -124,6 +125,7 @@ def view_of(subjects: list[str], arms: list[str | None], title: str = "A study")
             ard.append(labelled.select(list(ARD_SCHEMA)))
     return ReportView(
         ruleset=ruleset,
+        definitions=[Paragraph(title)],
         data_cutoff=date(2025, 12, 31),
         subjects=table,
         time_to_event={"PFS": pfs, "TTP": ttp},

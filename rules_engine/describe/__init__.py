@@ -1,0 +1,8 @@
+"""Rulesets in plain English, as a statistical analysis plan would say them: from the ruleset as resolved and the plugins' schemas."""
+
+from __future__ import annotations
+
+from rules_engine.describe.description import Description, definition_blocks, describe_ruleset
+from rules_engine.describe.study import study_facts
+
+__all__ = ["Description", "definition_blocks", "describe_ruleset", "study_facts"]
