@@ -41,15 +41,17 @@ class Engine:
         ruleset: Ruleset | str | Path | Mapping[str, Any],
         *,
         overrides: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
         registry: Registry | None = None,
     ) -> None:
         self.registry = registry or default_registry()
-        if isinstance(ruleset, Ruleset) and overrides is None:
+        if isinstance(ruleset, Ruleset) and overrides is None and parameters is None:
             self.ruleset = ruleset
         elif isinstance(ruleset, Ruleset):
-            raise UsageError.at("Engine", "overrides cannot be laid over a loaded ruleset", "pass them to load_ruleset")
+            what = "overrides and parameters cannot be laid over a loaded ruleset"
+            raise UsageError.at("Engine", what, "pass them to load_ruleset")
         else:
-            self.ruleset = load_ruleset(ruleset, overrides=overrides, registry=self.registry)
+            self.ruleset = load_ruleset(ruleset, overrides=overrides, parameters=parameters, registry=self.registry)
         if self.ruleset.kind != "protocol":
             raise UsageError.at(
                 f"ruleset {self.ruleset.id!r}",

@@ -15,14 +15,19 @@ RulesetKind = Literal["criterion", "grading", "protocol"]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a ruleset file; lines and columns count from 1."""
+    """A place in a ruleset file; lines and columns count from 1. A line of 0: no file, and `file` says in words where."""
 
     file: str
     line: int
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    @property
+    def line_text(self) -> str:
+        """`file:line`, or the words."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,21 @@ class AnalysisDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named value of a protocol: what it is, its unit, and the paths of the options that refer to it.
+
+    `position` is where the value in force was stated.
+    """
+
+    name: str
+    value: Any
+    unit: str = ""
+    description: str = ""
+    used_by: tuple[str, ...] = ()
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """A ruleset as resolved: identity, effective document, where each value came from, and its typed parts.
 
@@ -212,6 +232,7 @@ class Ruleset:
     responses: Mapping[str, ResponseDefinition] = field(default_factory=dict)
     endpoints: Mapping[str, EndpointDefinition] = field(default_factory=dict)
     definitions: Mapping[str, EndpointDefinition] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     adverse_events: GradedRecords | None = None
     labs: GradedRecords | None = None
     analyses: Mapping[str, AnalysisDefinition] = field(default_factory=dict)

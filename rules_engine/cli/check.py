@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import click
+
+from rules_engine.cli._parameters import set_option
 
 
 @click.command("check", short_help="Check rulesets without data.")
 @click.argument("rulesets", nargs=-1, required=True, metavar="RULESET…")
 @click.option("--effective", "show", is_flag=True, help="Print each ruleset in full, and where each value was stated.")
+@set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def command(rulesets: tuple[str, ...], show: bool, as_json: bool) -> int:
+def command(rulesets: tuple[str, ...], show: bool, as_json: bool, parameters: dict[str, Any]) -> int:
     """Check each RULESET (a name, a file, or a folder that holds ruleset.yaml) without any data.
 
     All problems are told at once: file, line and column, the path in the document, what is wrong, what was meant
@@ -36,7 +40,7 @@ def command(rulesets: tuple[str, ...], show: bool, as_json: bool) -> int:
         try:
             with StageProgress() as progress:
                 progress(f"checking {name}")
-                ruleset = load_ruleset(name)
+                ruleset = load_ruleset(name, parameters=parameters)
         except RulesetError as error:
             failed = True
             problems = [problem.as_dict() for problem in error.problems]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+from rules_engine.cli._parameters import set_option
 
 
 @click.command("describe", short_help="Tell a ruleset in plain English.")
@@ -18,7 +21,8 @@ import click
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of the terminal."
 )
-def command(ruleset: str, form: str | None, out: Path | None) -> None:
+@set_option
+def command(ruleset: str, form: str | None, out: Path | None, parameters: dict[str, Any]) -> None:
     """Tell RULESET (a name, a file, or a folder that holds ruleset.yaml) in plain English, without any data.
 
     \b
@@ -31,6 +35,7 @@ def command(ruleset: str, form: str | None, out: Path | None) -> None:
     Examples:
       rules-engine describe tace_ici_hcc | less
       rules-engine describe my_protocol.yaml --out plan.html
+      rules-engine describe my_protocol.yaml --set gap=120
 
     Exit code 0: told; 2: the ruleset is not right, or the file cannot be written; 4: a plugin is missing.
     """
@@ -38,7 +43,7 @@ def command(ruleset: str, form: str | None, out: Path | None) -> None:
     from rules_engine.loading import load_ruleset
     from rules_engine.study.writing import write_text
 
-    description = describe_ruleset(load_ruleset(ruleset))
+    description = describe_ruleset(load_ruleset(ruleset, parameters=parameters))
     as_html = form == "html" or (form is None and out is not None and out.suffix.lower() in (".html", ".htm"))
     text = description.html() if as_html else description.markdown()
     if out is None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+from rules_engine.cli._parameters import set_option
 
 
 @click.command("run", short_help="Derive a study's endpoints.")
@@ -23,6 +26,7 @@ import click
     show_default=True,
     help="File format of the data sets; may be given twice.",
 )
+@set_option
 @click.option("--no-report", is_flag=True, help="Write the data sets only, without report.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
@@ -31,6 +35,7 @@ def command(
     data_cutoff: str | None,
     out: Path,
     formats: tuple[str, ...],
+    parameters: dict[str, Any],
     no_report: bool,
     as_json: bool,
 ) -> None:
@@ -60,7 +65,7 @@ def command(
     from rules_engine.study.writing import require_writable
 
     require_writable(out, inputs=[data])
-    engine = Engine(ruleset)
+    engine = Engine(ruleset, parameters=parameters or None)
     with StageProgress() as progress:
         progress("reading")
         study = read_study(data, ruleset=engine.ruleset, registry=engine.registry)

@@ -21,7 +21,7 @@ from rules_engine.describe.responses import (
     response_table,
 )
 from rules_engine.describe.safety import safety_blocks
-from rules_engine.describe.study import estimand_blocks, schedule_blocks, study_blocks
+from rules_engine.describe.study import estimand_blocks, parameter_blocks, schedule_blocks, study_blocks
 from rules_engine.loading import load_criterion_rules
 from rules_engine.model import Ruleset
 from rules_engine.pages import (
@@ -111,6 +111,7 @@ def _protocol(ruleset: Ruleset, registry: Registry) -> list[Section]:
         Section("study", "Study", study_blocks(ruleset)),
         Section("estimand", "Estimand", estimand_blocks(ruleset, endpoints)),
         Section("schedule", "Planned tumour assessments", schedule_blocks(endpoints)),
+        Section("parameters", "Parameters", parameter_blocks(ruleset)),
         Section("responses", "Tumour response", response_blocks(ruleset, registry, places)),
         Section("rules", "Rules for all endpoints", _rules(endpoints)),
         Section("endpoints", "Endpoints", _endpoints(ruleset, endpoints)),

@@ -17,6 +17,4 @@ class Places:
     def of(self, *path: str) -> str | None:
         """`file:line` of the value at a path, or the words for where else it was stated; None for a default."""
         position = self.ruleset.positions.get(path_text(path))
-        if position is None:
-            return None
-        return f"{position.file}:{position.line}" if position.line else position.file
+        return None if position is None else position.line_text

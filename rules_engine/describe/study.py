@@ -107,6 +107,27 @@ def _handled(name: str, endpoints: ToldEndpoints) -> Iterator[str]:
         yield f"{shown} ({endpoints.called(names)})"
 
 
+def parameter_blocks(ruleset: Ruleset) -> list[Block]:
+    """The parameters of a protocol: value with unit, what it is, and the options that refer to it."""
+    rows = [
+        Row(
+            heading(one.name),
+            [
+                words(with_unit(one.value, one.unit) if _is_number(one.value) else plain(one.value)),
+                words(one.description or "–"),
+                words(", ".join(one.used_by) or "nothing"),
+                words(one.position.line_text if one.position is not None else "–"),
+            ],
+        )
+        for one in ruleset.parameters.values()
+    ]
+    return [Table("", ["Parameter", "Value", "What it is", "Used by", "Stated at"], rows)] if rows else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def schedule_blocks(endpoints: ToldEndpoints) -> list[Block]:
     """The planned assessments of the endpoints."""
     schedules = {one.definition.schedule: one for one in endpoints.endpoints if one.definition.schedule is not None}

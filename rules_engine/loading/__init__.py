@@ -13,6 +13,7 @@ from rules_engine.loading.load import (
 )
 from rules_engine.loading.nodes import Node, path_text, to_plain
 from rules_engine.loading.options import properties_of
+from rules_engine.loading.scalars import resolve as read_value
 from rules_engine.loading.validation import problems_of
 from rules_engine.loading.yaml_reader import read_file as read_nodes
 
@@ -29,6 +30,7 @@ __all__ = [
     "properties_of",
     "read_document",
     "read_nodes",
+    "read_value",
     "ruleset_schema",
     "to_plain",
 ]

@@ -107,7 +107,7 @@ def _lines(value: Mapping[str, Any], ruleset: Ruleset, path: Path, depth: int) -
 def _with_place(line: str, ruleset: Ruleset, path: Path) -> str:
     position = ruleset.positions.get(path_text(path))
     if position is not None:
-        place = f"{position.file}:{position.line}"
+        place = position.line_text
     elif "options" in path[:3]:
         place = "default"
     else:

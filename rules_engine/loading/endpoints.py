@@ -236,7 +236,9 @@ class _Resolver:
             )
             return None
         if target in chain or target == key:
-            told = " → ".join(word for _section, word in [*chain, key, target])
+            circle = [*chain, key]
+            circle = circle[circle.index(target) :] if target in circle else circle
+            told = " → ".join([*(self.placed(*step) for step in circle), target[1]])
             self.problem(
                 like,
                 f"the endpoints are like one another in a circle: {told}",
@@ -253,6 +255,11 @@ class _Resolver:
             self.problem(rest.value["kind"], what, "leave out `kind` or `like`", (section, name, "kind"))
         self.expanded[key] = merge(base, rest, self.allows_null, (section, name))
         return self.expanded[key]
+
+    def placed(self, section: str, name: str) -> str:
+        """A name with the place of its `like`."""
+        like = self.sections[section][name].child("like")
+        return name if like is None or not like.line else f"{name} ({like.file}:{like.line}:{like.column})"
 
     def target(self, section: str, name: str, like: str) -> tuple[str, str] | None:
         """What `like` names: another endpoint, else a definition. A definition is like definitions only."""

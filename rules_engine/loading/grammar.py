@@ -491,8 +491,24 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
             "weights": named("Weights of subjects, by name; analyses say which they use.", _weights(required)),
             "analyses": named("The estimates, by name.", _analysis(parts, required)),
             "agreement": named("How far readers, assessors or criteria say the same, by name.", _agreement(required)),
+            "parameters": named("Values that options refer to by `{from_parameter: NAME}`.", _parameter(required)),
             "data": DATA_SCHEMA,
         },
+    )
+
+
+def _parameter(required: Any) -> Schema:
+    return record(
+        "One named value. A ruleset that extends this one, the call or the command line (`--set NAME=VALUE`) may change it.",
+        {
+            "value": {"description": "The value; the options that refer to it say what it may be."},
+            "unit": text("Unit of the value, such as days."),
+            "description": text("What the value is, in one sentence."),
+            "minimum": {"type": "number", "description": "Smallest value that may be set."},
+            "maximum": {"type": "number", "description": "Largest value that may be set."},
+            "choices": {"type": "array", "minItems": 1, "description": "The values that may be set."},
+        },
+        required("value"),
     )
 
 

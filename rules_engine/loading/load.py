@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rules_engine.errors import PluginError, Problem, RulesetError
 from rules_engine.loading.criterion import MissingPlugin, resolve_criterion
 from rules_engine.loading.grammar import published
-from rules_engine.loading.nodes import Node, from_plain, path_text, problem_at, to_plain
+from rules_engine.loading.nodes import OVERRIDES, Node, from_plain, path_text, problem_at, to_plain
 from rules_engine.loading.options import document_null_rule
+from rules_engine.loading.parameters import resolve_parameters, with_settings
 from rules_engine.loading.protocol import grading_rules, resolve_protocol, structure_problems
 from rules_engine.loading.sharing import with_shared_parts
-from rules_engine.loading.sources import OVERRIDES, Source, load_source
+from rules_engine.loading.sources import Source, load_source
 from rules_engine.loading.validation import require_schema, without_repeats
 from rules_engine.loading.yaml_reader import read_file
 from rules_engine.model import CriterionRules, GradingRules, Position, Ruleset
@@ -24,17 +26,21 @@ def load_ruleset(
     source: str | Path | Mapping[str, Any],
     *,
     overrides: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
     registry: Registry | None = None,
 ) -> Ruleset:
     """Read a ruleset, lay it over the rulesets that it extends, check it and turn it into its typed parts.
 
     `source` is the name of an installed ruleset, the path of a file or of a folder that holds `ruleset.yaml`, or the
-    document as a mapping. `overrides` is a mapping laid over the whole. Raises `RulesetError` with every problem
+    document as a mapping. `overrides` is a mapping laid over the whole, `parameters` values by the names of its
+    parameters. Raises `RulesetError` with every problem
     found, each with file, line, column, path in the document, what is wrong, what was meant perhaps, and the remedy;
     `PluginError` where all that is wrong is that a plugin is not installed.
     """
     registry = _checked(registry)
     found = load_source(source, registry, document_null_rule(registry), overrides=overrides)
+    if parameters:
+        found = replace(found, root=with_settings(found.root, parameters))
     if found.kind == "protocol":
         return _protocol(found, registry)
     if found.kind == "criterion":
@@ -96,8 +102,10 @@ def read_document(path: Path) -> Any:
 
 
 def _protocol(found: Source, registry: Registry) -> Ruleset:
+    with_parameters = resolve_parameters(found.root)
+    found = replace(found, root=with_parameters.root)
     protocol = resolve_protocol(found, registry)
-    _raise(protocol.problems)
+    _raise([*with_parameters.problems, *protocol.problems])
     return Ruleset(
         id=found.id,
         kind="protocol",
@@ -115,6 +123,7 @@ def _protocol(found: Source, registry: Registry) -> Ruleset:
         responses=protocol.responses,
         endpoints=protocol.endpoints.definitions,
         definitions=protocol.endpoints.unused,
+        parameters=with_parameters.declared,
         adverse_events=protocol.adverse_events,
         labs=protocol.labs,
         analyses=protocol.analyses.analyses,

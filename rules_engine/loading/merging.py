@@ -10,11 +10,20 @@ from rules_engine.loading.nodes import Node, Path
 AllowsNull = Callable[[Path], bool]
 
 
+def is_reference(node: Node) -> bool:
+    """The node stands for the value of a parameter: `{from_parameter: gap}`."""
+    return (
+        node.kind == "mapping"
+        and set(node.value) == {"from_parameter"}
+        and node.value["from_parameter"].kind == "scalar"
+    )
+
+
 def merge(base: Node, over: Node, allows_null: AllowsNull, path: Path = ()) -> Node:
     """`over` laid over `base`; keys keep the order of `base`, new ones follow. Each value keeps the place it came
     from.
     """
-    if base.kind != "mapping" or over.kind != "mapping":
+    if base.kind != "mapping" or over.kind != "mapping" or is_reference(base) or is_reference(over):
         return over
     merged = dict(base.value)
     for key, value in over.value.items():

@@ -19,6 +19,14 @@ Path = tuple[str | int, ...]
 MAX_DEPTH = 64
 
 
+#: What messages call a ruleset that was given as a mapping, and values that the call lays over a ruleset.
+GIVEN = "the ruleset as given"
+OVERRIDES = "overrides"
+SETTINGS = "parameters as set"
+#: Where a value was stated, if not in a file; other values without a place are defaults.
+STATED_IN_THE_CALL = (GIVEN, OVERRIDES, SETTINGS)
+
+
 class Node:
     """A value with its place. `value` is a scalar, a dict of nodes or a list of nodes; treat a node as frozen.
 
@@ -54,10 +62,12 @@ class Node:
 
     @property
     def position(self) -> Position | None:
-        """Place of the key where there is one, else of the value; None where it has no place in a file."""
+        """Place of the key where there is one, else of the value; a line of 0 in the call, None for a default."""
         if self.key_line:
             return Position(self.file, self.key_line, self.key_column)
-        return Position(self.file, self.line, self.column) if self.line else None
+        if self.line:
+            return Position(self.file, self.line, self.column)
+        return Position(self.file, 0, 0) if self.file.startswith(STATED_IN_THE_CALL) else None
 
     def child(self, key: str | int) -> Node | None:
         """The node under a key or index, or None."""

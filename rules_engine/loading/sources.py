@@ -10,7 +10,7 @@ from typing import Any
 
 from rules_engine.errors import Problem, RulesetError, closest
 from rules_engine.loading.merging import AllowsNull, merge
-from rules_engine.loading.nodes import Node, from_plain, problem_at, to_plain
+from rules_engine.loading.nodes import GIVEN, OVERRIDES, Node, from_plain, problem_at, to_plain
 from rules_engine.loading.validation import quoted
 from rules_engine.loading.yaml_reader import read_file, shown
 from rules_engine.registry import Registry
@@ -27,9 +27,6 @@ KINDS = {
 MAX_BASES = 100
 #: Rulesets that may extend one another in a row.
 MAX_CHAIN = 20
-#: What messages call a ruleset that was given as a mapping, and values given beside a ruleset.
-GIVEN = "the ruleset as given"
-OVERRIDES = "overrides"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +152,15 @@ class _Reader:
         self.files: list[str] = []
         self.bases = 0
 
-    def with_bases(self, root: Node, folder: Path | None, chain: Sequence[Path]) -> Node:
-        """The document with its bases merged in, later bases over earlier ones, the document over all."""
+    def with_bases(self, root: Node, folder: Path | None, chain: Sequence[Path], steps: Sequence[Node] = ()) -> Node:
+        """The document with its bases merged in, later bases over earlier ones, the document over all.
+
+        `chain` are the files that lead here, `steps` the places in them that name the next one.
+        """
         problems = _header_problems(root)
         bases: list[Node] = []
         for item, path in _extended(root, problems):
-            base = self._base(item, path, root, folder, chain, problems)
+            base = self._base(item, path, root, folder, chain, steps, problems)
             if base is not None:
                 bases.append(base)
         if problems:
@@ -182,6 +182,7 @@ class _Reader:
         root: Node,
         folder: Path | None,
         chain: Sequence[Path],
+        steps: Sequence[Node],
         problems: list[Problem],
     ) -> Node | None:
         if not isinstance(item.value, str) or item.kind != "scalar" or not item.value:
@@ -198,8 +199,9 @@ class _Reader:
         try:
             file = locate(item.value, self.registry, folder)
             if file.resolve() in chain:
-                circle = [*chain[chain.index(file.resolve()) :], file]
-                told = " → ".join(shown(earlier) for earlier in circle)
+                first = chain.index(file.resolve())
+                names = [f"{step.file}:{step.line}:{step.column}" for step in (*steps[first:], item)]
+                told = " → ".join([*names, shown(file)])
                 what = f"the rulesets extend one another in a circle: {told}"
                 problems.append(problem_at(item, what, "remove one `extends`", path=path))
                 return None
@@ -208,7 +210,7 @@ class _Reader:
         except RulesetError as error:
             problems.extend(_seen_from(item, path, problem) for problem in error.problems)
             return None
-        merged = self.with_bases(base, file.parent, (*chain, file.resolve()))
+        merged = self.with_bases(base, file.parent, (*chain, file.resolve()), (*steps, item))
         wanted, found = root.child("kind"), merged.child("kind")
         known = wanted is not None and wanted.kind == "scalar" and str(wanted.value) in KINDS
         if known and wanted is not None and found is not None and wanted.value != found.value:

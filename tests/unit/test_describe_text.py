@@ -173,7 +173,7 @@ def test_what_most_endpoints_share_is_said_once_and_the_rest_where_it_holds() ->
     therapy = section(text, "### Anticancer therapy")
     assert (
         "- A new anticancer therapy outside the study regimen does not end observation: assessments and events after its start "
-        "count (treatment policy strategy). [all but OS and PFSNAT]"
+        "count (treatment policy strategy). [all but OS, PFSNAT and TTAE3]"
     ) in therapy
     own = section(text, "### PFSNAT: PFS, sensitivity - censored at new anticancer therapy")
     assert any(
@@ -203,8 +203,8 @@ def test_the_first_trial_is_told_as_its_protocol_has_it() -> None:
     )
     intercurrent = [line for line in text if line.startswith("| New anticancer therapy | Treatment policy")]
     assert intercurrent == [
-        "| New anticancer therapy | Treatment policy: the event changes nothing; data after it count | disregarded (all but OS and "
-        "PFSNAT); censored before it (PFSNAT) |"
+        "| New anticancer therapy | Treatment policy: the event changes nothing; data after it count | disregarded (all but OS, "
+        "PFSNAT and TTAE3); censored before it (PFSNAT) |"
     ]
 
 
