@@ -9,7 +9,7 @@ from typing import Any
 
 from rules_engine.loading.nodes import path_text
 from rules_engine.loading.scalars import is_text_unquoted
-from rules_engine.model import EndpointDefinition, GradedRecords, ResponseDefinition, Ruleset, Schedule
+from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset, Schedule
 
 _PLAIN = re.compile(r"[A-Za-z0-9_<>≥≤µ.(/+-][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
 #: Column at which the places stand, where the values leave room.
@@ -40,7 +40,8 @@ def _protocol(ruleset: Ruleset) -> dict[str, Any]:
         document["endpoints"] = {name: _endpoint(item, ruleset) for name, item in ruleset.endpoints.items()}
     for section, graded in (("adverse_events", ruleset.adverse_events), ("labs", ruleset.labs)):
         if graded is not None:
-            document[section] = _graded(graded, document[section])
+            stated = _stated(graded.options, (section, "options"), ruleset)
+            document[section] = {**document[section], "options": stated}
     return document
 
 
@@ -87,10 +88,6 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
     if schedule.anchor is not None:
         stated["anchor"] = schedule.anchor
     return stated
-
-
-def _graded(graded: GradedRecords, section: Mapping[str, Any]) -> dict[str, Any]:
-    return {**section, "options": dict(graded.options)}
 
 
 def _lines(value: Mapping[str, Any], ruleset: Ruleset, path: Path, depth: int) -> Iterator[str]:
