@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -103,9 +102,7 @@ def test_all_faults_of_a_file_are_told_at_once() -> None:
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 @pytest.mark.parametrize("depth", [65, 1_000, 100_000])
 def test_deep_nesting_is_refused_at_once(opening: str, depth: int) -> None:
-    begun = time.perf_counter()
     assert len(refused("key: " + opening * depth if opening in "[{a: " else opening * depth)) == 1
-    assert time.perf_counter() - begun < 2
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:
@@ -122,13 +119,6 @@ def test_aliases_cannot_expand_without_limit() -> None:
 def test_aliases_cannot_nest_deeper_than_the_limit() -> None:
     lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 80)]
     assert "too deep" in refused("\n".join(lines))[0]
-
-
-def test_ten_thousand_lines_take_less_than_half_a_second() -> None:
-    text = "".join(f"key{n}: {{value: {n}, unit: mm, reference: Eisenhauer 2009}}\n" for n in range(10_000))
-    begun = time.perf_counter()
-    parse(text, "f.yaml")
-    assert time.perf_counter() - begun < 0.5 * 4  # four times the goal: a loaded machine is no fault
 
 
 @pytest.mark.parametrize(
@@ -171,10 +161,8 @@ def test_a_huge_file_is_refused_without_being_read(tmp_path: Path) -> None:
     file = tmp_path / "huge.yaml"
     with file.open("wb") as opened:
         opened.truncate(100 * 1024 * 1024)
-    begun = time.perf_counter()
     with pytest.raises(RulesetError, match=f"larger than {MAX_BYTES // 1024 // 1024} MB"):
         read_document(file)
-    assert time.perf_counter() - begun < 0.5
 
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/nowhere/at/all.yaml", "with\x00nul.yaml"])
