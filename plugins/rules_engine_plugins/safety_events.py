@@ -41,7 +41,7 @@ def adverse_events(observation: Observation) -> pl.LazyFrame:
 ADVERSE_EVENT = Event(
     id="adverse_event",
     version="1",
-    title="the first adverse event of at least the grade `adverse_event.min_grade`",
+    title="the first adverse event of the stated grade or higher",
     reference="CONSORT Harms 2022; grades of NCI CTCAE",
     derive=adverse_events,
     reasons={"ADVERSE_EVENT": "ADVERSE EVENT"},
