@@ -6,7 +6,7 @@ Each analysis is an estimator over one endpoint's rows, joined with the characte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,8 +40,9 @@ class Estimated:
 
 
 def derive_estimates(
-    ruleset: Ruleset, endpoints: Mapping[str, pl.DataFrame], subjects: pl.DataFrame, registry: Registry
-) -> Estimated:
+    ruleset: Ruleset, endpoints: Mapping[str, pl.DataFrame], subjects: pl.DataFrame, registry: Registry,
+    progress: Callable[[str], None] = lambda _stage: None,
+) -> Estimated:  # fmt: skip
     """Run every analysis of the ruleset; `endpoints` are the derived rows by PARAMCD, one row per subject and endpoint."""
     parts = [pl.DataFrame(schema=ARD_SCHEMA)]
     complete: dict[str, dict[str, Any]] = {}
@@ -55,6 +56,7 @@ def derive_estimates(
             findings.append(_lacking_finding(analysis, lacking))
             continue
         for paramcd in analysis.endpoints:
+            progress(f"analyses: {analysis.name}, {paramcd}")
             options = analysis_options(analysis, estimator, ruleset, paramcd)
             rows = facts.joined(analysis, paramcd, endpoints[paramcd])
             try:

@@ -14,14 +14,17 @@ import polars as pl
 from rules_engine import criteria, pipeline
 from rules_engine.errors import UsageError
 from rules_engine.explain import Explanation, SubjectTimeline, explain_subject, subject_timeline
+from rules_engine.findings_overview import FindingsOverview
 from rules_engine.loading import load_ruleset
 from rules_engine.model import Ruleset
+from rules_engine.pages import notebook
 from rules_engine.registry import Registry, default_registry
 from rules_engine.study import Study, adam, as_study, require_tables
 from rules_engine.study.extra_columns import read_extra_columns
 from rules_engine.study.manifest import build_manifest
 from rules_engine.study.writing import write_outputs, write_text
 from rules_engine.vocabulary import Criterion
+from rules_engine.watching import LOGGER, watched
 
 if TYPE_CHECKING:
     from rules_engine.diff import Comparison, Side
@@ -65,20 +68,24 @@ class Engine:
         *,
         data_cutoff: date | str | None = None,
         progress: Callable[[str], None] | None = None,
+        cancel: Callable[[], bool] | None = None,
     ) -> Result:
         """Derive everything that the ruleset asks for, as seen on the day `data_cutoff` (inclusive).
 
         `study` is what `read_study` gave, or a mapping of table names to frames that speak Arrow. `data_cutoff` is a date or
-        ISO text; without it the ruleset's `study.data_cutoff` holds. `progress` is called with the name of each stage.
-        Raises `StudyError` where the study lacks what the ruleset needs, `PluginError` where a plugin breaks its contract.
+        ISO text; without it the ruleset's `study.data_cutoff` holds. `progress` is called with the name of each stage
+        (`endpoints`, then `endpoints: PFS` …); `cancel`, such as `threading.Event().is_set`, is asked before each.
+        Raises `StudyError` where the study lacks what the ruleset needs, `PluginError` where a plugin breaks its contract,
+        `Cancelled` where `cancel` said True.
         """
-        tell = progress or (lambda _stage: None)
+        tell = watched(progress, cancel)
         tell("reading")
         read = self._read(study)
         cutoff = _cutoff(data_cutoff, self.ruleset)
         derived = pipeline.derive(
             self.ruleset, read.tables, self.registry, cutoff, findings=read.findings, progress=tell
         )
+        LOGGER.info("done: ruleset %s, %d findings", self.ruleset.id, derived.findings.height)
         return Result(ruleset=self.ruleset, study=read, derived=derived, data_cutoff=cutoff, registry=self.registry)
 
     def explain(
@@ -247,6 +254,31 @@ class Result:
     def subject_count(self) -> int:
         """Number of subjects in the study."""
         return self.subjects.height
+
+    def findings_overview(self) -> FindingsOverview:
+        """The findings by severity and rule, as a short text, and as a table in a notebook."""
+        return FindingsOverview(self.findings)
+
+    def _repr_html_(self) -> str:
+        """The result in a notebook: what was run, each endpoint in numbers, the findings by rule."""
+        times, responses = self.derived.time_to_event, self.derived.responses
+        rows = [
+            *(
+                (name, self.ruleset.endpoints[name].label, of.height, f"{of['event'].sum()} events")
+                for name, of in times.items()
+            ),
+            *(
+                (name, self.ruleset.endpoints[name].label, of.height, f"{of['responder'].sum()} responders")
+                for name, of in responses.items()
+            ),
+        ]
+        about = [("ruleset", self.ruleset.id), ("data cut-off", self.data_cutoff), ("subjects", self.subject_count)]
+        return notebook.card(
+            self.ruleset.title,
+            notebook.facts(about),
+            notebook.table(["Endpoint", "Label", "Records", "Of these"], rows),
+            self.findings_overview()._repr_html_(),
+        )
 
     def data_sets(self) -> dict[str, pl.DataFrame]:
         """Everything that `write` puts into files, by name."""

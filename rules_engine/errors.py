@@ -5,6 +5,7 @@
     ├── RulesetError   (exit 2)  one or more problems in a ruleset, each with file, line and column
     ├── StudyError     (exit 3)  the study's data cannot be used: a missing table or column, a wrong type
     ├── PluginError    (exit 4)  a plugin is missing, duplicate, incompatible, failing, or broke its contract
+    ├── Cancelled      (exit 130) whoever called asked for the run to stop
     └── InternalError  (exit 70) our own fault
 
 Odd data that does not block a correct result is not an error but a finding (`rules_engine.findings`).
@@ -23,6 +24,7 @@ EXIT_RULESET = 2
 EXIT_DATA = 3
 EXIT_PLUGIN = 4
 EXIT_OURS = 70
+EXIT_CANCELLED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,12 @@ class PluginError(RulesEngineError):
     """A plugin is missing, duplicate, incompatible, failing to import, or returned what its contract forbids."""
 
     exit_code = EXIT_PLUGIN
+
+
+class Cancelled(RulesEngineError):  # noqa: N818  (it is no fault of anybody's)
+    """The run was stopped because its `cancel` said so; nothing was derived, nothing was written."""
+
+    exit_code = EXIT_CANCELLED
 
 
 class InternalError(RulesEngineError):

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rules_engine.pages import notebook
+
 RulesetKind = Literal["criterion", "grading", "protocol"]
 
 
@@ -238,3 +240,15 @@ class Ruleset:
     analyses: Mapping[str, AnalysisDefinition] = field(default_factory=dict)
     covariates: Mapping[str, CovariateDefinition] = field(default_factory=dict)
     weights: Mapping[str, WeightsDefinition] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """The ruleset in a notebook: what it is, and its endpoints."""
+        rows = [
+            (name, endpoint.label, endpoint.response, endpoint.position.line_text if endpoint.position else "")
+            for name, endpoint in (self.endpoints or self.definitions).items()
+        ]
+        word = "Endpoint" if self.endpoints else "Definition"
+        parts = [notebook.facts([("id", self.id), ("kind", self.kind), ("files", ", ".join(self.files))])]
+        if rows:
+            parts.append(notebook.table([word, "Label", "Response", "Stated at"], rows))
+        return notebook.card(self.title, *parts)

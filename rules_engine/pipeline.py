@@ -49,7 +49,7 @@ from rules_engine.vocabulary import (
     require_columns,
 )
 
-#: Called with the name of each stage as it begins.
+#: Called with the name of each stage as it begins (`endpoints`, then `endpoints: PFS` …). What it raises ends the run.
 Progress = Callable[[str], None]
 Tables = Mapping[str, pl.LazyFrame]
 #: Criteria and endpoints work on frames gathered before; their plans have many small steps, which stream badly.
@@ -63,6 +63,10 @@ DISCREPANCY_SCHEMA: dict[str, pl.DataType] = {
     "derived": pl.String(),
     "collected": pl.String(),
 }
+
+
+def _nothing(_stage: str) -> None:
+    """The progress of a run that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +100,16 @@ def derive(
     cutoff: date,
     *,
     findings: pl.LazyFrame | None = None,
-    progress: Progress = lambda _stage: None,
+    progress: Progress = _nothing,
 ) -> Derived:
     """Run a protocol on a study's canonical tables, as seen on the day `cutoff`; `findings` are those of reading the study."""
     tables = tables_as_of(tables, cutoff)
     progress("responses")
-    derived, found = derive_responses(ruleset, tables, registry)
+    derived, found = derive_responses(ruleset, tables, registry, progress)
     timepoints = {name: stream.timepoints for name, stream in derived.items()}
     streams = assessment_streams(ruleset, tables, timepoints, registry)
     progress("endpoints")
-    time_to_event, responses, more = derive_endpoints(ruleset, tables, streams, registry, cutoff)
+    time_to_event, responses, more = derive_endpoints(ruleset, tables, streams, registry, cutoff, progress)
     subject_responses, of_subjects = derive_subject_responses(ruleset, derived, time_to_event)
     found += [more, *of_subjects, records.treatment_findings(tables["treatments"]).collect()]
     if findings is not None:
@@ -115,7 +119,7 @@ def derive(
     found.append(more)
     progress("analyses")
     subjects = tables["subjects"].collect()
-    estimated = derive_estimates(ruleset, {**time_to_event, **responses}, subjects, registry)
+    estimated = derive_estimates(ruleset, {**time_to_event, **responses}, subjects, registry, progress)
     found.append(estimated.findings)
     ard = estimated.ard
     if adverse_events is not None:
@@ -170,7 +174,7 @@ def tables_as_of(tables: Tables, cutoff: date) -> Tables:
 
 
 def derive_responses(
-    ruleset: Ruleset, tables: Tables, registry: Registry
+    ruleset: Ruleset, tables: Tables, registry: Registry, progress: Progress = _nothing
 ) -> tuple[dict[str, DerivedResponse], list[pl.DataFrame]]:
     """What the criteria make of every derived stream, by name, and what they found odd.
 
@@ -185,6 +189,7 @@ def derive_responses(
     offsets: pl.DataFrame | None = None
     derived: dict[str, DerivedResponse] = {}
     for definition in definitions:
+        progress(f"responses: {definition.name}")
         criterion = _criterion(definition, registry)
         whose = (definition.assessor, definition.reader)
         reading = readings.get(whose)
@@ -450,20 +455,23 @@ def derive_candidates(
 
 
 def derive_endpoints(
-    ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame], registry: Registry, cutoff: date
-) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:
+    ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame], registry: Registry, cutoff: date,
+    progress: Progress = _nothing,
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:  # fmt: skip
     """Rows of every endpoint by PARAMCD: time to event, response; and what the endpoint kinds found odd."""
-    return derive_endpoint_rows(ruleset, gather_records(ruleset, tables, streams), registry, cutoff)
+    return derive_endpoint_rows(ruleset, gather_records(ruleset, tables, streams), registry, cutoff, progress)
 
 
 def derive_endpoint_rows(
-    ruleset: Ruleset, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date
-) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:
+    ruleset: Ruleset, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date,
+    progress: Progress = _nothing,
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:  # fmt: skip
     """As `derive_endpoints`, from the records by response."""
     time_to_event: dict[str, pl.DataFrame] = {}
     responses: dict[str, pl.DataFrame] = {}
     odd: list[pl.DataFrame] = []
     for endpoint in ruleset.endpoints.values():
+        progress(f"endpoints: {endpoint.paramcd}")
         kind = registry.endpoint_kinds.require(endpoint.kind)
         subject_records = gathered[endpoint.response]
         is_time = kind.shape == "time_to_event"

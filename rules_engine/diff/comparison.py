@@ -14,10 +14,10 @@ from rules_engine.diff.curves import curve_figures
 from rules_engine.diff.estimates import compare_estimates
 from rules_engine.diff.page import comparison_page
 from rules_engine.diff.records import compare_records
-from rules_engine.diff.rules import RuleDifference, compare_rules
+from rules_engine.diff.rules import RuleDifference, compare_rules, written
 from rules_engine.diff.side import Side
 from rules_engine.errors import UsageError, closest
-from rules_engine.pages import render_html, render_markdown
+from rules_engine.pages import notebook, render_html, render_markdown
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,18 @@ class Comparison:
     def __str__(self) -> str:
         return render_markdown(
             comparison_page(self.before, self.after, self.rules, self.records, self.estimates, [], in_full=False)
+        )
+
+    def _repr_html_(self) -> str:
+        """The comparison in a notebook: rules that differ, records that change and by which rules."""
+        title = f"{self.before.ruleset.id} and {self.after.ruleset.id} compared"
+        rules = [(rule.name, written(rule.before), written(rule.after)) for rule in self.rules]
+        changed = self.records.group_by("paramcd", "by", maintain_order=True).len().rows()
+        return notebook.card(
+            title,
+            notebook.facts([("records that differ", self.records.height), ("estimates", self.estimates.height)]),
+            notebook.table(["Rule", "Before", "After"], rules),
+            notebook.table(["Endpoint", "Changed by", "Records"], changed),
         )
 
     def html(self) -> str:

@@ -18,6 +18,7 @@ from rules_engine.explain.timepoint import TimepointStory
 from rules_engine.explain.timepoints_of_subject import tell_timepoints
 from rules_engine.explain.words import as_data, listed
 from rules_engine.model import Ruleset
+from rules_engine.pages import notebook
 from rules_engine.registry import Registry
 
 
@@ -37,6 +38,14 @@ class Explanation:
 
     def __str__(self) -> str:
         return "\n\n".join([*map(str, self.endpoints), *map(str, self.timepoints), *self.notes])
+
+    def _repr_html_(self) -> str:
+        """The explanation in a notebook: one line per story, which opens it; the only story of one is open."""
+        stories = [str(story).partition("\n") for story in (*self.endpoints, *self.timepoints)]
+        parts = [notebook.folded(title, text, opened=len(stories) == 1) for title, _break, text in stories]
+        notes = [notebook.facts([("note", note) for note in self.notes])] if self.notes else []
+        title = f"Subject {self.subject}, as {self.ruleset} derives it on {self.data_cutoff}"
+        return notebook.card(title, *parts, *notes)
 
     def as_dict(self) -> dict[str, Any]:
         """The explanation as plain data; dates are ISO text, lengths are in mm."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rules_engine.pages import notebook
 from rules_engine.pages.blocks import (
     Block,
     Bullets,
@@ -35,6 +36,7 @@ __all__ = [
     "SubHeading",
     "Table",
     "heading",
+    "notebook",
     "render_html",
     "render_markdown",
     "table_as_markdown",

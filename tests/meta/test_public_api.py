@@ -11,8 +11,9 @@ import rules_engine
 def test_the_public_names_are_pinned() -> None:
     assert sorted(rules_engine.__all__) == sorted(
         [
-            "__version__", "Engine", "PluginError", "Result", "RulesEngineError", "Ruleset", "RulesetError", "Study",
-            "StudyError", "UsageError", "describe_ruleset", "hookimpl", "load_ruleset", "read_study",
+            "__version__", "Cancelled", "Comparison", "Engine", "Explanation", "FindingsOverview", "InternalError",
+            "PluginError", "Problem", "Result", "RulesEngineError", "Ruleset", "RulesetError", "Study", "StudyError",
+            "SubjectTimeline", "UsageError", "describe_ruleset", "hookimpl", "load_ruleset", "read_study",
         ]
     )  # fmt: skip
     for name in rules_engine.__all__:
