@@ -18,6 +18,7 @@ from rules_engine.analysis.options import with_defaults
 from rules_engine.analysis.propensity import derive_weights
 from rules_engine.errors import PluginError, Problem, StudyError
 from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings
+from rules_engine.guard import guarded_estimator
 from rules_engine.model import AnalysisDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import ARD_KEY, ARD_OF_ENGINE, ARD_SCHEMA, WEIGHT_SCHEMA, Estimator, require_columns
@@ -49,7 +50,7 @@ def derive_estimates(
     findings = [empty_findings()]
     facts = _Facts(ruleset, subjects)
     for analysis in ruleset.analyses.values():
-        estimator = registry.estimators.require(analysis.estimator)
+        estimator = guarded_estimator(registry, registry.estimators.require(analysis.estimator))
         lacking = _lacking(analysis, ruleset, subjects)
         if analysis.optional and lacking:
             parts += [_not_run(analysis, paramcd, lacking) for paramcd in analysis.endpoints]

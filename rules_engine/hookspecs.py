@@ -26,8 +26,13 @@ from rules_engine.vocabulary import (
 
 #: Name of the entry-point group and of the pluggy project.
 PROJECT = "rules_engine"
-#: Version of this contract. A plugin may state `RULES_ENGINE_HOOKS = 1`; another major version stops the run.
-HOOK_VERSION = 1
+#: Version of this contract, `major.minor`. A plugin may state the one that it is written for (`RULES_ENGINE_HOOKS = "1.1"`).
+#: Within a major version the contract only grows: hooks, fields with defaults, optional columns and accepted values are
+#: added, none is removed, renamed or given another meaning. A plugin for another major version, or for a later minor one
+#: than the engine's, stops the run.
+#:
+#: 1.0: the first. 1.1: criteria that are judged from input tables (`Criterion.assess_tables`), `Criterion.plain_forms`.
+HOOK_VERSION = "1.1"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

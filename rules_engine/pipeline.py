@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, Literal
 
 import polars as pl
 
-from rules_engine import criteria, records
+from rules_engine import criteria, guard, records
 from rules_engine.agreement import as_components, derive_agreement, stream_frames
 from rules_engine.analyses import derive_estimates
 from rules_engine.contracts import LESION_ASSESSMENTS, Column, canonical_schema
@@ -35,7 +36,7 @@ from rules_engine.grading import (
     summarise_events,
     summarise_labs,
 )
-from rules_engine.model import CriterionRules, EndpointDefinition, ResponseDefinition, Ruleset
+from rules_engine.model import CriterionRules, EndpointDefinition, GradedRecords, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import (
     ARD_SCHEMA,
@@ -45,6 +46,7 @@ from rules_engine.vocabulary import (
     TIMEPOINT_SCHEMA,
     TTE_SCHEMA,
     Criterion,
+    EndpointKind,
     SubjectRecords,
     require_columns,
 )
@@ -105,7 +107,7 @@ def derive(
     """Run a protocol on a study's canonical tables, as seen on the day `cutoff`; `findings` are those of reading the study."""
     tables = tables_as_of(tables, cutoff)
     progress("responses")
-    derived, found = derive_responses(ruleset, tables, registry, progress)
+    derived, found = derive_responses(ruleset, tables, registry, cutoff, progress)
     timepoints = {name: stream.timepoints for name, stream in derived.items()}
     streams = assessment_streams(ruleset, tables, timepoints, registry)
     progress("endpoints")
@@ -174,7 +176,7 @@ def tables_as_of(tables: Tables, cutoff: date) -> Tables:
 
 
 def derive_responses(
-    ruleset: Ruleset, tables: Tables, registry: Registry, progress: Progress = _nothing
+    ruleset: Ruleset, tables: Tables, registry: Registry, cutoff: date, progress: Progress = _nothing
 ) -> tuple[dict[str, DerivedResponse], list[pl.DataFrame]]:
     """What the criteria make of every derived stream, by name, and what they found odd.
 
@@ -191,16 +193,25 @@ def derive_responses(
     for definition in definitions:
         progress(f"responses: {definition.name}")
         criterion = _criterion(definition, registry)
+        who = criterion_name(criterion, registry)
+        rules = definition.rules
+        assert rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
+        if criterion.assess_tables is not None:
+            own = tables_of_criterion(tables, definition, criterion, cutoff)
+            rows = assess_tables(own, definition, registry)
+            timepoints, offsets = number_timepoints(rows, offsets)
+            derived[definition.name] = DerivedResponse(timepoints, pl.DataFrame(schema=BASELINE_SCHEMA))
+            found.append(guard.collect(who, partial(criterion.validate_tables, own, rules, rows.lazy())))
+            continue
         whose = (definition.assessor, definition.reader)
         reading = readings.get(whose)
         if reading is None:
             reading = readings[whose] = hold_reading(select_reading(lesions, definition))
-        assert definition.rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
         rows = assess_reading(reading, definition, registry)
         timepoints, offsets = number_timepoints(rows, offsets)
-        baselines = derive_stream_baselines(reading, rows, criterion, definition.rules)
+        baselines = derive_stream_baselines(reading, rows, criterion, rules, who)
         derived[definition.name] = DerivedResponse(timepoints, baselines)
-        found.append(criterion.validate(reading, definition.rules, rows.lazy()).collect(engine=ENGINE))
+        found.append(guard.collect(who, partial(criterion.validate, reading, rules, rows.lazy())))
         found.append(empty_column_findings(reading, criterion, definition.name).collect())
     return derived, found
 
@@ -260,12 +271,11 @@ def _lesion_columns(ruleset: Ruleset, tables: Tables, registry: Registry) -> lis
 
 
 def derive_stream_baselines(
-    reading: pl.LazyFrame, timepoints: pl.DataFrame, criterion: Criterion, rules: CriterionRules
+    reading: pl.LazyFrame, timepoints: pl.DataFrame, criterion: Criterion, rules: CriterionRules, who: str
 ) -> pl.DataFrame:
     """The baseline of each subject of a stream, as the criterion gives it or, where it gives none, as its timepoints tell."""
     if criterion.baselines is not None:
-        rows = criterion.baselines(reading, rules).collect(engine=ENGINE)
-        who = f"criterion {criterion.id!r} (version {criterion.version})"
+        rows = guard.collect(who, partial(criterion.baselines, reading, rules))
         return require_columns(rows, BASELINE_SCHEMA, who).select(list(BASELINE_SCHEMA)).sort("subject")
     sums = timepoints.lazy().group_by("subject").agg(sum_x100=pl.col("baseline_x100").max())
     first = reading.filter("is_baseline").group_by("subject").agg(pl.col("visit_date").min())
@@ -320,14 +330,63 @@ def hold_reading(lesions: pl.LazyFrame) -> pl.LazyFrame:
 def assess_reading(reading: pl.LazyFrame, definition: ResponseDefinition, registry: Registry) -> pl.DataFrame:
     """Timepoint responses of one derived stream, from the lesions of its reading (`select_reading`)."""
     criterion = _criterion(definition, registry)
-    assert definition.rules is not None  # noqa: S101  (as above)
-    return require_timepoints(criterion.assess(reading, definition.rules).collect(engine=ENGINE), criterion)
+    rules = definition.rules
+    assert rules is not None  # noqa: S101  (as above)
+
+    def derive(subjects: Sequence[str] | None) -> pl.LazyFrame:
+        return criterion.assess(reading if subjects is None else of_subjects(reading, subjects), rules)
+
+    everybody = reading.select("subject").unique().collect()["subject"]
+    who = criterion_name(criterion, registry)
+    rows = guard.derived_rows(who, derive, everybody.to_list, rules.options)
+    return require_timepoints(rows, criterion, who, everybody)
 
 
-def require_timepoints(timepoints: pl.DataFrame, criterion: Criterion) -> pl.DataFrame:
+def tables_of_criterion(
+    tables: Tables, definition: ResponseDefinition, criterion: Criterion, cutoff: date
+) -> dict[str, pl.LazyFrame]:
+    """The input tables that a criterion reads: the rows of the stream's assessor and reader, known on the day `cutoff`."""
+    found: dict[str, pl.LazyFrame] = {}
+    for need in criterion.tables:
+        rows = tables[need.table]
+        schema = rows.collect_schema()
+        day = next((name for name in ("date", "visit_date") if schema.get(name) == pl.Date()), None)
+        if day is not None:
+            rows = rows.filter((pl.col(day) <= cutoff) | pl.col(day).is_null())
+        found[need.table] = select_reading(rows, definition) if {"assessor", "reader"} <= set(schema) else rows
+    return found
+
+
+def assess_tables(own: Tables, definition: ResponseDefinition, registry: Registry) -> pl.DataFrame:
+    """Timepoint responses of one derived stream whose criterion reads tables of its own (`tables_of_criterion`)."""
+    criterion = _criterion(definition, registry)
+    rules, assess = definition.rules, criterion.assess_tables
+    assert rules is not None and assess is not None  # noqa: S101, PT018  (the caller sees to it)
+
+    def derive(subjects: Sequence[str] | None) -> pl.LazyFrame:
+        chosen = own if subjects is None else {name: of_subjects(rows, subjects) for name, rows in own.items()}
+        return assess(chosen, rules)
+
+    everybody = pl.concat([rows.select("subject") for rows in own.values()]).unique().collect()["subject"]
+    who = criterion_name(criterion, registry)
+    rows = guard.derived_rows(who, derive, everybody.to_list, rules.options)
+    return require_timepoints(rows, criterion, who, everybody)
+
+
+def of_subjects(rows: pl.LazyFrame, subjects: Sequence[str]) -> pl.LazyFrame:
+    """The rows of these subjects."""
+    return rows.filter(pl.col("subject").is_in(list(subjects)))
+
+
+def criterion_name(criterion: Criterion, registry: Registry) -> str:
+    """A criterion as messages name it."""
+    return guard.who_is(registry, "criterion", criterion.id, criterion.version)
+
+
+def require_timepoints(timepoints: pl.DataFrame, criterion: Criterion, who: str, subjects: pl.Series) -> pl.DataFrame:
     """The same frame, or `PluginError` where a criterion returned what its contract forbids."""
-    who = f"criterion {criterion.id!r} (version {criterion.version})"
     require_columns(timepoints, TIMEPOINT_SCHEMA, who)
+    guard.require_known_subjects(who, timepoints, subjects)
     repeated = timepoints.filter(pl.struct("subject", "visit_date").is_duplicated())
     if repeated.height:
         subject, visit = repeated.sort("subject", "visit_date").select("subject", "visit_date").row(0)
@@ -397,8 +456,10 @@ def assessment_stream(
         )
     assert timepoints is not None  # noqa: S101  (a derived stream was derived before)
     # A criterion whose codelist has no plain PD speaks iRECIST throughout.
-    codes_are_irecist = "PD" not in _criterion(definition, registry).responses
-    return records.assessments_from_timepoints(timepoints.lazy(), codes_are_irecist=codes_are_irecist)
+    criterion = _criterion(definition, registry)
+    codes_are_irecist = "PD" not in criterion.responses
+    plain = timepoints.lazy().with_columns(pl.col("overall").replace(criterion.plain_forms))
+    return records.assessments_from_timepoints(plain, codes_are_irecist=codes_are_irecist)
 
 
 # Endpoints ---------------------------------------------------------------------------------------------------------------
@@ -448,8 +509,9 @@ def derive_candidates(
         kind = registry.endpoint_kinds.require(endpoint.kind)
         if kind.candidates is None:
             continue
-        rows = kind.candidates(gathered[endpoint.response], endpoint, cutoff).collect(engine=ENGINE)
-        require_columns(rows, CANDIDATE_SCHEMA, f"endpoint kind {endpoint.kind!r} for {endpoint.paramcd}")
+        who = endpoint_name(endpoint, kind, registry)
+        rows = guard.collect(who, partial(kind.candidates, gathered[endpoint.response], endpoint, cutoff))
+        require_columns(rows, CANDIDATE_SCHEMA, who)
         found.append(rows.with_columns(paramcd=pl.lit(endpoint.paramcd)).select(list(schema)))
     return pl.concat(found).sort("subject", "paramcd", "position")
 
@@ -475,19 +537,48 @@ def derive_endpoint_rows(
         kind = registry.endpoint_kinds.require(endpoint.kind)
         subject_records = gathered[endpoint.response]
         is_time = kind.shape == "time_to_event"
-        rows = kind.derive(subject_records, endpoint, cutoff).collect(engine=ENGINE)
-        require_endpoint(rows, endpoint, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)
+        who = endpoint_name(endpoint, kind, registry)
+        rows = derive_endpoint(kind, subject_records, endpoint, cutoff, who)
+        require_endpoint(rows, who, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)
         (time_to_event if is_time else responses)[endpoint.paramcd] = rows.sort("subject")
-        odd.append(kind.validate(subject_records, endpoint, cutoff).collect(engine=ENGINE))
+        odd.append(guard.collect(who, partial(kind.validate, subject_records, endpoint, cutoff)))
     findings = pl.concat(odd).unique() if odd else empty_findings().collect()
     return time_to_event, responses, findings
 
 
-def require_endpoint(
-    rows: pl.DataFrame, endpoint: EndpointDefinition, schema: Mapping[str, pl.DataType]
+def endpoint_name(endpoint: EndpointDefinition, kind: EndpointKind, registry: Registry) -> str:
+    """An endpoint as messages name it: its kind, and words of it that other packages than the kind's offer."""
+    who = f"{guard.who_is(registry, 'endpoint kind', endpoint.kind, kind.version)} for {endpoint.paramcd}"
+    words = guard.foreign_words(registry, endpoint.options, registry.plugin_of("endpoint kind", kind.id))
+    return f"{who} (with {', '.join(words)})" if words else who
+
+
+def derive_endpoint(
+    kind: EndpointKind, subject_records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, who: str
 ) -> pl.DataFrame:
+    """The rows of an endpoint, of subjects that the study has."""
+
+    def derive(subjects: Sequence[str] | None) -> pl.LazyFrame:
+        return kind.derive(records_of(subject_records, subjects), endpoint, cutoff)
+
+    everybody = subject_records.subjects.select("subject").collect()["subject"]
+    rows = guard.derived_rows(who, derive, everybody.to_list, endpoint.options)
+    if "subject" in rows.columns:
+        guard.require_known_subjects(who, rows, everybody)
+    return rows
+
+
+def records_of(subject_records: SubjectRecords, subjects: Sequence[str] | None) -> SubjectRecords:
+    """The records of these subjects alone (None: all, as they are)."""
+    if subjects is None:
+        return subject_records
+    own = subject_records.with_frames(lambda _name, frame: of_subjects(frame, subjects))
+    tables = {name: of_subjects(rows, subjects) for name, rows in subject_records.tables.items()}
+    return dataclasses.replace(own, tables=tables)
+
+
+def require_endpoint(rows: pl.DataFrame, who: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """The same frame, or `PluginError` where an endpoint kind returned what its contract forbids."""
-    who = f"endpoint kind {endpoint.kind!r} for {endpoint.paramcd}"
     require_columns(rows, schema, who)
     repeated = rows.filter(pl.col("subject").is_duplicated())["subject"]
     if repeated.len():
@@ -514,13 +605,40 @@ def derive_grades(
             else (grading.grade_events, grading.event_findings)
         )
         context = derive_context(tables["subjects"], tables["treatments"], cutoff, asked.window)
-        graded[table] = grade(tables[table], asked.rules.document, asked.options, context).collect()
-        odd.append(find(graded[table].lazy()))
+        who = guard.who_is(registry, "grading", asked.rules.grading, grading.version)
+        graded[table] = derive_graded(who, grade, tables[table], asked, context)
+        odd.append(guard.collect(who, partial(find, graded[table].lazy())).lazy())
     if {"labs", "adverse_events"} <= set(graded):
         assert ruleset.adverse_events is not None  # noqa: S101  (there are graded events)
         within_days = event_options(ruleset.adverse_events.options).reconcile_within_days
         odd.append(_reconciled(graded["adverse_events"], graded["labs"], within_days))
     return graded.get("labs"), graded.get("adverse_events"), concat_findings(odd).collect()
+
+
+def derive_graded(
+    who: str, grade: Callable[..., pl.LazyFrame], rows: pl.LazyFrame, asked: GradedRecords, context: pl.LazyFrame
+) -> pl.DataFrame:
+    """The rows of a table as a grading returns them: the same records, with more columns."""
+
+    def derive(subjects: Sequence[str] | None) -> pl.LazyFrame:
+        given = (rows, context) if subjects is None else (of_subjects(rows, subjects), of_subjects(context, subjects))
+        return grade(given[0], asked.rules.document, asked.options, given[1])
+
+    def everybody() -> list[str]:
+        return rows.select("subject").unique().collect()["subject"].to_list()
+
+    graded = guard.derived_rows(who, derive, everybody, asked.options)
+    key = [name for name in ("subject", "row") if name in rows.collect_schema()]
+    if missing := [name for name in key if name not in graded.columns]:
+        raise PluginError.at(who, f"it returned no column {', '.join(missing)}", "a grading adds columns to its rows")
+    before, after = rows.select(key).sort(key).collect(), graded.select(key).sort(key)
+    if not before.equals(after):
+        raise PluginError.at(
+            who,
+            f"it returned {graded.height} rows for {before.height} records, or other records than it was given",
+            "a grading returns every row that it is given, once, with more columns",
+        )
+    return graded
 
 
 def _reconciled(adverse_events: pl.DataFrame, labs: pl.DataFrame, within_days: int) -> pl.LazyFrame:

@@ -6,7 +6,10 @@ version stops the run with the plugin's name and the remedy.
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -65,6 +68,32 @@ class Plugin:
     version: str
     offers: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """The plugin as messages name it, with its distribution and version where it has one."""
+        return f"{self.name!r}" + (f" ({self.distribution} {self.version})" if self.distribution else "")
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSelection:
+    """Which installed plugins are loaded: the built-in ones always, of the others those named here (None: all).
+
+    A name is that of an entry point, or of a distribution for all that it offers.
+    """
+
+    others: tuple[str, ...] | None = None
+
+
+#: A plugin as it was found: its name, the module or object, and its entry point where it has one.
+Found = tuple[str, object, EntryPoint | None]
+
+#: Every installed plugin.
+ALL_PLUGINS = PluginSelection()
+#: The built-in plugins alone.
+BUILT_IN_PLUGINS = PluginSelection(())
+#: The distribution of the engine, whose plugins are the built-in ones.
+OWN_DISTRIBUTION = "endpoint-rules-engine"
+
 
 class Index(Mapping[str, Named], Generic[Named]):
     """Objects of one kind by id, sorted by id; a missing id is a `PluginError` that names the closest one."""
@@ -112,39 +141,84 @@ class Registry:
     estimators: Index[Estimator]
     readers: Index[Reader]
     ruleset_folders: Index[RulesetFolder]
+    selection: PluginSelection = ALL_PLUGINS
+
+    def plugin_of(self, word: str, identity: str) -> Plugin | None:
+        """The plugin that offers this object, by kind (`criterion`, `event` …) and id."""
+        offer = f"{word}: {identity}"
+        return next((plugin for plugin in self.plugins if offer in plugin.offers), None)
 
 
 def build_registry(
-    plugins: Sequence[tuple[str, object]] | None = None, *, extra: Sequence[tuple[str, object]] = ()
+    plugins: Sequence[tuple[str, object]] | None = None,
+    *,
+    extra: Sequence[tuple[str, object]] = (),
+    selection: PluginSelection = ALL_PLUGINS,
 ) -> Registry:
     """Build the registry from entry points, or from the given (name, plugin) pairs; `extra` pairs are added to either.
 
-    Raises `PluginError` with every fault found.
+    `selection` limits which entry points are loaded; the others are not even imported. Raises `PluginError` with every
+    fault found.
     """
     problems: list[Problem] = []
-    found = _load_entry_points(problems) if plugins is None else [(name, plugin, None) for name, plugin in plugins]
+    given: list[Found] = [(name, plugin, None) for name, plugin in plugins or ()]
+    found = given if plugins is not None else _load_entry_points(problems, selection)
     found += [(name, plugin, None) for name, plugin in extra]
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    for name, plugin, _entry in found:
-        _register(manager, name, plugin, problems)
+    for name, plugin, entry in found:
+        _register(manager, name, plugin, entry, problems)
     for kind in {str(hook) for _name, _plugin, _entry in found for hook in _unknown_hooks(_plugin)}:
         problems.append(_unknown_hook_problem(kind, found))
     if problems:
         raise PluginError(problems)
-    return _collect(found)
+    return dataclasses.replace(_collect(found), selection=selection)
 
 
-@lru_cache(maxsize=1)
+_SELECTED: ContextVar[PluginSelection] = ContextVar("rules_engine_plugins", default=ALL_PLUGINS)
+
+
+def select_plugins(selection: PluginSelection) -> None:
+    """Let `default_registry` load just these plugins, in this context (`contextvars`); the command line's `--plugins`."""
+    _SELECTED.set(selection)
+
+
 def default_registry() -> Registry:
-    """The registry of the installed plugins; built once per process."""
-    return build_registry()
+    """The registry of the installed plugins, or of those that are selected; built once per process and selection."""
+    return _installed(_SELECTED.get())
 
 
-def _load_entry_points(problems: list[Problem]) -> list[tuple[str, object, EntryPoint | None]]:
-    found: list[tuple[str, object, EntryPoint | None]] = []
+@lru_cache(maxsize=8)
+def _installed(selection: PluginSelection) -> Registry:
+    return build_registry(selection=selection)
+
+
+def _chosen(problems: list[Problem], selection: PluginSelection) -> list[EntryPoint]:
+    """The entry points that a selection names, in a fixed order."""
+    entries = sorted(entry_points(group=hookspecs.PROJECT), key=lambda entry: (entry.name, entry.value))
+    if selection.others is None:
+        return entries
+    others = [entry for entry in entries if _distribution(entry) != OWN_DISTRIBUTION]
+    known = {entry.name for entry in others} | {_distribution(entry) for entry in others if _distribution(entry)}
+    built_in = {entry.name for entry in entries} - {entry.name for entry in others}
+    for name in selection.others:
+        if name not in known | built_in:
+            problems.append(
+                Problem(
+                    f"plugin {name!r}",
+                    f"no plugin of this name is installed (installed beside the built-in ones: {', '.join(sorted(known)) or 'none'})",
+                    "correct the name, or install the plugin; `rules-engine plugins` lists what is there",
+                    meant=closest(name, known | built_in),
+                )
+            )
+    wanted = set(selection.others)
+    return [entry for entry in entries if entry not in others or {entry.name, _distribution(entry)} & wanted]
+
+
+def _load_entry_points(problems: list[Problem], selection: PluginSelection) -> list[Found]:
+    found: list[Found] = []
     seen: dict[str, str] = {}
-    for entry in sorted(entry_points(group=hookspecs.PROJECT), key=lambda entry: (entry.name, entry.value)):
+    for entry in _chosen(problems, selection):
         if seen.get(entry.name) == entry.value:
             continue  # one distribution seen through two paths
         if entry.name in seen:
@@ -162,24 +236,48 @@ def _load_entry_points(problems: list[Problem]) -> list[tuple[str, object, Entry
         except Exception as error:  # any failure of foreign code is the plugin's
             problems.append(
                 Problem(
-                    f"plugin {entry.name!r} ({entry.value}, {_distribution(entry)})",
+                    f"plugin {entry.name!r} ({entry.value}, {_distribution(entry)} {_version(entry)})".replace(
+                        " )", ")"
+                    ),
                     f"it cannot be imported: {type(error).__name__}: {error}",
-                    "repair or uninstall that package",
+                    "repair or uninstall that package; `--no-plugins` leaves it out of a run",
                 )
             )
     return found
 
 
-def _register(manager: pluggy.PluginManager, name: str, plugin: object, problems: list[Problem]) -> None:
-    version = getattr(plugin, "RULES_ENGINE_HOOKS", hookspecs.HOOK_VERSION)
-    if version != hookspecs.HOOK_VERSION:
-        problems.append(
-            Problem(
-                f"plugin {name!r}",
-                f"it is written for version {version!r} of the hook contract; this engine has {hookspecs.HOOK_VERSION}",
-                "install a release of the plugin, or of the engine, in which the versions agree",
-            )
+def _version_objection(stated: object) -> tuple[str, str] | None:
+    """What is wrong with the version of the contract that a plugin states, and what to do; None where it will do."""
+    found = re.fullmatch(r"(\d+)(?:\.(\d+))?", str(stated)) if isinstance(stated, int | str) else None
+    if found is None or isinstance(stated, bool):
+        return (
+            f"RULES_ENGINE_HOOKS is {stated!r}, which is no version of the hook contract",
+            f'state the version that the plugin is written for, such as "{hookspecs.HOOK_VERSION}"',
         )
+    wanted = (int(found[1]), int(found[2] or 0))
+    major, minor = (int(part) for part in hookspecs.HOOK_VERSION.split("."))
+    if wanted[0] == major and wanted[1] <= minor:
+        return None
+    what = f"it is written for version {stated} of the hook contract; this engine has {hookspecs.HOOK_VERSION}"
+    newer = wanted > (major, minor)
+    return what, "install a newer engine, or an older release of the plugin" if newer else (
+        "install a newer release of the plugin, or an older engine"
+    )
+
+
+def _released(entry: EntryPoint | None) -> str:
+    """The release of a plugin as messages add it to the name."""
+    return f" ({_distribution(entry)} {_version(entry)})" if entry is not None and entry.dist is not None else ""
+
+
+def _register(
+    manager: pluggy.PluginManager, name: str, plugin: object, entry: EntryPoint | None, problems: list[Problem]
+) -> None:
+    version = getattr(plugin, "RULES_ENGINE_HOOKS", hookspecs.HOOK_VERSION)
+    objection = _version_objection(version)
+    if objection is not None:
+        what, remedy = objection
+        problems.append(Problem(f"plugin {name!r}{_released(entry)}", what, remedy))
         return
     try:
         manager.register(plugin, name=name)
@@ -195,7 +293,7 @@ def _unknown_hooks(plugin: object) -> list[str]:
     return [name for name in names if callable(getattr(plugin, name))]
 
 
-def _unknown_hook_problem(hook: str, found: Iterable[tuple[str, object, EntryPoint | None]]) -> Problem:
+def _unknown_hook_problem(hook: str, found: Iterable[Found]) -> Problem:
     owners = ", ".join(sorted(name for name, plugin, _entry in found if hook in _unknown_hooks(plugin)))
     known = [name for _field, name, _class, _word in _KINDS]
     return Problem(
@@ -206,7 +304,7 @@ def _unknown_hook_problem(hook: str, found: Iterable[tuple[str, object, EntryPoi
     )
 
 
-def _collect(found: Sequence[tuple[str, object, EntryPoint | None]]) -> Registry:
+def _collect(found: Sequence[Found]) -> Registry:
     """Call every hook of every plugin once and index the answers, refusing what is not of the declared class."""
     problems: list[Problem] = []
     by_kind: dict[str, dict[str, Any]] = {field: {} for field, *_ in _KINDS}
@@ -215,7 +313,7 @@ def _collect(found: Sequence[tuple[str, object, EntryPoint | None]]) -> Registry
     for name, plugin, entry in found:
         offers: list[str] = []
         for field, hook, cls, word in _KINDS:
-            for offered in _call(plugin, name, hook, problems):
+            for offered in _call(plugin, f"{name!r}{_released(entry)}", hook, problems):
                 if not isinstance(offered, cls):
                     problems.append(
                         Problem(
@@ -267,13 +365,13 @@ def _bound(by_kind: Mapping[str, dict[str, Any]], owner: Mapping[tuple[str, str]
     }
 
 
-def _call(plugin: object, name: str, hook: str, problems: list[Problem]) -> list[Any]:
+def _call(plugin: object, who: str, hook: str, problems: list[Problem]) -> list[Any]:
     function = getattr(plugin, hook, None)
     if function is None:
         return []
     if not hasattr(function, f"{hookspecs.PROJECT}_impl"):
         problems.append(
-            Problem(f"plugin {name!r}", f"{hook} is not marked as a hook", "put @rules_engine.hookimpl above it")
+            Problem(f"plugin {who}", f"{hook} is not marked as a hook", "put @rules_engine.hookimpl above it")
         )
         return []
     try:
@@ -281,9 +379,9 @@ def _call(plugin: object, name: str, hook: str, problems: list[Problem]) -> list
     except Exception as error:  # any failure of foreign code is the plugin's
         problems.append(
             Problem(
-                f"plugin {name!r}",
+                f"plugin {who}",
                 f"{hook} failed: {type(error).__name__}: {error}",
-                "repair or uninstall that package",
+                "repair or uninstall that package; `--no-plugins` leaves it out of a run",
             )
         )
         return []

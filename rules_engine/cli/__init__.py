@@ -16,6 +16,7 @@ from importlib import import_module
 import click
 
 import rules_engine
+from rules_engine.cli._selection import every_plugin, plugin_options
 from rules_engine.errors import EXIT_OURS, EXIT_RULESET, Problem, RulesEngineError
 
 #: Command, and the one line that the overview shows for it, in the order of a first day with the engine.
@@ -36,6 +37,10 @@ COMMANDS = {
 }
 
 
+#: Commands that load no plugin, or that are about the plugins themselves.
+WITHOUT_PLUGINS = ("plugin", "simulate")
+
+
 class _LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is asked for."""
 
@@ -47,6 +52,8 @@ class _LazyGroup(click.Group):
             return None
         command = import_module(f"{__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101  (our own modules)
+        if cmd_name not in WITHOUT_PLUGINS and not any(one.name == "plugins" for one in command.params):
+            command.params += plugin_options()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -91,6 +98,7 @@ def group() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with the documented exit code; never shows a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    every_plugin()
     as_json = "--json" in words
     try:
         code = group.main(args=words, prog_name="rules-engine", standalone_mode=False)

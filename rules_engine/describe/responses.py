@@ -21,7 +21,7 @@ def response_blocks(ruleset: Ruleset, registry: Registry, places: Places) -> lis
     """Every stream, then the values of the criteria together."""
     blocks: list[Block] = []
     for name, response in ruleset.responses.items():
-        blocks += [SubHeading(_label(ruleset, name), tag=name), Paragraph(" ".join(_source(response)))]
+        blocks += [SubHeading(_label(ruleset, name), tag=name), Paragraph(" ".join(_source(response, registry)))]
         if response.rules is not None:
             deviations = list(_deviations(name, response.rules, registry, places))
             if deviations:
@@ -45,7 +45,7 @@ def response_table(ruleset: Ruleset, registry: Registry, places: Places) -> Tabl
     rows = []
     for name, response in ruleset.responses.items():
         deviations = [] if response.rules is None else list(_deviations(name, response.rules, registry, places))
-        source, *reading = _source(response)
+        source, *reading = _source(response, registry)
         cells = [words(source), words(" ".join(reading)), words(" ".join(deviations) or "–")]
         rows.append(Row(heading(name), cells))
     return Table("Timepoint responses", ["Name", "Source", "Reading", "Deviations from the published criterion"], rows)
@@ -56,7 +56,7 @@ def _label(ruleset: Ruleset, name: str) -> str:
     return str(stated.get("label") or "Timepoint responses")
 
 
-def _source(response: ResponseDefinition) -> Iterator[str]:
+def _source(response: ResponseDefinition, registry: Registry) -> Iterator[str]:
     rules = response.rules
     if rules is None:
         yield f"Timepoint responses are taken as collected under the criterion “{response.collected_as}”."
@@ -64,7 +64,9 @@ def _source(response: ResponseDefinition) -> Iterator[str]:
         title = rules.document.get("title") or rules.ruleset
         reference = rules.document.get("reference")
         told = f" ({str(reference).rstrip('.')})" if reference else ""
-        yield f"Timepoint responses are derived from the lesions by {title}{told}; ruleset {rules.ruleset}."
+        tables = registry.criteria.require(rules.criterion).tables
+        source = joined([f"table {need.table}" for need in tables]) if tables else "lesions"
+        yield f"Timepoint responses are derived from the {source} by {title}{told}; ruleset {rules.ruleset}."
     whose = [
         f"{word} “{name}”" for word, name in (("assessor", response.assessor), ("reader", response.reader)) if name
     ]

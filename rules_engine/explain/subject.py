@@ -18,6 +18,7 @@ from rules_engine import pipeline
 from rules_engine.errors import RulesEngineError, UsageError
 from rules_engine.model import ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
+from rules_engine.vocabulary import Criterion
 
 Tables = Mapping[str, pl.LazyFrame]
 LESION_TABLE = "lesion_assessments"
@@ -52,10 +53,19 @@ class SubjectData:
         """The lesion rows of a derived stream's assessor and reader."""
         return pipeline.select_reading(self.tables[LESION_TABLE], response).collect()
 
+    def criterion(self, response: ResponseDefinition) -> Criterion | None:
+        """The criterion of a derived stream."""
+        return None if response.rules is None else self.registry.criteria.require(response.rules.criterion)
+
     def assessed(self, response: ResponseDefinition) -> pl.DataFrame:
         """Timepoint responses of a derived stream, in the order of the visits."""
         if response.name not in self._assessed:
-            rows = pipeline.assess_reading(self.reading(response).lazy(), response, self.registry)
+            criterion = self.criterion(response)
+            if criterion is not None and criterion.assess_tables is not None:
+                own = pipeline.tables_of_criterion(self.tables, response, criterion, self.cutoff)
+                rows = pipeline.assess_tables(own, response, self.registry)
+            else:
+                rows = pipeline.assess_reading(self.reading(response).lazy(), response, self.registry)
             self._assessed[response.name] = rows.sort("visit_date")
         return self._assessed[response.name]
 

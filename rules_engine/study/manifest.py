@@ -47,6 +47,8 @@ def build_manifest(ruleset: Ruleset, study: Study, registry: Registry, data_cuto
             }
             for plugin in registry.plugins
         ],
+        # Which plugins beside the built-in ones a run was limited to; null: all that were installed.
+        "plugins_selected": None if registry.selection.others is None else list(registry.selection.others),
         "ruleset": {
             "id": ruleset.id,
             "title": ruleset.title,

@@ -28,7 +28,7 @@ def require_tables(study: Study, ruleset: Ruleset, registry: Registry) -> None:
         if not is_there:
             lacking.setdefault((need.table, need.column), []).append(f"{who} ({need.why})")
     problems = [_lacking_problem(study, table, column, users) for (table, column), users in lacking.items()]
-    problems += _missing_readings(study, ruleset)
+    problems += _missing_readings(study, ruleset, registry)
     if problems:
         raise StudyError(problems)
 
@@ -51,7 +51,8 @@ def _lacking_problem(study: Study, table: str, column: str, users: Sequence[str]
 
 def _needs(ruleset: Ruleset, registry: Registry) -> Iterator[tuple[str, Need]]:
     for endpoint in ruleset.endpoints.values():
-        for need in endpoint_needs(endpoint, ruleset.responses, registry.endpoint_kinds.require(endpoint.kind)):
+        kind = registry.endpoint_kinds.require(endpoint.kind)
+        for need in endpoint_needs(endpoint, ruleset.responses, kind, registry):
             yield f"endpoint {endpoint.paramcd}", need
     for section in ("adverse_events", "labs"):
         if ruleset.document.get(section):
@@ -80,21 +81,28 @@ def analysed_columns(analysis: AnalysisDefinition, ruleset: Ruleset) -> Iterator
 
 
 def endpoint_needs(
-    endpoint: EndpointDefinition, responses: Mapping[str, ResponseDefinition], kind: EndpointKind
+    endpoint: EndpointDefinition, responses: Mapping[str, ResponseDefinition], kind: EndpointKind, registry: Registry
 ) -> list[Need]:
     """The tables and columns that an endpoint reads: those of its responses, and those that its kind names."""
     needs = [Need("subjects", "", "its subjects")]
     stream = responses.get(endpoint.response) if endpoint.response else None
     if stream is not None:
-        table = "lesion_assessments" if stream.source == "derived" else "response_assessments"
-        needs.append(Need(table, "", f"response {stream.name}"))
+        why = f"response {stream.name}"
+        needs += [Need(need.table, need.column, need.why or why) for need in tables_of_stream(stream, registry)]
     return [*needs, *kind.needs(endpoint)]
+
+
+def tables_of_stream(stream: ResponseDefinition, registry: Registry) -> Sequence[Need]:
+    """The tables that a response stream is taken from: those of its criterion, the lesions, or the collected responses."""
+    if stream.rules is None:
+        return [Need("response_assessments")]
+    return registry.criteria.require(stream.rules.criterion).tables or [Need("lesion_assessments")]
 
 
 # Readings ----------------------------------------------------------------------------------------------------------
 
 
-def _missing_readings(study: Study, ruleset: Ruleset) -> list[Problem]:
+def _missing_readings(study: Study, ruleset: Ruleset, registry: Registry) -> list[Problem]:
     """Response streams that select an assessor, reader or criterion that no row of the table has."""
     problems = []
     compared = [one["between"] for one in (ruleset.document.get("agreement") or {}).values()]
@@ -103,14 +111,14 @@ def _missing_readings(study: Study, ruleset: Ruleset) -> list[Problem]:
         *(name for one in compared for name in one),
     }
     for stream in ruleset.responses.values():
-        table = "lesion_assessments" if stream.source == "derived" else "response_assessments"
+        table = tables_of_stream(stream, registry)[0].table
         if stream.name not in used or not study.has(table):
             continue
         wanted = {"assessor": stream.assessor, "reader": stream.reader}
         if stream.source == "collected":
             wanted["criterion"] = stream.collected_as
-        stated = {column: value for column, value in wanted.items() if value is not None}
         readings = study.readings(table)
+        stated = {column: value for column, value in wanted.items() if value is not None and column in readings.columns}
         if readings.is_empty() or not stated:
             continue
         is_chosen = [pl.col(column).str.to_lowercase() == value.lower() for column, value in stated.items()]

@@ -92,6 +92,20 @@ def require_columns(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], who:
     return frame
 
 
+def lesions_not_read(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:  # noqa: ARG001
+    """The `assess` of a criterion that is judged from input tables instead (`Criterion.assess_tables`)."""
+    raise LookupError(f"criterion {rules.criterion!r} is not judged from lesions: call its `assess_tables`")
+
+
+def no_findings_of_tables(
+    tables: Mapping[str, pl.LazyFrame],  # noqa: ARG001
+    rules: CriterionRules,  # noqa: ARG001
+    timepoints: pl.LazyFrame,  # noqa: ARG001
+) -> pl.LazyFrame:
+    """The validation of a criterion of tables that has nothing to validate."""
+    return empty_findings()
+
+
 def no_findings(lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame) -> pl.LazyFrame:  # noqa: ARG001
     """The validation of a criterion that has nothing to validate."""
     return empty_findings()
@@ -138,7 +152,9 @@ class SumParameter:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """A response criterion: lesions in, timepoint responses out.
+    """A response criterion: lesions, or other records of the disease, in; timepoint responses out.
+
+    A criterion is judged from lesions (`assess`) or from input tables (`tables` and `assess_tables`).
 
     `assess(lesions, rules)` receives the canonical `lesion_assessments` of one assessor and reader (any subjects, any order)
     and returns one row per subject and post-baseline visit with at least the columns of `TIMEPOINT_SCHEMA`.
@@ -153,6 +169,12 @@ class Criterion:
     `check(rules)` returns what a schema cannot express: (option key, what, remedy) triples.
     `inspect(lesions, rules)` shows what `assess` decided by, for explanations: one row per subject and visit, with as many of the
     columns of `criteria.visits`, `criteria.responses` and `criteria.reassessment.EVIDENCE` as the criterion has (None: nothing).
+
+    `tables` names the input tables that a criterion reads instead of lesions; the study must bring them. `assess_tables(tables,
+    rules)` receives them by name, each limited to the stream's assessor and reader where it has such columns, and to what was
+    known on the day of the data cut-off (its column `date` or `visit_date`); it returns what `assess` returns, which
+    `criteria.complete_timepoints` completes. `validate_tables(tables, rules, timepoints)` returns findings. `plain_forms` maps codes of
+    `responses` that endpoints do not know to those that they read instead (`sCR` is read as CR); ADRS shows the code itself.
     """
 
     id: str
@@ -161,7 +183,7 @@ class Criterion:
     reference: str
     options_schema: JsonSchema
     responses: Sequence[str]
-    assess: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame]
+    assess: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame] = lesions_not_read
     validate: Callable[[pl.LazyFrame, CriterionRules, pl.LazyFrame], pl.LazyFrame] = no_findings
     columns: Sequence[str] = ()
     inspect: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame] | None = None
@@ -169,6 +191,18 @@ class Criterion:
     sum_of: SumParameter = SumParameter()
     baselines: Callable[[pl.LazyFrame, CriterionRules], pl.LazyFrame] | None = None
     check: Callable[[CriterionRules], Sequence[tuple[str, str, str]]] = field(default=lambda _rules: ())
+    tables: Sequence[Need] = ()
+    assess_tables: Callable[[Mapping[str, pl.LazyFrame], CriterionRules], pl.LazyFrame] | None = None
+    validate_tables: Callable[[Mapping[str, pl.LazyFrame], CriterionRules, pl.LazyFrame], pl.LazyFrame] = (
+        no_findings_of_tables
+    )
+    plain_forms: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.assess is lesions_not_read) == (self.assess_tables is None):
+            raise ValueError(f"criterion {self.id!r} needs either `assess`, or `tables` and `assess_tables`")
+        if (self.assess_tables is None) != (not self.tables):
+            raise ValueError(f"criterion {self.id!r} needs `tables` and `assess_tables` together")
 
 
 #: Columns of a baseline: at most one row per subject.

@@ -94,6 +94,30 @@ def test_a_plugin_for_another_version_of_the_contract_is_refused() -> None:
     assert "written for version 0 of the hook contract" in refusal(("old", old))
 
 
+@pytest.mark.parametrize("version", [1, "1", "1.0", "1.1"])
+def test_a_plugin_for_this_or_an_earlier_minor_version_is_taken(version: object) -> None:
+    stated = plugin("a")
+    stated.RULES_ENGINE_HOOKS = version
+    assert list(build_registry([("stated", stated)]).criteria) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (2, "install a newer engine, or an older release of the plugin"),
+        ("1.99", "install a newer engine, or an older release of the plugin"),
+        ("0.9", "install a newer release of the plugin, or an older engine"),
+        ("latest", "RULES_ENGINE_HOOKS is 'latest', which is no version of the hook contract"),
+        (1.1, "RULES_ENGINE_HOOKS is 1.1, which is no version"),
+        (True, "RULES_ENGINE_HOOKS is True, which is no version"),
+    ],
+)
+def test_a_plugin_for_a_version_that_cannot_work_is_refused_with_the_remedy(version: object, said: str) -> None:
+    stated = plugin("a")
+    stated.RULES_ENGINE_HOOKS = version
+    assert said in refusal(("stated", stated))
+
+
 def test_all_faults_are_told_at_once() -> None:
     text = refusal(("one", plugin("a")), ("two", plugin("a", "b")), ("three", plugin("b")))
     assert "criterion 'a'" in text
