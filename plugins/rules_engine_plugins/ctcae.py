@@ -1,6 +1,6 @@
 """Grading by tables of cut-offs: CTCAE, whichever version a ruleset names.
 
-The cut-offs, terms and grades stand in the ruleset (`rulesets/ctcae_v5`, `rulesets/ctcae_v4_03`); how they are read
+The cut-offs, terms and grades stand in the ruleset (`rulesets/ctcae_v5` and its neighbours); how they are read
 stands in `rules_engine.grading`.
 """
 
@@ -35,11 +35,16 @@ def check(document: Mapping[str, Any], options: Mapping[str, Any]) -> Sequence[t
     return grading.unknown_terms(grading.read_rules(document), grading.event_options(options))
 
 
+def notes(document: Mapping[str, Any]) -> Sequence[str]:
+    """What the ruleset does not hold of its version."""
+    return grading.gaps(grading.read_rules(document))
+
+
 CTCAE = Grading(
     id="ctcae",
     version="1.0",
     title="Grades by tables of cut-offs and terms, such as the NCI's CTCAE",
-    reference="NCI Common Terminology Criteria for Adverse Events, version 5.0 (2017) and 4.03 (2010)",
+    reference="NCI Common Terminology Criteria for Adverse Events, versions 4.03 (2010), 5.0 (2017) and, in part, 6.0 (2025)",
     options_schema=grading.OPTIONS_SCHEMA,
     grade_labs=grade_labs,
     grade_events=grade_events,
@@ -47,6 +52,7 @@ CTCAE = Grading(
     event_findings=grading.event_findings,
     document_schema=DOCUMENT_SCHEMA,
     check=check,
+    notes=notes,
 )
 
 

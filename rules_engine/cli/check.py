@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from rules_engine.model import Ruleset
 
 from rules_engine.cli._parameters import set_option
 
@@ -21,7 +24,7 @@ def command(rulesets: tuple[str, ...], show: bool, as_json: bool, parameters: di
 
     All problems are told at once: file, line and column, the path in the document, what is wrong, what was meant
     perhaps, and what to do. --effective prints the ruleset as it is in force, after `extends`, `like` and defaults; the
-    output is itself a ruleset.
+    output is itself a ruleset. Notes say what a ruleset does not hold, such as terms that have no number yet.
 
     \b
     Examples:
@@ -66,6 +69,7 @@ def command(rulesets: tuple[str, ...], show: bool, as_json: bool, parameters: di
             },
             "analyses": list(ruleset.analyses),
             "problems": [],
+            "notes": (notes := _notes(ruleset)),
         }
         if text is not None:
             answer["effective"] = text
@@ -74,10 +78,25 @@ def command(rulesets: tuple[str, ...], show: bool, as_json: bool, parameters: di
             click.echo(
                 text if text is not None else _summary(name, ruleset.kind, ruleset.title, list(ruleset.endpoints))
             )
+            for note in notes:
+                click.echo(f"  note: {note}", err=text is not None)
     if as_json:
         click.echo(json.dumps({"ok": not failed, "rulesets": answers}, ensure_ascii=False, indent=2))
     sys.stdout.flush()
     return EXIT_RULESET if failed else 0
+
+
+def _notes(ruleset: Ruleset) -> list[str]:
+    """What the gradings of the ruleset, or it itself as a grading, say that their user should know."""
+    from rules_engine.registry import default_registry
+
+    gradings = default_registry().gradings
+    used = [
+        (graded.rules.grading, graded.rules.document) for graded in (ruleset.labs, ruleset.adverse_events) if graded
+    ]
+    if ruleset.kind == "grading":
+        used.append((str(ruleset.document["grading"]), ruleset.document))
+    return list(dict.fromkeys(note for name, document in used for note in gradings[name].notes(document)))
 
 
 def _summary(name: str, kind: str, title: str, endpoints: list[str]) -> str:

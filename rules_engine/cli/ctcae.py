@@ -61,7 +61,8 @@ def import_(file: Path, out: Path, preferred_terms: Path | None, as_json: bool) 
     definitions and codes into OUT/ruleset.yaml, a grading ruleset that extends ours.
 
     Codes and wording stay in your copy: they are NCI's and MedDRA's, and this package does not ship them. Of a version whose
-    cut-offs we do not have (6.0), terms and grades come from the workbook, and no laboratory result is graded.
+    dictionary we hold in part (6.0), classes and grades come from the workbook. Of one that we do not hold at all, terms and
+    grades come from it, and no laboratory result is graded.
     """
     from rules_engine.grading.importing import import_workbook, read_preferred_terms
     from rules_engine.grading.rules import read_rules
@@ -71,7 +72,7 @@ def import_(file: Path, out: Path, preferred_terms: Path | None, as_json: bool) 
 
     workbook = read_workbook(file)
     base = None
-    for name in ("ctcae_v5", "ctcae_v4_03"):
+    for name in ("ctcae_v6", "ctcae_v5", "ctcae_v4_03"):
         rules = read_rules(load_ruleset(name).document)
         if rules.version == workbook.version:
             base = (name, rules)

@@ -24,7 +24,7 @@ from rules_engine.grading.questions import (
     term_match,
     treatment_emergent,
 )
-from rules_engine.grading.rules import GradingRules, read_rules
+from rules_engine.grading.rules import GradingRules, gaps, read_rules
 from rules_engine.grading.summaries import summarise_events
 from rules_engine.grading.worst import WORST_SCHEMA, derive_worst_flags, derive_worst_grades, reconcile
 
@@ -50,6 +50,7 @@ __all__ = [
     "eair",
     "event_findings",
     "event_options",
+    "gaps",
     "grade_case",
     "grade_cases",
     "grade_validity",

@@ -81,6 +81,7 @@ def _grade_expressions(scale: Scale, names: Sequence[str], policy: Policy, numbe
         (gradable & _is_assumed(scale, policy)).alias("qualifier_assumed"),
         _is_baseline_wanted(scale).alias("base_missing"),
         _is_status_borrowed(scale).alias("status_borrowed"),
+        _is_beyond_text(answers, policy).alias("beyond_text"),
     ]
 
 
@@ -180,9 +181,9 @@ def _condition(cutoff: Cutoff, scale: Scale, policy: Policy) -> pl.Expr | None:
         case "any":
             return None
         case "normal":
-            return ~_is_baseline_abnormal(scale, policy)
+            return ~_is_baseline_abnormal(policy, is_high=scale.direction == "high")
         case "abnormal_high" | "abnormal_low":
-            return _is_baseline_abnormal(scale, policy)
+            return _is_baseline_abnormal(policy, is_high=cutoff.when == "abnormal_high")
         case "baseline_missing":
             return ~has_baseline
         case "baseline_available":
@@ -199,10 +200,11 @@ def _condition(cutoff: Cutoff, scale: Scale, policy: Policy) -> pl.Expr | None:
     raise ValueError(cutoff.when)
 
 
-def _is_baseline_abnormal(scale: Scale, policy: Policy) -> pl.Expr:
-    """Baseline beyond the limit of its own record, else of the current record; a baseline at the limit is normal."""
-    is_high = scale.direction == "high"
-    limit = pl.coalesce(BASE_ULN, ULN) if is_high else pl.coalesce(BASE_LLN, LLN)
+def _is_baseline_abnormal(policy: Policy, *, is_high: bool, times: float = 1.0) -> pl.Expr:
+    """Baseline beyond the limit of its own record (or a multiple of it), else of the current record; a baseline at the
+    limit is normal.
+    """
+    limit = times * (pl.coalesce(BASE_ULN, ULN) if is_high else pl.coalesce(BASE_LLN, LLN))
     baseline = pl.col(BASELINE)
     slack = policy.tolerance * pl.max_horizontal(pl.lit(1.0), baseline.abs(), limit.abs())
     distance = baseline - limit if is_high else limit - baseline
@@ -250,8 +252,18 @@ def _is_baseline_wanted(scale: Scale) -> pl.Expr:
 
 def _is_status_borrowed(scale: Scale) -> pl.Expr:
     """The state of the baseline was judged by the current record's range, for want of its own."""
-    conditional = {cutoff.when for cutoff in scale.cutoffs} & {"abnormal_high", "abnormal_low"}
-    if not conditional:
-        return pl.lit(value=False)
-    own, current = (BASE_ULN, ULN) if scale.direction == "high" else (BASE_LLN, LLN)
-    return pl.col(BASELINE).is_not_null() & pl.col(own).is_null() & pl.col(current).is_not_null()
+    limits = {"abnormal_high": (BASE_ULN, ULN), "abnormal_low": (BASE_LLN, LLN)}
+    asked = [limits[when] for when in sorted({cutoff.when for cutoff in scale.cutoffs} & set(limits))]
+    borrowed = [pl.col(own).is_null() & pl.col(current).is_not_null() for own, current in asked]
+    return pl.col(BASELINE).is_not_null() & reduce(or_, borrowed, pl.lit(value=False))
+
+
+def _is_beyond_text(answers: Sequence[tuple[Cutoff, pl.Expr]], policy: Policy) -> pl.Expr:
+    """A cut-off is met whose text speaks of lower baselines only."""
+    beyond = [
+        answer.fill_null(value=False)
+        & _is_baseline_abnormal(policy, is_high=printed.reference == "uln", times=printed.multiple)
+        for cutoff, answer in answers
+        if (printed := cutoff.baseline_printed_to) is not None
+    ]
+    return reduce(or_, beyond, pl.lit(value=False))

@@ -76,6 +76,7 @@ class Dictionary:
         self.rules = rules
         self._exact = {normalised(term): term for term in rules.terms}
         self._alias = {normalised(alias): term for alias, term in rules.aliases.items() if term in rules.terms}
+        self._successors = {normalised(old): new for old, new in rules.successors.items()}
         self._synonyms: dict[str, str] = {}
         for reported, term in (synonyms or {}).items():
             meant = self._exact.get(normalised(term))
@@ -113,6 +114,8 @@ class Dictionary:
             found = self.match(behind[1])
             if found.term is not None:
                 return Match(found.term, found.method, specification=behind[2].strip())
+        if key in self._successors:
+            return Match(None, NONE, self._successors[key])
         near = get_close_matches(key, self._alike(key), n=NEAREST, cutoff=0.6)
         return Match(None, NONE, tuple(self._exact[name] for name in near))
 

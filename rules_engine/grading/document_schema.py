@@ -8,6 +8,7 @@ from typing import Any, Final
 Schema = dict[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string"}
+_NUMBER: Final[Schema] = {"type": "number"}
 _TEXTS: Final[Schema] = {"type": "array", "items": {"type": ["string", "number"]}}
 _LIMITS: Final = ("uln", "lln", "baseline", "mi_cutoff")
 _WHEN: Final = (
@@ -63,6 +64,16 @@ CUTOFF: Final = _record(
         "percent_change_from": {"enum": ["baseline"], "description": "The bounds are of the change from this, in %."},
         "when": {"enum": list(_WHEN), "description": "The baseline or treatment under which the cut-off holds."},
         "arm": {**_TEXT, "description": "Which of several routes to the grade this is."},
+        "baseline_printed_to": {
+            "type": "object",
+            "description": "The highest baseline that the text speaks of, such as `{uln: 5}`; higher ones are graded alike, flagged.",
+            "properties": {
+                limit: {**_NUMBER, "description": f"Multiple of the {limit} of the baseline."} for limit in _LIMITS[:2]
+            },
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
         "or": {**_TEXT, "description": "Clinical text that would do instead of the number."},
         "and": {**_TEXT, "description": "Clinical text that is needed beside the number."},
         **_PROVENANCE,
@@ -86,7 +97,6 @@ THRESHOLD: Final = _record(
 )
 
 _GRADES: Final[Schema] = {"type": "string", "pattern": "^[1-5]*$", "description": "Grades that exist, such as '12345'."}
-_NUMBER: Final[Schema] = {"type": "number"}
 
 #: The keys of a grading ruleset beside those of every ruleset.
 DOCUMENT_SCHEMA: Final = _record(
@@ -206,6 +216,20 @@ DOCUMENT_SCHEMA: Final = _record(
                 ("analyte", "direction", "term"),
             ),
         },
+        "not_encoded": {
+            "type": "array",
+            "description": "Terms that a number may grade in this version, and whose numbers this ruleset does not hold.",
+            "items": _record(
+                "One of them: its results have no grade, for the reason NOT_ENCODED.",
+                {
+                    "analyte": {**_TEXT, "description": "Key of `analytes`."},
+                    "direction": {"enum": ["low", "high"], "description": "Low or high values."},
+                    "term": {**_TEXT, "description": "Term of the dictionary."},
+                    "note": {**_TEXT, "description": "Why the numbers are not here."},
+                },
+                ("analyte", "direction", "term", "note"),
+            ),
+        },
         "thresholds": {"type": "array", "description": "The cut-offs, by term.", "items": THRESHOLD},
         "terms": _named(
             "The dictionary: system organ classes and their terms.",
@@ -238,6 +262,11 @@ DOCUMENT_SCHEMA: Final = _record(
             ),
         ),
         "preferred_terms": _named("MedDRA preferred terms, and the term that each is graded under.", _TEXT),
+        "terms_without_grades": {
+            **_TEXTS,
+            "description": "Terms of which neither class nor grades are at hand; any grade is accepted.",
+        },
+        "successors": _named("Names of an earlier version, and what this version offers for them, for review.", _TEXTS),
         "aliases": _named("Other names of terms, and the term that each means.", _TEXT),
         "spelling": {
             "type": "array",

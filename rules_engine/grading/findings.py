@@ -14,6 +14,7 @@ from rules_engine.findings import NOTE, WARNING, concat_findings, derive_finding
 _REASONS: Final = {
     "NO_TERM": (NOTE, "this version has no term for the analyte"),
     "NOT_LAB_GRADABLE": (NOTE, "the term is graded by clinical signs alone in this version"),
+    "NOT_ENCODED": (WARNING, "this ruleset does not hold the cut-offs of the term (see its not_encoded)"),
     "NO_VALUE": (NOTE, "no result was reported"),
     "NOT_NUMERIC": (WARNING, "what was reported is no number"),
     "VALUE_IMPOSSIBLE": (WARNING, "the number is one that the analyte cannot have"),

@@ -28,8 +28,9 @@ class Imported:
 def import_workbook(workbook: Workbook, ruleset_id: str, base: tuple[str, GradingRules] | None) -> Imported:
     """A ruleset with the workbook's codes and wording.
 
-    `base` is the installed ruleset of the version and its rules; without one the dictionary comes from the workbook, and no
-    laboratory result is graded by it. Raises `StudyError` where the workbook is not that of its version.
+    `base` is the installed ruleset of the version and its rules. Where it holds the dictionary in part, the workbook completes
+    it; without one the dictionary comes from the workbook, and no laboratory result is graded by it. Raises `StudyError`
+    where the workbook is not that of its version.
     """
     document: dict[str, Any] = {
         "rules_engine": 1,
@@ -41,12 +42,11 @@ def import_workbook(workbook: Workbook, ruleset_id: str, base: tuple[str, Gradin
     }
     differences: tuple[str, ...] = ()
     if base is None:
-        terms: dict[str, dict[str, str]] = {}
-        for term in workbook.terms:
-            terms.setdefault(term.soc, {})[term.term] = "".join(map(str, sorted(term.grades)))
-        document |= {"version": workbook.version, "terms": terms}
+        document |= {"version": workbook.version, "terms": _dictionary(workbook)}
     else:
         differences = tuple(_differences(workbook, base[1]))
+        if any(known.soc is None for known in base[1].terms.values()):
+            document |= {"terms": _completed(_dictionary(workbook), base[1]), "terms_without_grades": []}
     document["definitions"] = {
         term.term: {
             **({"code": term.code} if term.code else {}),
@@ -55,8 +55,28 @@ def import_workbook(workbook: Workbook, ruleset_id: str, base: tuple[str, Gradin
         }
         for term in workbook.terms
     }
-    read_rules({**document, "numerics": {"tolerance": 0, "prolonged_hours": 0}, "version": workbook.version})
+    read_rules({
+        **document, "numerics": {"tolerance": 0, "prolonged_hours": 0}, "version": workbook.version,
+        "terms": _dictionary(workbook),
+    })  # fmt: skip
     return Imported(document, differences)
+
+
+def _dictionary(workbook: Workbook) -> dict[str, dict[str, str | None]]:
+    """The workbook's terms by class, with the grades that exist."""
+    terms: dict[str, dict[str, str | None]] = {}
+    for term in workbook.terms:
+        terms.setdefault(term.soc, {})[term.term] = "".join(map(str, sorted(term.grades)))
+    return terms
+
+
+def _completed(terms: dict[str, dict[str, str | None]], known: GradingRules) -> dict[str, dict[str, str | None]]:
+    """The workbook's terms; those that we have under another class are removed from there (null)."""
+    classes = {term: soc for soc, of_class in terms.items() for term in of_class}
+    for term, ours in known.terms.items():
+        if ours.soc is not None and classes.get(term, ours.soc) != ours.soc:
+            terms.setdefault(ours.soc, {})[term] = None
+    return terms
 
 
 def _differences(workbook: Workbook, rules: GradingRules) -> list[str]:

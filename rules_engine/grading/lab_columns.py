@@ -56,6 +56,7 @@ GRADED_LABS_SCHEMA: Final[dict[str, pl.DataType]] = {
 # Reasons why a result has no grade, those of the test before those of the record.
 NO_TERM: Final = "NO_TERM"
 NOT_LAB_GRADABLE: Final = "NOT_LAB_GRADABLE"
+NOT_ENCODED: Final = "NOT_ENCODED"
 NO_VALUE: Final = "NO_VALUE"
 NOT_NUMERIC: Final = "NOT_NUMERIC"
 VALUE_IMPOSSIBLE: Final = "VALUE_IMPOSSIBLE"
@@ -68,7 +69,7 @@ NO_RANGE: Final = "NO_RANGE"
 NO_ALBUMIN: Final = "NO_ALBUMIN"
 QUALIFIER_UNKNOWN: Final = "QUALIFIER_UNKNOWN"
 REASONS: Final = (
-    NO_TERM, NOT_LAB_GRADABLE, NO_VALUE, NOT_NUMERIC, VALUE_IMPOSSIBLE, UNIT_UNKNOWN, UNIT_UNSUITABLE,
+    NO_TERM, NOT_LAB_GRADABLE, NOT_ENCODED, NO_VALUE, NOT_NUMERIC, VALUE_IMPOSSIBLE, UNIT_UNKNOWN, UNIT_UNSUITABLE,
     UNIT_CONTRADICTS_RANGE, NO_BASELINE, RANGE_INVALID, NO_RANGE, NO_ALBUMIN, QUALIFIER_UNKNOWN,
 )  # fmt: skip
 
@@ -84,6 +85,7 @@ FLAGS: Final[Mapping[str, str]] = {
     "BASE_MISSING": "base_missing",
     "BASE_STATUS_FROM_CURRENT_RANGE": "status_borrowed",
     "BASE_UNIT_DIFFERS": "base_unit_differs",
+    "BASELINE_BEYOND_TEXT": "beyond_text",
     "QUALIFIER_ASSUMED": "qualifier_assumed",
     "PARTIAL_EVIDENCE": "partial_evidence",
     "UNIT_CONVERTED": "unit_converted",

@@ -30,7 +30,7 @@ from rules_engine.grading.rules import Direction, GradingRules
 Graded = Mapping[Direction, pl.DataFrame]
 
 #: Flags that the grading of either direction raises.
-_OF_DIRECTIONS = ("partial_evidence", "qualifier_assumed", "base_missing", "status_borrowed")
+_OF_DIRECTIONS = ("partial_evidence", "qualifier_assumed", "base_missing", "status_borrowed", "beyond_text")
 
 
 def assemble(

@@ -13,6 +13,7 @@ import polars as pl
 from rules_engine.grading.lab_columns import (
     DIRECTIONS,
     NO_TERM,
+    NOT_ENCODED,
     NOT_LAB_GRADABLE,
     REASONS,
     UNIT_UNKNOWN,
@@ -54,7 +55,10 @@ def find_tests(labs: pl.DataFrame, rules: GradingRules) -> LabTests:
     """The tests of results with `analyte` and `unit`."""
     pair = ["analyte", "unit"]
     distinct = labs.select(pair).unique().sort(pair)
-    keys = sorted({key for key, _direction in (*rules.scales, *rules.clinical_only)} | set(rules.analytes.values()))
+    keys = sorted(
+        {key for key, _direction in (*rules.scales, *rules.clinical_only, *rules.not_encoded)}
+        | set(rules.analytes.values())
+    )
     table = pl.DataFrame([_test(rules, keys, *row) for row in distinct.iter_rows()], schema=_SCHEMA)
     numbered = table.select(pair).with_row_index("number")
     found = labs.select(pair).join(numbered, on=pair, how="left", nulls_equal=True, maintain_order="left")
@@ -88,6 +92,12 @@ def _test(rules: GradingRules, keys: list[str], analyte: str | None, unit: str |
     return row
 
 
+def _why_no_scale(rules: GradingRules, key: str | None, direction: Direction) -> str:
+    if (key, direction) in rules.clinical_only:
+        return NOT_LAB_GRADABLE
+    return NOT_ENCODED if (key, direction) in rules.not_encoded else NO_TERM
+
+
 def _scale(
     rules: GradingRules, key: str | None, unit: str | None, direction: Direction
 ) -> tuple[Scale | None, float | None, str | None]:
@@ -96,7 +106,7 @@ def _scale(
     """
     candidates = rules.scales.get((key, direction)) if key is not None else None
     if key is None or not candidates:
-        return None, None, NOT_LAB_GRADABLE if (key, direction) in rules.clinical_only else NO_TERM
+        return None, None, _why_no_scale(rules, key, direction)
     if rules.plausibility.refuses(key, unit):
         return None, None, UNIT_UNSUITABLE
     for scale in candidates:

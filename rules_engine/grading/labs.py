@@ -133,6 +133,7 @@ _EVALUATED: Final[dict[str, pl.DataType]] = {
     "qualifier_assumed": pl.Boolean(),
     "base_missing": pl.Boolean(),
     "status_borrowed": pl.Boolean(),
+    "beyond_text": pl.Boolean(),
 }
 
 

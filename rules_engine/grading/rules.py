@@ -41,7 +41,8 @@ class Cutoff:
 
     `when` is the state of baseline or treatment under which it holds; `needs` is the clinical fact that must hold
     beside the number; `not_needed` is clinical text that reaches the grade without the number and is no matter for a
-    laboratory value. `and_above` is a further bound that the value must exceed.
+    laboratory value. `and_above` is a further bound that the value must exceed. `baseline_printed_to` is the highest
+    baseline that the text speaks of: the cut-off holds for higher ones too, and the grade is flagged.
     """
 
     row_id: str
@@ -54,6 +55,7 @@ class Cutoff:
     needs: str
     not_needed: str
     fasting: bool | None
+    baseline_printed_to: Bound | None = None
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
@@ -123,11 +125,12 @@ BASELINE_STATES: Final = ("normal", "abnormal_high", "abnormal_low", "baseline_m
 class TermGrades:
     """A dictionary term: its system organ class and the grades that exist.
 
-    `unclear` holds the grades that the sources at hand neither confirm nor exclude; they are accepted.
+    `unclear` holds the grades that the sources at hand neither confirm nor exclude; they are accepted. `soc` is None
+    where the class is not at hand either.
     """
 
     term: str
-    soc: str
+    soc: str | None
     grades: tuple[int, ...]
     unclear: tuple[int, ...] = ()
 
@@ -135,6 +138,14 @@ class TermGrades:
     def allowed(self) -> tuple[int, ...]:
         """Grades that a record of this term may carry."""
         return tuple(sorted({*self.grades, *self.unclear}))
+
+
+@dataclass(frozen=True, slots=True)
+class NotEncoded:
+    """A term that a number may grade in this version, and why the ruleset does not hold the number."""
+
+    term: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +183,8 @@ class EventWords:
 class GradingRules:
     """A grading ruleset, read.
 
-    `scales` holds every scale by (analyte, direction), the first one being that to which other units are converted.
+    `scales` holds every scale by (analyte, direction), the first one being that to which other units are converted;
+    `clinical_only` and `not_encoded` hold the terms of further ones, which no number of the ruleset grades.
     `conversions` says, by analyte, how much of each unit makes one of the first.
     """
 
@@ -181,6 +193,7 @@ class GradingRules:
     prolonged_hours: float
     scales: Mapping[tuple[str, Direction], Sequence[Scale]]
     clinical_only: Mapping[tuple[str, Direction], str]
+    not_encoded: Mapping[tuple[str, Direction], NotEncoded]
     units: Mapping[str, tuple[str, ...]]
     conversions: Mapping[str, Mapping[str, float]]
     analytes: Mapping[str, str]
@@ -189,6 +202,7 @@ class GradingRules:
     terms: Mapping[str, TermGrades]
     aliases: Mapping[str, str]
     spelling: Sequence[tuple[str, str]]
+    successors: Mapping[str, tuple[str, ...]]
     death_terms: tuple[str, ...]
     cutoffs: tuple[Cutoff, ...] = field(default=())
     plausibility: Plausibility = field(default_factory=lambda: Plausibility())
@@ -226,7 +240,10 @@ class GradingRules:
     def term_of(self, analyte: str, direction: Direction) -> str | None:
         """The term that a value of this analyte may be graded under, in this direction."""
         scales = self.scales.get((analyte, direction))
-        return scales[0].term if scales else None
+        if scales:
+            return scales[0].term
+        missing = self.not_encoded.get((analyte, direction))
+        return missing.term if missing is not None else None
 
 
 def read_rules(document: Mapping[str, Any]) -> GradingRules:
@@ -249,6 +266,10 @@ def read_rules(document: Mapping[str, Any]) -> GradingRules:
         clinical_only={
             (entry["analyte"], entry["direction"]): entry["term"] for entry in document.get("not_lab_gradable") or ()
         },
+        not_encoded={
+            (entry["analyte"], entry["direction"]): NotEncoded(entry["term"], entry["note"])
+            for entry in document.get("not_encoded") or ()
+        },
         units={key: tuple(units) for key, units in known.items()},
         conversions={
             analyte: {unit: float(amount) for unit, amount in entry["units"].items()}
@@ -261,9 +282,10 @@ def read_rules(document: Mapping[str, Any]) -> GradingRules:
             for analyte, words in (document.get("value_words") or {}).items()
         },
         calcium=document.get("calcium") or {},
-        terms=_read_terms(document.get("terms") or {}),
+        terms=_read_terms(document.get("terms") or {}, document.get("terms_without_grades") or ()),
         aliases=document.get("aliases") or {},
         spelling=tuple((str(british), str(american)) for british, american in document.get("spelling") or ()),
+        successors={old: tuple(new) for old, new in (document.get("successors") or {}).items()},
         death_terms=tuple(document.get("death_terms") or ()),
         cutoffs=tuple(cutoff for of_key in scales.values() for scale in of_key for cutoff in scale.cutoffs),
         plausibility=_read_plausibility(document.get("plausibility") or {}),
@@ -297,10 +319,25 @@ def _read_plausibility(stated: Mapping[str, Any]) -> Plausibility:
     )
 
 
+def gaps(rules: GradingRules) -> list[str]:
+    """What a ruleset does not hold of its version, one sentence each: numbers of terms, classes and grades of terms."""
+    found = []
+    if rules.not_encoded:
+        terms = ", ".join(dict.fromkeys(missing.term for missing in rules.not_encoded.values()))
+        found.append(
+            f"version {rules.version}: no numbers are held for {terms}; their results get no grade (NOT_ENCODED)"
+        )
+    if unknown := sum(grades.soc is None for grades in rules.terms.values()):
+        found.append(
+            f"version {rules.version}: class and grades of {unknown} terms are not held; any grade is accepted"
+        )
+    return found
+
+
 #: What may stand in a cut-off, and what its words may be.
 _KEYS: Final = (
     "grade", "arm", "when", "from", "above", "to", "below", "change_from", "percent_change_from", "and_above", "and", "or",
-    "sources", "agreement", "note", "source_note",
+    "baseline_printed_to", "sources", "agreement", "note", "source_note",
 )  # fmt: skip
 _REFERENCES: Final = ("uln", "lln", "baseline", "mi_cutoff")
 _WHEN: Final = ("any", *BASELINE_STATES, "on_anticoagulation", "not_on_anticoagulation")
@@ -336,7 +373,7 @@ def _words(row: Mapping[str, Any]) -> Iterator[tuple[Any, tuple[str, ...]]]:
     """Each word of a cut-off with the words that may stand in its place."""
     for key, value in row.items():
         yield key, _KEYS
-        if key in ("from", "above", "to", "below", "and_above") and isinstance(value, Mapping):
+        if key in ("from", "above", "to", "below", "and_above", "baseline_printed_to") and isinstance(value, Mapping):
             yield from ((name, _REFERENCES) for name in value)
         elif key in ("change_from", "percent_change_from"):
             yield value, _REFERENCES
@@ -352,8 +389,12 @@ def unit_key(text: str) -> str:
     return folded.replace("µ", "u").replace("μ", "u").replace("mc", "u")
 
 
-def _read_terms(terms: Mapping[str, Mapping[str, Any]]) -> dict[str, TermGrades]:
-    found: dict[str, TermGrades] = {}
+#: A term whose grades are not at hand may carry any.
+_ANY_GRADE: Final = (1, 2, 3, 4, 5)
+
+
+def _read_terms(terms: Mapping[str, Mapping[str, Any]], without_grades: Sequence[str]) -> dict[str, TermGrades]:
+    found = {term: TermGrades(term, None, (), _ANY_GRADE) for term in without_grades}
     for soc, of_soc in terms.items():
         for term, entry in of_soc.items():
             grades = entry if isinstance(entry, str) else entry["grades"]
@@ -413,6 +454,9 @@ def _cutoffs(
                 needs=str(row.get("and", "")),
                 not_needed=str(row.get("or", "")),
                 fasting=_FASTING.get(variant),
+                baseline_printed_to=_plain_bound(row["baseline_printed_to"], inclusive=True)
+                if "baseline_printed_to" in row
+                else None,
             )
         )
     return tuple(found)

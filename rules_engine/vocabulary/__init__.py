@@ -361,7 +361,8 @@ class Grading:
     `lab_findings` and `event_findings` say, from the graded rows, what is odd in them. `document_schema` is the JSON
     Schema of the keys that a grading ruleset has beside those of every ruleset; empty = any.
     `check(document, options)` returns what a schema cannot see, such as an option that names no term of the dictionary:
-    (option path, what, remedy) triples.
+    (option path, what, remedy) triples. `notes(document)` says what its user should know beforehand, such as terms that it
+    holds no number for.
     """
 
     id: str
@@ -377,6 +378,7 @@ class Grading:
     check: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[tuple[str, str, str]]] = field(
         default=lambda _document, _options: ()
     )
+    notes: Callable[[Mapping[str, Any]], Sequence[str]] = field(default=lambda _document: ())
 
 
 #: Columns of the analysis results data (ARD): one row per number. `ARD_KEY` names a number: no two rows share it.

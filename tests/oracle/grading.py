@@ -130,7 +130,7 @@ def _arm(row: Mapping[str, str], value: Value, policy: str) -> Truth:
             # Whichever it is, the absolute arm is all that is left without a baseline.
             return True if policy == "worst_case" or value.baseline is None else UNKNOWN
         return not on
-    is_low = row["direction"] == "L"
+    is_low = row["direction"] == "L" if condition == "normal" else condition == "abnormal_low"
     limit = (value.baseline_lln or value.lln) if is_low else (value.baseline_uln or value.uln)
     abnormal = False
     if value.baseline is not None and limit is not None:

@@ -29,7 +29,7 @@ from tests.oracle import grading as oracle
 from tests.oracle import grading_probes as probing
 
 RULESETS = Path(rules_engine.__file__).resolve().parents[1] / "rulesets"
-VERSIONS = {"5.0": "ctcae_v5", "4.03": "ctcae_v4_03"}
+VERSIONS = {"6.0": "ctcae_v6", "5.0": "ctcae_v5", "4.03": "ctcae_v4_03"}
 #: One probe in so many is taken in the short run; the seed is fixed.
 SHARE = 12
 

@@ -101,13 +101,32 @@ def test_a_version_without_cutoffs_grades_reported_events_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [row("Made-up fever", "General disorders", "1234"), row("Made-up itch", "Skin disorders", "12")]
-    file = write_workbook(tmp_path / "book.xlsx", rows, sheet="CTCAE v6.0")
-    _code, said = run(str(file), "--out", str(tmp_path / "six"), capsys=capsys)
-    assert (said["version"], said["grades_laboratory_results"]) == ("6.0", False)
-    rules = read_rules(load_ruleset(tmp_path / "six" / "ruleset.yaml").document)
-    assert rules.version == "6.0"
+    file = write_workbook(tmp_path / "book.xlsx", rows, sheet="CTCAE v7.0")
+    _code, said = run(str(file), "--out", str(tmp_path / "seven"), capsys=capsys)
+    assert (said["version"], said["grades_laboratory_results"]) == ("7.0", False)
+    rules = read_rules(load_ruleset(tmp_path / "seven" / "ruleset.yaml").document)
+    assert rules.version == "7.0"
     assert rules.terms["Made-up itch"].allowed == (1, 2)
     assert not rules.scales
+
+
+def test_the_workbook_completes_a_dictionary_that_is_held_in_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = rules_of_version("6.0").terms.values()
+    rows = [row(one.term, one.soc, "".join(map(str, one.grades))) for one in held if one.soc and one.term != "Fever"]
+    rows += [row("Fever", "Made-up class", "123"), row("Pneumonia", "Infections and infestations", "2345")]
+    file = write_workbook(tmp_path / "book.xlsx", rows, sheet="CTCAE v6.0")
+    _code, said = run(str(file), "--out", str(tmp_path / "six"), capsys=capsys)
+    assert said["grades_laboratory_results"]
+    rules = read_rules(load_ruleset(tmp_path / "six" / "ruleset.yaml").document)
+    assert (rules.terms["Pneumonia"].soc, rules.terms["Pneumonia"].allowed) == (
+        "Infections and infestations",
+        (2, 3, 4, 5),
+    )
+    assert (rules.terms["Fever"].soc, rules.terms["Fever"].allowed) == ("Made-up class", (1, 2, 3))
+    assert all(one.soc for one in rules.terms.values())
+    assert rules.scales.keys() == rules_of_version("6.0").scales.keys()
 
 
 def test_preferred_terms_lead_to_terms_and_are_told_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
