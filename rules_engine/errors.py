@@ -99,6 +99,19 @@ class StudyError(RulesEngineError):
     exit_code = EXIT_DATA
 
 
+class ReadError(Exception):
+    """A file or connection is not what it should be: what a reader says of it, before the table and its place are known.
+
+    `place` is where inside it (`line 17`, `sheet labs`).
+    """
+
+    def __init__(self, what: str, remedy: str = "", *, place: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+        self.place = place
+
+
 class PluginError(RulesEngineError):
     """A plugin is missing, duplicate, incompatible, failing to import, or returned what its contract forbids."""
 

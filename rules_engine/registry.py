@@ -332,6 +332,15 @@ def _collect(found: Sequence[Found]) -> Registry:
                         )
                     )
                     continue
+                if cls is Reader and (offered.scan is None) == (offered.scan_tables is None):
+                    problems.append(
+                        Problem(
+                            f"reader {offered.id!r} of plugin {name!r}",
+                            "it must have one of `scan` and `scan_tables`",
+                            "give `scan` for files that are one table, `scan_tables` for what holds several",
+                        )
+                    )
+                    continue
                 if (field, offered.id) in owner:
                     problems.append(
                         Problem(

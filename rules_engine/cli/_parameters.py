@@ -1,10 +1,29 @@
-"""The option `--set NAME=VALUE` of the commands that load a protocol."""
+"""Options that several commands have: where the study is, and `--set NAME=VALUE`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
+
+
+class StudyPlace(click.ParamType[Path | str]):
+    """A folder, a file or a database connection; a path, or the text of the connection."""
+
+    name = "folder, file or connection"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:  # noqa: ARG002
+        """The path, unless it is written as a connection (`postgresql://…`)."""
+        return value if not isinstance(value, str) or "://" in value else Path(value)
+
+
+STUDY_PLACE = StudyPlace()
+STUDY_HELP = (
+    "Where the study's tables are: a folder or file (CSV, Parquet, Arrow, Excel, SAS, Dataset-JSON, DuckDB, SQLite), or a "
+    "connection such as postgresql://host/database."
+)
+data_option = click.option("--data", required=True, type=STUDY_PLACE, metavar="PLACE", help=STUDY_HELP)
 
 
 def _settings(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:

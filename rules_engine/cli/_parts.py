@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Part = TypeVar("Part")
 
 
-def derive_result(ruleset: str, data: Path, data_cutoff: str | None) -> Result:
+def derive_result(ruleset: str, data: Path | str, data_cutoff: str | None) -> Result:
     """The result of a run, with its stages shown on the way."""
     from rules_engine.cli._progress import StageProgress
     from rules_engine.engine import Engine
@@ -41,7 +41,7 @@ def chosen(parts: Mapping[str, Part], names: Sequence[str], kind: str) -> Mappin
     return {name: parts[name] for name in names or parts}
 
 
-def require_folder(out: Path | None, data: Path) -> Path:
+def require_folder(out: Path | None, data: Path | str) -> Path:
     """The folder for the files; raises `click.UsageError` without one and `UsageError` where it cannot be written."""
     from rules_engine.study.writing import require_writable
 

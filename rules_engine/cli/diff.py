@@ -7,15 +7,14 @@ from pathlib import Path
 
 import click
 
+from rules_engine.cli._parameters import STUDY_HELP, STUDY_PLACE
 from rules_engine.errors import EXIT_FOUND
 
 
 @click.command("diff", short_help="Compare two rulesets, by what they mean and what they give.")
 @click.argument("before")
 @click.argument("after")
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="Folder of the study's tables; without it, the rules alone."
-)
+@click.option("--data", type=STUDY_PLACE, metavar="PLACE", help=f"{STUDY_HELP} Without it, the rules alone.")
 @click.option("--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the rulesets instead.")
 @click.option("--cutoff-b", help="Data cut-off of the second run, where it is another one.")
 @click.option(
@@ -31,7 +30,7 @@ from rules_engine.errors import EXIT_FOUND
 def command(
     before: str,
     after: str,
-    data: Path | None,
+    data: Path | str | None,
     data_cutoff: str | None,
     cutoff_b: str | None,
     endpoints: tuple[str, ...],

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
+from rules_engine.cli._parameters import data_option
+
 
 @click.command("explain", short_help="Explain one subject's records.")
 @click.argument("ruleset")
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Folder of the study's tables (CSV or Parquet)."
-)
+@data_option
 @click.option("--subject", required=True, help="The subject, as subjects.subject has it.")
 @click.option("--endpoint", help="PARAMCD of the endpoint to explain, such as PFS.")
 @click.option("--response", help="Name of the response stream whose visits to explain.")
@@ -27,7 +27,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def command(
     ruleset: str,
-    data: Path,
+    data: Path | str,
     subject: str,
     endpoint: str | None,
     response: str | None,

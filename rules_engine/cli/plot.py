@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
+from rules_engine.cli._parameters import data_option
 from rules_engine.cli._parts import chosen, derive_result, require_folder, tell_parts
 
 
 @click.command("plot", short_help="Draw a run's figures as files.")
 @click.argument("ruleset")
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Folder of the study's tables (CSV or Parquet)."
-)
+@data_option
 @click.option("--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the ruleset instead.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the figures; made if missing.")
 @click.option("--figure", "names", multiple=True, metavar="NAME", help="Only this figure; may be given more than once.")
@@ -30,7 +29,7 @@ from rules_engine.cli._parts import chosen, derive_result, require_folder, tell_
 @click.option("--json", "as_json", is_flag=True, help="Print the names, captions and files as JSON.")
 def command(
     ruleset: str,
-    data: Path,
+    data: Path | str,
     data_cutoff: str | None,
     out: Path | None,
     names: tuple[str, ...],

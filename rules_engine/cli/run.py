@@ -7,14 +7,12 @@ from typing import Any
 
 import click
 
-from rules_engine.cli._parameters import set_option
+from rules_engine.cli._parameters import data_option, set_option
 
 
 @click.command("run", short_help="Derive a study's endpoints.")
 @click.argument("ruleset")
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Folder of the study's tables (CSV or Parquet)."
-)
+@data_option
 @click.option("--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the ruleset instead.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results; made if missing.")
 @click.option(
@@ -31,7 +29,7 @@ from rules_engine.cli._parameters import set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
     ruleset: str,
-    data: Path,
+    data: Path | str,
     data_cutoff: str | None,
     out: Path,
     formats: tuple[str, ...],

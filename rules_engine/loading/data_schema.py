@@ -12,6 +12,8 @@ from rules_engine.contracts import TABLES, Table
 
 Schema = dict[str, Any]
 
+#: Encodings that text files may have.
+ENCODINGS: Final = ("utf-8", "windows-1252", "latin-1", "utf-16")
 #: Ready-made mappings that a protocol can start from.
 LAYOUTS: Final = {
     "tables": "the study brings the input tables themselves",
@@ -166,6 +168,10 @@ DATA_SCHEMA: Final[Schema] = _record(
         "layout": {
             "enum": list(LAYOUTS),
             "description": "What the mapping starts from. " + "; ".join(f"{k}: {v}" for k, v in LAYOUTS.items()) + ".",
+        },
+        "encoding": {
+            "enum": list(ENCODINGS),
+            "description": "Encoding of the study's CSV files; utf-8 where nothing is stated.",
         },
         "domains": {
             "type": "object",

@@ -65,6 +65,13 @@ def mapping_of(ruleset: Ruleset | None) -> StudyMapping | None:
     return StudyMapping(domains, {table: parts for table, parts in tables.items() if parts})
 
 
+def stated_encoding(ruleset: Ruleset | None) -> str | None:
+    """The encoding of the study's text files that a ruleset states, or None for UTF-8."""
+    stated = (ruleset.document.get("data") if ruleset else None) or {}
+    encoding = stated.get("encoding")
+    return str(encoding) if encoding is not None else None
+
+
 def _require_complete(tables: Mapping[str, Mapping[str, Any]], ruleset: Ruleset | None) -> None:
     """Raise `RulesetError` for parts that, even over their layout, do not say where rows or columns come from."""
     problems = []

@@ -1,44 +1,48 @@
-"""Where tables come from: the files of a folder, or frames handed over in memory.
+"""Where tables come from: files, a folder of them, a database connection, or frames handed over in memory.
 
 Everything that can be wrong with a file before its values are looked at is found here: a folder that is not there, a
-file that cannot be read, two columns of one name. All faults are collected, so that a user sees them at once.
+file that cannot be read or is not what its name says, two columns of one name. All faults are collected, so that a user sees
+them at once.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from rules_engine.errors import Problem, StudyError, closest
+from rules_engine.errors import PluginError, Problem, ReadError, StudyError, UsageError, closest
 from rules_engine.registry import Registry, default_registry
 from rules_engine.vocabulary import Reader
 
-#: Bytes read at once while a file is hashed, and the most that a header line may take.
+#: Bytes read at once while a file is hashed, and those in which a format shows what it is.
 _BLOCK = 1 << 20
+_START = 64
+_CONNECTION = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One table as it was read: its name, its file (None for a frame in memory), the file's SHA-256 and its number of
-    rows.
+    """One table as it was read: its name, its file (None for a frame in memory or a database), the file's SHA-256 and its
+    number of rows. `origin` names the database, without user and password.
     """
 
     name: str
     path: Path | None
     sha256: str | None
     rows: int
+    origin: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """The source as the manifest shows it: the file by its name, without the folders above it."""
         return {
             "name": self.name,
-            "file": self.path.name if self.path else None,
+            "file": self.path.name if self.path else (self.origin or None),
             "sha256": self.sha256,
             "rows": self.rows,
         }
@@ -46,39 +50,63 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
-    """A table before it is held against its contract; column names are trimmed and lower case."""
+    """A table before it is held against its contract; column names are trimmed and lower case.
+
+    `path` is its file, `origin` the database that it comes from.
+    """
 
     name: str
     rows: pl.LazyFrame
     schema: Mapping[str, pl.DataType]
     path: Path | None = None
+    origin: str = ""
 
     @property
     def where(self) -> str:
         """The table as messages name it."""
-        return f"table {self.name}" + (f" ({self.path})" if self.path else "")
+        place = str(self.path or self.origin)
+        return f"table {self.name}" + (f" ({place})" if place else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a study brings: its tables by lower-case name, the faults met, and files that are no table."""
+    """What a study brings: its tables by lower-case name, the faults met, and files or tables that were not read."""
 
     tables: Mapping[str, RawTable]
     problems: tuple[Problem, ...]
     unread: tuple[str, ...] = ()
 
 
-def find_tables(source: Any, registry: Registry | None, wanted: frozenset[str]) -> Found:
-    """The tables of a folder or mapping, opened where `wanted`; raises `StudyError` where there is no folder."""
+def find_tables(
+    source: Any, registry: Registry | None, wanted: frozenset[str] | None, *, encoding: str | None = None
+) -> Found:
+    """The tables of a folder, file, connection or mapping, opened where `wanted` (None: all of them).
+
+    `encoding` is that of text files. Raises `StudyError` where there is no such place.
+    """
     if isinstance(source, Mapping):
         return _from_mapping(source, wanted)
     if isinstance(source, str | Path):
-        return _from_folder(Path(source), registry or default_registry(), wanted)
+        opener = _Opener(registry or default_registry(), wanted, encoding)
+        if isinstance(source, str) and (scheme := _CONNECTION.match(source)):
+            return opener.connection(source, scheme.group(1).lower())
+        path = Path(source)
+        return opener.files([path] if path.is_file() else _files_of(path), alone=path.is_file())
     raise StudyError.at(
         "study",
         f"{type(source).__name__} is neither a folder nor a mapping of table names to frames",
         "pass a path, or a mapping such as {'subjects': frame}",
     )
+
+
+def is_connection(source: object) -> bool:
+    """True for a text such as `postgresql://host/database`."""
+    return isinstance(source, str) and _CONNECTION.match(source) is not None
+
+
+def shown_connection(connection: str) -> str:
+    """A connection as messages and the manifest show it: without user, password and options."""
+    return re.sub(r"://[^/@]*@", "://", connection).split("?", 1)[0]
 
 
 def hash_file(path: Path) -> str:
@@ -90,35 +118,10 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-# A folder -------------------------------------------------------------------------------------------------------------
-
-
-def _from_folder(folder: Path, registry: Registry, wanted: frozenset[str]) -> Found:
-    files = _files_of(folder)
-    by_suffix = {suffix: reader for reader in registry.readers.values() for suffix in reader.suffixes}
-    readable = {file: by_suffix[file.suffix.lower()] for file in files if file.suffix.lower() in by_suffix}
-    by_name: dict[str, list[Path]] = {}
-    for file in readable:
-        by_name.setdefault(file.stem.strip().lower(), []).append(file)
-    tables: dict[str, RawTable] = {}
-    problems: list[Problem] = []
-    for name in sorted(set(by_name) & wanted):
-        paths = by_name[name]
-        if len(paths) > 1:
-            given = " and ".join(sorted(path.name for path in paths))
-            problems.append(Problem(f"table {name}", f"it is there twice: {given}", "keep one of the files"))
-            continue
-        try:
-            tables[name] = _open(name, paths[0], readable[paths[0]])
-        except StudyError as error:
-            problems.extend(error.problems)
-    unread = tuple(sorted(file.name for name in set(by_name) - wanted for file in by_name[name]))
-    return Found(tables, tuple(problems), unread)
+# Files and connections ------------------------------------------------------------------------------------------------
 
 
 def _files_of(folder: Path) -> list[Path]:
-    if folder.is_file():
-        raise StudyError.at(str(folder), "it is a file, not a folder of tables", f"name the folder: {folder.parent}")
     if not folder.is_dir():
         parent = folder.parent if folder.parent.is_dir() else None
         near = closest(folder.name, (path.name for path in parent.iterdir() if path.is_dir())) if parent else ""
@@ -126,28 +129,180 @@ def _files_of(folder: Path) -> list[Path]:
             str(folder), "there is no such folder", "name the folder that holds the study's tables", meant=near
         )
     try:
-        return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith((".", "~$")))
     except OSError as error:
         raise StudyError.at(
             str(folder), f"the folder cannot be read: {error.strerror}", "allow this user to read it"
         ) from error
 
 
-def _open(name: str, path: Path, reader: Reader) -> RawTable:
-    where = f"table {name} ({path})"
-    try:
-        if path.stat().st_size == 0:
+class _Opener:
+    """Opens the wanted tables of files and connections, collecting faults on the way."""
+
+    def __init__(self, registry: Registry, wanted: frozenset[str] | None, encoding: str | None) -> None:
+        self.readers = registry.readers
+        self.wanted = wanted
+        self.encoding = encoding
+        self.by_name: dict[str, list[RawTable]] = {}
+        self.problems: list[Problem] = []
+        self.unread: list[str] = []
+
+    def is_wanted(self, name: str) -> bool:
+        return self.wanted is None or name.strip().lower() in self.wanted
+
+    def connection(self, connection: str, scheme: str) -> Found:
+        """The tables of a database."""
+        reader = next((reader for reader in self.readers.values() if scheme in reader.schemes), None)
+        shown = shown_connection(connection)
+        if reader is None or reader.scan_tables is None:
+            known = sorted(scheme for reader in self.readers.values() for scheme in reader.schemes)
+            raise StudyError.at(
+                shown, f"no reader connects to {scheme}://", f"use {', '.join(known) or 'files'}",
+                meant=closest(scheme, known),
+            )  # fmt: skip
+        self._open_several(reader, connection, None, shown)
+        return self._found()
+
+    def files(self, files: Iterable[Path], *, alone: bool) -> Found:
+        """The tables of these files. A single file is there to be read, whatever it is called."""
+        by_suffix = {suffix: reader for reader in self.readers.values() for suffix in reader.suffixes}
+        twice = self._names_twice(files := list(files), by_suffix)
+        for file in files:
+            reader = by_suffix.get(file.suffix.lower())
+            if reader is None:
+                if alone:
+                    known = ", ".join(sorted(by_suffix))
+                    self.problems.append(
+                        Problem(str(file), f"no reader reads {file.suffix or 'such'} files", f"use one of {known}")
+                    )
+            elif reader.scan is None:
+                self._open_several(reader, str(file), file, str(file))
+            elif not self.is_wanted(file.stem):
+                self.unread.append(file.name)
+            elif _table_name(file) not in twice:
+                self._open_one(reader, file)
+        return self._found()
+
+    def _names_twice(self, files: Iterable[Path], by_suffix: Mapping[str, Reader]) -> set[str]:
+        """Names that two files of one table claim, wanted or not yet: neither is opened."""
+        claims: dict[str, list[str]] = {}
+        for file in files:
+            reader = by_suffix.get(file.suffix.lower())
+            if reader is not None and reader.scan is not None and self.is_wanted(file.stem):
+                claims.setdefault(_table_name(file), []).append(file.name)
+        twice = {name: given for name, given in claims.items() if len(given) > 1}
+        self.problems += [_twice(name, given) for name, given in sorted(twice.items())]
+        return set(twice)
+
+    def _open_one(self, reader: Reader, file: Path) -> None:
+        name = _table_name(file)
+        where = f"table {name} ({file})"
+        given = (file, self.encoding) if reader.takes_encoding else (file,)
+        try:
+            self._require_signature(reader, file)
+            rows = _checked_call(reader, where, reader.scan, *given)
+            self.by_name.setdefault(name, []).append(_named(name, rows, where, path=file))
+        except StudyError as error:
+            self.problems += error.problems
+
+    def _open_several(self, reader: Reader, place: str, path: Path | None, where: str) -> None:
+        try:
+            if path is not None:
+                self._require_signature(reader, path)
+            tables = _checked_call(reader, where, reader.scan_tables, place, self.is_wanted)
+            for given, rows in tables.items():
+                name = given.strip().lower()
+                if rows is None:
+                    self.unread.append(given)
+                    continue
+                origin = "" if path else where
+                self.by_name.setdefault(name, []).append(
+                    _named(name, rows, f"table {name} ({where})", path=path, origin=origin)
+                )
+        except StudyError as error:
+            self.problems += error.problems
+
+    def _require_signature(self, reader: Reader, file: Path) -> None:
+        """Refuse an empty file, and one whose bytes are those of another format."""
+        where = str(file) if reader.scan is None else f"table {_table_name(file)} ({file})"
+        try:
+            with file.open("rb") as opened:
+                start = opened.read(_START)
+        except OSError as error:
+            raise StudyError.at(
+                where, f"the file cannot be read: {error.strerror or error}", "allow this user to read it"
+            ) from error
+        if not start:
             raise StudyError.at(where, "the file is empty", "a table has at least a line of column names")
-        if reader.id == "csv":
-            _require_clean_header(path, where)
-        rows = reader.scan(path)
-        return _named(name, rows, path, where)
+        if reader.signatures and _has_signature(reader, start):
+            return
+        other = next(
+            (other for other in self.readers.values() if other is not reader and _has_signature(other, start)), None
+        )
+        if other is not None:
+            named = other.suffixes[0] if other.suffixes else other.id
+            raise StudyError.at(
+                where, f"the file cannot be read: it is named {file.suffix} and its bytes are those of {other.title} ({named})",
+                f"name it {file.stem}{named}",
+            )  # fmt: skip
+        if start.startswith(_OLE):
+            raise StudyError.at(
+                where, "the file cannot be read: it is encrypted, or a workbook of the old format .xls",
+                "save it as .xlsx without a password",
+            )  # fmt: skip
+        if reader.signatures:
+            raise StudyError.at(
+                where,
+                f"the file cannot be read: its first bytes are not those of {reader.title}; it is damaged, or another kind of file",
+                "copy or write the file again",
+            )  # fmt: skip
+
+    def _found(self) -> Found:
+        tables: dict[str, RawTable] = {}
+        for name, given in sorted(self.by_name.items()):
+            if len(given) > 1:
+                self.problems.append(_twice(name, [table.path.name if table.path else table.origin for table in given]))
+            tables[name] = given[0]
+        return Found(tables, tuple(self.problems), tuple(sorted(self.unread)))
+
+
+#: Old workbooks, and new ones with a password.
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+
+
+def _has_signature(reader: Reader, start: bytes) -> bool:
+    return any(start[place : place + len(mark)] == mark for place, mark in reader.signatures)
+
+
+def _table_name(file: Path) -> str:
+    return file.stem.strip().lower()
+
+
+def _twice(name: str, given: Iterable[str]) -> Problem:
+    places = " and ".join(sorted(given))
+    return Problem(f"table {name}", f"it is there twice: {places}", "keep one of them")
+
+
+def _checked_call(reader: Reader, where: str, scan: Callable[..., Any] | None, *given: Any) -> Any:
+    """What a reader gives; whatever it raises becomes an error that names the file, or the plugin at fault."""
+    assert scan is not None  # noqa: S101  (a reader that scans neither is refused by the registry)
+    try:
+        return scan(*given)
+    except ReadError as error:
+        place = f"{where}, {error.place}" if error.place else where
+        raise StudyError.at(place, f"the file cannot be read: {error.what}", error.remedy) from error
+    except (StudyError, UsageError):
+        raise
     except OSError as error:
-        raise StudyError.at(
-            where, f"the file cannot be read: {error.strerror or error}", "allow this user to read it"
-        ) from error
+        what = f"the file cannot be read: {error.strerror or error}"
+        raise StudyError.at(where, what, "allow this user to read it") from error
     except pl.exceptions.PolarsError as error:
         raise unreadable(where, error) from error
+    except Exception as error:
+        raise PluginError.at(
+            f"reader {reader.id!r} on {where}", f"it failed: {type(error).__name__}: {error}",
+            "write the table in another format, and report this to the author of the reader",
+        ) from error  # fmt: skip
 
 
 def unreadable(where: str, error: Exception) -> StudyError:
@@ -161,41 +316,29 @@ def unreadable(where: str, error: Exception) -> StudyError:
     return StudyError([problem])
 
 
-def _require_clean_header(path: Path, where: str) -> None:
-    """Refuse a CSV file whose first line does not name columns: binary, UTF-16, names twice, other separators."""
-    with path.open("rb") as file:
-        start = file.read(_BLOCK)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start:
-        raise StudyError.at(
-            where, "the file is not UTF-8 text", "save it as CSV in UTF-8 (in a spreadsheet: `CSV UTF-8`)"
-        )
-    text = start.decode("utf-8-sig", errors="replace")
-    header = next(csv.reader(text.splitlines()), [])
-    names = [name.strip().lower() for name in header]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise StudyError.at(where, f"two columns have one name: {', '.join(twice)}", "rename or remove one of them")
-    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-        raise StudyError.at(where, "the cells are not separated by commas", "save it as CSV with commas")
-
-
-def _named(name: str, rows: pl.LazyFrame, path: Path | None, where: str) -> RawTable:
+def _named(name: str, rows: pl.LazyFrame, where: str, *, path: Path | None = None, origin: str = "") -> RawTable:
     """The table with trimmed lower-case column names; raises `StudyError` where two columns become one."""
-    schema = rows.collect_schema()
+    try:
+        schema = rows.collect_schema()
+    except pl.exceptions.PolarsError as error:
+        raise unreadable(where, error) from error
+    except OSError as error:
+        what = f"the file cannot be read: {error.strerror or error}"
+        raise StudyError.at(where, what, "allow this user to read it") from error
     clean = [column.strip().lstrip("\ufeff").lower() for column in schema.names()]
     twice = sorted({column for column in clean if clean.count(column) > 1})
     if twice:
         raise StudyError.at(where, f"two columns have one name: {', '.join(twice)}", "rename or remove one of them")
     renamed = {old: new for old, new in zip(schema.names(), clean, strict=True) if old != new}
     return RawTable(
-        name, rows.rename(renamed) if renamed else rows, dict(zip(clean, schema.dtypes(), strict=True)), path
+        name, rows.rename(renamed) if renamed else rows, dict(zip(clean, schema.dtypes(), strict=True)), path, origin
     )
 
 
 # Frames in memory -----------------------------------------------------------------------------------------------------
 
 
-def _from_mapping(frames: Mapping[Any, Any], wanted: frozenset[str]) -> Found:
+def _from_mapping(frames: Mapping[Any, Any], wanted: frozenset[str] | None) -> Found:
     tables: dict[str, RawTable] = {}
     problems: list[Problem] = []
     unread: list[str] = []
@@ -203,11 +346,11 @@ def _from_mapping(frames: Mapping[Any, Any], wanted: frozenset[str]) -> Found:
         name = str(key).strip().lower()
         if name in tables:
             problems.append(Problem(f"table {name}", "it is there twice", "pass it once"))
-        elif name not in wanted:
+        elif wanted is not None and name not in wanted:
             unread.append(str(key))
         else:
             try:
-                tables[name] = _named(name, _lazy(name, frame), None, f"table {name}")
+                tables[name] = _named(name, _lazy(name, frame), f"table {name}")
             except StudyError as error:
                 problems.extend(error.problems)
     return Found(tables, tuple(problems), tuple(sorted(unread)))

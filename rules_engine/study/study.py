@@ -17,8 +17,8 @@ from rules_engine.model import Ruleset
 from rules_engine.registry import Registry, default_registry
 from rules_engine.study import checks
 from rules_engine.study.canonical import CanonicalTable, derive_canonical, empty_canonical
-from rules_engine.study.mapping import mapped_tables, mapping_of
-from rules_engine.study.sources import Found, RawTable, Source, find_tables, hash_file
+from rules_engine.study.mapping import mapped_tables, mapping_of, stated_encoding
+from rules_engine.study.sources import Found, RawTable, Source, find_tables, hash_file, is_connection, shown_connection
 
 #: Tables that may be large and are read once by a run: they stay on disk until then. The others are read by every
 #: endpoint and are held in memory.
@@ -53,17 +53,18 @@ class Study:
 
 
 def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
-    """Read a study from a folder of CSV or Parquet files, or from a mapping of table names to frames.
+    """Read a study from a folder, a file, a database connection, or a mapping of table names to frames.
 
-    A file is named after its table (`subjects.csv`, `labs.parquet`); frames may be Polars, pandas, PyArrow or anything
-    with the Arrow stream interface. Where `ruleset` has a `data:` section, the tables are mapped from the files that it
-    names (SDTM, ADaM). Raises `StudyError` with every fault that blocks a correct result; what is merely odd is in
+    A file is named after its table (`subjects.csv`, `labs.parquet`); a workbook has a sheet and a database a table of that
+    name; formats may be mixed. Frames may be Polars, pandas, PyArrow or anything with the Arrow stream interface. Where
+    `ruleset` has a `data:` section, the tables are mapped from the files that it names (SDTM, ADaM). Raises `StudyError` with
+    every fault that blocks a correct result; what is merely odd is in
     `Study.findings`.
     """
     mapping = mapping_of(ruleset)
     contracts = {**TABLES, **(registry or default_registry()).tables}
     wanted = frozenset(contracts) | (mapping.names if mapping else frozenset())
-    found = find_tables(source, registry, wanted)
+    found = find_tables(source, registry, wanted, encoding=stated_encoding(ruleset))
     problems = list(found.problems)
     raw = {name: found.tables[name] for name in contracts if name in found.tables}
     if mapping:
@@ -136,7 +137,7 @@ def _sources(found: Found, canonical: Mapping[str, CanonicalTable]) -> tuple[Sou
     sources = []
     for name, table in sorted(found.tables.items()):
         rows = canonical[name].source_rows if name in canonical else table.rows.select(pl.len()).collect().item()
-        sources.append(Source(name, table.path, hash_file(table.path) if table.path else None, rows))
+        sources.append(Source(name, table.path, hash_file(table.path) if table.path else None, rows, table.origin))
     return tuple(sources)
 
 
@@ -158,6 +159,7 @@ def _study_id(ruleset: Ruleset | None, found: Found) -> str:
 
 def _no_table(source: Any, found: Found, *, mapped: bool) -> Problem:
     where = str(source) if isinstance(source, str | Path) else "study"
+    where = shown_connection(where) if is_connection(source) else where
     there = ", ".join(found.unread) or "nothing that can be read"
     near = next((meant for name in found.unread if (meant := closest(Path(name).stem, TABLES))), "")
     remedy = f"name the files after the input tables: {', '.join(TABLES)}"

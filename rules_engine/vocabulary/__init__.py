@@ -445,13 +445,27 @@ class Estimator:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A file format that tables can be read from: `scan(path)` gives every column of the file, CSV as text."""
+    """A form in which tables come: files with one of the endings `suffixes`, or connections with one of the `schemes`.
+
+    A file that is one table: `scan(path)` gives every column of it, text formats as text; the table is named as the file
+    is. A file or connection that holds several (a workbook, a database): `scan_tables(place, is_wanted)` gives the name of
+    each, and its rows where `is_wanted(name)`; rows must not need the connection any more.
+
+    `signatures` are bytes that such a file has at a place (`(0, b"PAR1")`); a file that has none of them is refused before it
+    is opened. With `takes_encoding`, `scan(path, encoding)` is told the text encoding that the protocol states, or None.
+
+    Raises `errors.ReadError` where the bytes are not what they should be and `errors.UsageError` where a library is missing.
+    """
 
     id: str
     version: str
     title: str
     suffixes: Sequence[str]
-    scan: Callable[[Path], pl.LazyFrame]
+    scan: Callable[..., pl.LazyFrame] | None = None
+    scan_tables: Callable[[str, Callable[[str], bool]], Mapping[str, pl.LazyFrame | None]] | None = None
+    schemes: Sequence[str] = ()
+    signatures: Sequence[tuple[int, bytes]] = ()
+    takes_encoding: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,9 +136,12 @@ def test_a_missing_folder_names_the_nearest_one(tmp_path: Path) -> None:
     assert "did you mean 'study'?" in text
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    path = folder(tmp_path / "s", {"subjects.csv": SUBJECTS}) / "subjects.csv"
-    assert "it is a file, not a folder" in refused(path)
+def test_one_file_is_a_study_of_one_table(tmp_path: Path) -> None:
+    path = folder(tmp_path / "s", {"subjects.csv": SUBJECTS, "labs.csv": "broken"}) / "subjects.csv"
+    study = read(path)
+    assert study.tables["subjects"].collect()["subject"].to_list() == ["1", "2"]
+    assert not study.has("labs")
+    assert "no reader reads .doc files" in refused(folder(tmp_path / "d", {"subjects.doc": SUBJECTS}) / "subjects.doc")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
@@ -211,7 +214,7 @@ def test_all_faults_of_a_study_are_told_at_once(tmp_path: Path) -> None:
         ("subject,arm\n1,a,b\n", "the file cannot be read"),
         (b"subject,arm\n1,\xff\xfe\n", "the file cannot be read"),
         ("subject,arm\n1,a\n".encode("utf-16"), "not UTF-8"),
-        (b"PK\x03\x04\x00\x00sheet", "not UTF-8"),
+        (b"PK\x03\x04\x00\x00sheet", "its bytes are those of Workbook"),
         (b"", "the file is empty"),
         ("subject\n", "it has no subjects"),
         ("subject,arm\n,a\n", "it has no subjects"),

@@ -1,0 +1,555 @@
+"""Every form in which tables come gives the same study, and says where it is broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rules_engine.errors import PluginError, ReadError, StudyError, UsageError
+from rules_engine.registry import build_registry
+from rules_engine.study import Study, read_study
+from rules_engine.vocabulary import Reader
+
+from rules_engine_plugins import readers
+from rules_engine_plugins.readers import sas, workbooks
+
+pytest.importorskip("duckdb")
+pytest.importorskip("fastexcel")
+pyreadstat = pytest.importorskip("pyreadstat")
+xlsxwriter = pytest.importorskip("xlsxwriter")
+
+READERS = build_registry([("readers", readers)])
+SUBJECTS = pl.DataFrame(
+    {
+        "subject": ["001", "002", "Ünal 3"],
+        "arm": ["A", None, 'B, "c"'],
+        "randomisation_date": [date(2024, 1, 31), date(1999, 12, 31), None],
+        "death_date": ["2024-05", None, "2025-01-02"],
+    }
+)
+LABS = pl.DataFrame(
+    {
+        "subject": ["001", "002"],
+        "date": [date(2024, 2, 1), date(2024, 2, 2)],
+        "analyte": ["ALT", "HGB"],
+        "value": ["12.345", "<5"],
+        "unit": ["U/L", "g/dL"],
+        "uln": [40.0, None],
+    }
+)
+TABLES = {"subjects": SUBJECTS, "labs": LABS}
+
+
+def read(source: object) -> Study:
+    return read_study(source, registry=READERS)
+
+
+def refused(source: object) -> str:
+    with pytest.raises(StudyError) as raised:
+        read(source)
+    assert raised.value.exit_code == 3
+    return str(raised.value)
+
+
+def as_dataset_json(name: str, frame: pl.DataFrame) -> dict[str, object]:
+    kinds = {pl.String: "string", pl.Float64: "double", pl.Date: "date"}
+    columns = [
+        {"itemOID": f"IT.{name}.{column}", "name": column, "label": column, "dataType": kinds[type(dtype)],
+         **({"targetDataType": "integer"} if dtype == pl.Date else {})}
+        for column, dtype in frame.schema.items()
+    ]  # fmt: skip
+    rows = [[cell.isoformat() if isinstance(cell, date) else cell for cell in row] for row in frame.iter_rows()]
+    return {
+        "datasetJSONCreationDateTime": "2024-01-01T00:00:00", "datasetJSONVersion": "1.1.0", "itemGroupOID": f"IG.{name}",
+        "records": frame.height, "name": name, "label": name, "columns": columns, "rows": rows,
+    }  # fmt: skip
+
+
+def write_json(path: Path, frame: pl.DataFrame) -> None:
+    path.write_text(json.dumps(as_dataset_json(path.stem, frame), ensure_ascii=False), encoding="utf-8")
+
+
+def write_ndjson(path: Path, frame: pl.DataFrame) -> None:
+    document = as_dataset_json(path.stem, frame)
+    rows = document.pop("rows")
+    assert isinstance(rows, list)
+    lines = [json.dumps(part, ensure_ascii=False) for part in (document, *rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_xpt(path: Path, frame: pl.DataFrame, version: int = 8) -> None:
+    text = frame.with_columns(pl.col(pl.String).fill_null("")).to_pandas()
+    pyreadstat.write_xport(text, str(path), file_format_version=version, table_name="T")
+
+
+def write_workbook(path: Path, tables: dict[str, pl.DataFrame]) -> None:
+    with xlsxwriter.Workbook(path) as book:
+        for name, frame in tables.items():
+            frame.write_excel(book, name, autofilter=False)
+
+
+def write_sqlite(path: Path, tables: dict[str, pl.DataFrame]) -> None:
+    connection = sqlite3.connect(path)
+    for name, frame in tables.items():
+        connection.execute(f"CREATE TABLE {name} ({', '.join(frame.columns)})")
+        rows = [[cell.isoformat() if isinstance(cell, date) else cell for cell in row] for row in frame.iter_rows()]
+        connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * frame.width)})", rows)
+    connection.commit()
+    connection.close()
+
+
+def write_duckdb(path: Path, tables: dict[str, pl.DataFrame]) -> None:
+    import duckdb
+
+    with duckdb.connect(str(path)) as connection:
+        for name, frame in tables.items():
+            connection.register("given", frame.to_arrow())
+            connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given")
+
+
+def study_folder(path: Path, form: str) -> Path:
+    path.mkdir(exist_ok=True)
+    single = {
+        "csv": pl.DataFrame.write_csv,
+        "parquet": pl.DataFrame.write_parquet,
+        "arrow": pl.DataFrame.write_ipc,
+    }
+    several = {"xlsx": write_workbook, "sqlite": write_sqlite, "duckdb": write_duckdb}
+    own = {"json": write_json, "ndjson": write_ndjson, "xpt": write_xpt}
+    if form in several:
+        several[form](path / f"study.{form}", TABLES)
+    for name, frame in TABLES.items():
+        if form in single:
+            single[form](frame, path / f"{name}.{form}")  # type: ignore[operator]
+        elif form in own:
+            own[form](path / f"{name}.{form}", frame)
+    return path
+
+
+FORMS = ["csv", "parquet", "arrow", "xlsx", "sqlite", "duckdb", "json", "ndjson", "xpt"]
+
+
+@pytest.fixture
+def expected() -> dict[str, pl.DataFrame]:
+    study = read(TABLES)
+    return {**{name: study.tables[name].collect() for name in TABLES}, "findings": study.findings.collect()}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_study(tmp_path: Path, form: str, expected: dict[str, pl.DataFrame]) -> None:
+    study = read(study_folder(tmp_path / "s", form))
+    for name in TABLES:
+        assert study.tables[name].collect().equals(expected[name]), name
+    assert study.findings.collect().equals(expected["findings"])
+    assert all(source.sha256 for source in study.sources)
+
+
+def test_forms_may_be_mixed_and_a_workbook_read_alone(tmp_path: Path, expected: dict[str, pl.DataFrame]) -> None:
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    SUBJECTS.write_parquet(mixed / "SUBJECTS.parquet")
+    write_workbook(mixed / "labs.xlsx", {"Sheet1": LABS})  # the only sheet of a workbook that is named after the table
+    assert read(mixed).tables["labs"].collect().equals(expected["labs"])
+    alone = study_folder(tmp_path / "alone", "xlsx") / "study.xlsx"
+    assert read(alone).tables["subjects"].collect().equals(expected["subjects"])
+    assert read(str(alone)).has("labs")
+
+
+def test_one_table_in_two_places_is_refused(tmp_path: Path) -> None:
+    path = study_folder(tmp_path / "s", "xlsx")
+    SUBJECTS.write_csv(path / "subjects.csv")
+    assert "table subjects\n  it is there twice: study.xlsx and subjects.csv" in refused(path)
+
+
+def test_an_arrow_stream_in_a_file(tmp_path: Path, expected: dict[str, pl.DataFrame]) -> None:
+    SUBJECTS.write_ipc_stream(tmp_path / "subjects.arrow")
+    assert read(tmp_path).tables["subjects"].collect().equals(expected["subjects"])
+
+
+def test_transport_files_of_version_5_and_a_second_reader_agree(tmp_path: Path) -> None:
+    short = SUBJECTS.rename({"randomisation_date": "rand", "death_date": "death"})
+    write_xpt(tmp_path / "subjects.xpt", short, version=5)
+    rows = sas.scan_xpt(tmp_path / "subjects.xpt").collect()
+    second, _meta = pyreadstat.read_xport(str(tmp_path / "subjects.xpt"))
+    assert rows["subject"].to_list() == second["subject"].to_list() == short["subject"].to_list()
+    assert rows["rand"].cast(pl.Date).to_list() == short["rand"].to_list()
+    assert rows["arm"].to_list() == short["arm"].to_list()
+
+
+def test_a_reader_of_a_third_party_reads_its_own_ending(tmp_path: Path) -> None:
+    def scan(path: Path) -> pl.LazyFrame:
+        return pl.read_csv(path, separator="|", infer_schema=False).lazy()
+
+    class Plugin:
+        @staticmethod
+        def rules_engine_readers() -> list[Reader]:
+            return [Reader("pipes", "1", "Text with bars", (".psv",), scan)]
+
+    import rules_engine
+
+    Plugin.rules_engine_readers = staticmethod(rules_engine.hookimpl(Plugin.rules_engine_readers))  # type: ignore[method-assign]
+    (tmp_path / "subjects.psv").write_text("subject|arm\n1|A\n")
+    study = read_study(tmp_path, registry=build_registry([("pipes", Plugin())]))
+    assert study.tables["subjects"].collect()["arm"].to_list() == ["A"]
+
+
+def test_a_reader_that_fails_is_named(tmp_path: Path) -> None:
+    def scan(path: Path) -> pl.LazyFrame:
+        raise KeyError("slip")
+
+    class Plugin:
+        pass
+
+    import rules_engine
+
+    def rules_engine_readers() -> list[Reader]:
+        return [Reader("broken", "1", "Broken", (".csv",), scan)]
+
+    plugin = Plugin()
+    plugin.rules_engine_readers = rules_engine.hookimpl(rules_engine_readers)  # type: ignore[attr-defined]
+    (tmp_path / "subjects.csv").write_text("subject\n1\n")
+    with pytest.raises(PluginError, match="reader 'broken' on table subjects"):
+        read_study(tmp_path, registry=build_registry([("broken", plugin)]))
+
+
+# Text
+
+
+def csv(tmp_path: Path, content: bytes) -> Path:
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "subjects.csv").write_bytes(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"subject,arm\n1,A\n2,M\xfcnchen\n", "subjects.csv), line 3"),
+        ("subject,arm\n1,A\n".encode("utf-16"), "not UTF-8 text but UTF-16"),
+        (
+            b"subject,arm,sex\n1,A,F\n2,B\n",
+            "line 3\n  the file cannot be read: it has 2 cells where the first line names 3",
+        ),
+        (b"subject,arm,sex\n1,A,F\n2,B", "line 3"),
+        (b'subject,arm\n1,"A,x"\n2,"B', "the file ends inside quotes"),
+        (b'subject,arm\n1,"two\nlines"\n2,B,C\n', "line 4"),
+        (b"subject,arm\n1,A\x00\n", "not UTF-8"),
+    ],
+)
+def test_broken_text_is_refused_with_its_line(tmp_path: Path, content: bytes, said: str) -> None:
+    assert said in refused(csv(tmp_path, content))
+
+
+def test_cut_short_anywhere_a_text_is_never_read_with_fewer_cells(tmp_path: Path) -> None:
+    whole = b'subject,arm,sex\n1,"A, b",F\n22,"C\nd",M\n'
+    for cut in range(len(b"subject,arm,sex\n1,"), len(whole)):
+        path = csv(tmp_path / str(cut), whole[:cut])
+        try:
+            rows = read(path).tables["subjects"].collect()
+        except StudyError:
+            continue
+        # What is left of a line that was cut inside its last cell cannot be told from a whole one.
+        assert rows["sex"].drop_nulls().len() >= rows.height - 1
+
+
+def test_blank_lines_are_no_records_and_loose_quotes_have_their_line(tmp_path: Path) -> None:
+    rows = read(csv(tmp_path, b"subject,arm\r\n1,A\r\n\r\n2,B\r\n\r\n")).tables["subjects"].collect()
+    assert rows["subject"].to_list() == ["1", "2"]
+    assert "line 3\n  the file cannot be read: a quote" in refused(
+        csv(tmp_path, b'subject,arm\n1,A\n2,5" gauge\n3,C\n')
+    )
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "latin-1", "utf-16"])
+def test_another_encoding_is_read_where_the_ruleset_states_it(tmp_path: Path, encoding: str) -> None:
+    from rules_engine.study.sources import find_tables
+
+    csv(tmp_path, 'subject,arm\n1,"Größe, µ"\n'.encode(encoding))
+    table = find_tables(tmp_path, READERS, frozenset({"subjects"}), encoding=encoding).tables["subjects"]
+    assert table.rows.collect()["arm"].to_list() == ["Größe, µ"]
+
+
+def test_a_mark_of_utf8_holds_whatever_is_stated(tmp_path: Path) -> None:
+    from rules_engine_plugins.readers.delimited import scan_csv
+
+    csv(tmp_path, "subject,arm\n1,é\n".encode("utf-8-sig"))
+    assert scan_csv(tmp_path / "subjects.csv", "windows-1252").collect().row(0) == ("1", "é")
+
+
+# Wrongly labelled, cut short, locked, swollen
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "xlsx", "sqlite", "duckdb", "xpt"])
+def test_a_file_under_another_ending_is_named_for_what_it_is(tmp_path: Path, form: str) -> None:
+    path = study_folder(tmp_path / "s", form)
+    source = next(file for file in path.iterdir() if file.stem in ("subjects", "study"))
+    other = tmp_path / "o"
+    other.mkdir()
+    shutil.copy(source, other / "subjects.csv")
+    assert "it is named .csv and its bytes are those of" in refused(other)
+    shutil.move(other / "subjects.csv", other / ("subjects.parquet" if form != "parquet" else "subjects.xlsx"))
+    assert "its bytes are those of" in refused(other)
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "xlsx", "sqlite", "duckdb", "json", "ndjson", "xpt"])
+def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, form: str) -> None:
+    path = study_folder(tmp_path / "s", form)
+    file = next(file for file in path.iterdir() if file.stem in ("subjects", "study"))
+    whole = file.read_bytes()
+    for share in (0.3, 0.6, 0.97):
+        file.write_bytes(whole[: int(len(whole) * share)])
+        assert file.name in refused(path), share
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_empty_file_is_refused(tmp_path: Path, form: str) -> None:
+    (tmp_path / f"subjects.{form}").write_bytes(b"")
+    assert "the file is empty" in refused(tmp_path)
+
+
+def test_a_locked_workbook_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "study.xlsx").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
+    assert "it is encrypted" in refused(tmp_path)
+
+
+def test_an_archive_with_a_password_and_one_that_is_no_workbook(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "study.xlsx", "w") as archive:
+        archive.writestr("notes.txt", "x")
+    assert "it is an archive, but no workbook" in refused(tmp_path)
+    content = bytearray((tmp_path / "study.xlsx").read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag `encrypted` in the archive's directory
+    (tmp_path / "study.xlsx").write_bytes(bytes(content))
+    assert "it is encrypted" in refused(tmp_path)
+
+
+def test_a_swollen_workbook_is_refused_whatever_its_directory_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbooks, "LARGEST_CONTENT", 3_000_000)
+    with zipfile.ZipFile(tmp_path / "study.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", bytes(5_000_000))
+    assert "no honest workbook does" in refused(tmp_path)
+    lying = bytearray((tmp_path / "study.xlsx").read_bytes())
+    place = lying.index(b"PK\x01\x02") + 24
+    lying[place : place + 4] = (1000).to_bytes(4, "little")
+    (tmp_path / "study.xlsx").write_bytes(bytes(lying))
+    assert "no honest workbook does" in refused(tmp_path)
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rules_engine_plugins.readers import dataset_json
+
+    study_folder(tmp_path, "json")
+    monkeypatch.setattr(dataset_json, "LARGEST_DOCUMENT", 100)
+    assert "write it as NDJSON" in refused(tmp_path)
+
+
+# Workbooks
+
+
+def test_cells_of_a_workbook_are_text_and_errors_are_not_lost(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "study.xlsx") as book:
+        sheet = book.add_worksheet("Subjects")
+        sheet.write_row(0, 0, ["Subject", "Sex", "arm", ""])
+        sheet.write_row(1, 0, ["#EXAMPLE 1", "F", "A"])
+        sheet.write_number(2, 0, 7)
+        sheet.write_formula(2, 1, "=1/0", None, "#DIV/0!")
+        sheet.write_formula(2, 2, '="A"&"B"', None, "AB")
+        sheet.write_row(3, 0, ["", "", ""])
+    row = read(tmp_path).tables["subjects"].collect().row(0, named=True)
+    assert (row["subject"], row["sex"], row["arm"]) == ("7", "#DIV/0!", "AB")
+    assert read(tmp_path).tables["subjects"].collect().height == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([["subject", "arm", "ARM"], ["1", "a", "b"]], "two columns have one name"),
+        ([["subject", ""], ["1", "a"]], "column B holds values and has no name"),
+        ([], "the sheet is empty"),
+    ],
+)
+def test_a_sheet_that_is_no_table_is_refused(tmp_path: Path, rows: list[list[str]], said: str) -> None:
+    with xlsxwriter.Workbook(tmp_path / "study.xlsx") as book:
+        sheet = book.add_worksheet("subjects")
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+    text = refused(tmp_path)
+    assert said in text
+    assert "sheet subjects" in text
+
+
+# SAS
+
+
+def test_transport_files_whose_lengths_contradict_each_other(tmp_path: Path) -> None:
+    write_xpt(tmp_path / "subjects.xpt", SUBJECTS, version=8)
+    whole = (tmp_path / "subjects.xpt").read_bytes()
+    start = whole.index(b"NAMSTV8") - 20 + 80
+    wrong = bytearray(whole)
+    wrong[start + 4 : start + 6] = (300).to_bytes(2, "big")
+    (tmp_path / "subjects.xpt").write_bytes(bytes(wrong))
+    assert "lengths and positions of its columns contradict" in refused(tmp_path)
+    (tmp_path / "subjects.xpt").write_bytes(whole + b"x" * 7)
+    assert "no multiple of 80" in refused(tmp_path)
+    twice = bytearray(whole)
+    twice += whole[whole.index(b"HEADER RECORD*******MEMBV8") :]
+    (tmp_path / "subjects.xpt").write_bytes(bytes(twice))
+    assert "it holds 2 data sets" in refused(tmp_path)
+
+
+# Dataset-JSON
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"records": 5}, "it states 5 records and holds 3 rows"),
+        ({"records": -1}, "`records` is -1"),
+        ({"datasetJSONVersion": "1.0.0"}, "it is Dataset-JSON 1.0.0; version 1.1 is read"),
+        ({"rows": [["001", "A", None]]}, "it has 3 values; there are 4 columns"),
+        ({"rows": [["001", 5, None, None]], "records": 1}, "row 1\n  the file cannot be read: column arm holds 5"),
+        ({"rows": [["001", "A", "2024-13-01", None]], "records": 1}, "'2024-13-01', which is no day"),
+        ({"columns": [{"name": "subject", "dataType": "text"}]}, "has the dataType 'text'"),
+        ({"columns": [{"name": "a", "dataType": "string"}, {"name": "A", "dataType": "string"}]}, "one name: a"),
+        ({"name": None, "label": None}, ""),
+    ],
+)
+def test_a_dataset_json_that_contradicts_itself(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    document = as_dataset_json("subjects", SUBJECTS) | change
+    if not said:
+        del document["name"], document["label"]
+        said = "it does not state name, label"
+    (tmp_path / "subjects.json").write_text(json.dumps(document))
+    assert said in refused(tmp_path)
+
+
+def test_json_that_is_no_dataset_json_or_says_a_thing_twice(tmp_path: Path) -> None:
+    (tmp_path / "subjects.json").write_text('[{"subject": 1}]')
+    assert "no Dataset-JSON" in refused(tmp_path)
+    (tmp_path / "subjects.json").write_text('{"records": 1, "records": 2}')
+    assert "it states 'records' twice" in refused(tmp_path)
+    (tmp_path / "subjects.json").write_text("[" * 100_000)
+    assert "subjects.json" in refused(tmp_path)
+
+
+# Databases
+
+
+def test_a_view_cannot_reach_outside_its_database(tmp_path: Path) -> None:
+    import duckdb
+
+    (tmp_path / "secret.txt").write_text("subject\n1\n")
+    with duckdb.connect(str(tmp_path / "study.duckdb")) as connection:
+        connection.execute(f"CREATE VIEW subjects AS SELECT * FROM read_csv('{tmp_path / 'secret.txt'}', header=true)")
+    assert "cannot be read as a DuckDB database" in refused(tmp_path)
+
+
+def test_bytes_in_a_database_are_refused(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "study.db")
+    connection.execute("CREATE TABLE subjects (subject)")
+    connection.execute("INSERT INTO subjects VALUES (x'00ff')")
+    connection.commit()
+    connection.close()
+    assert "it holds bytes where text is expected" in refused(tmp_path)
+
+
+def test_an_unknown_kind_of_connection(tmp_path: Path) -> None:
+    text = refused("oracle://user:secret@host/db")
+    assert "no reader connects to oracle://" in text
+    assert "secret" not in text
+
+
+def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
+    text = refused("postgresql://someone:hush@127.0.0.1:9/none")
+    assert "the database cannot be read" in text
+    assert "127.0.0.1" in text
+    assert "hush" not in text
+
+
+SERVER = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A PostgreSQL server of our own on a socket in a temporary folder, with the tables of the study."""
+    if not SERVER:
+        pytest.skip("PostgreSQL is not installed")
+    psycopg = pytest.importorskip("psycopg")
+    folder = Path(
+        tempfile.mkdtemp(prefix="pg-")
+    )  # short, because the name of a socket is; readable for the server's user
+    folder.chmod(0o755)
+    as_user: list[str] = []
+    if os.geteuid() == 0:  # the server refuses to run as the superuser
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        shutil.chown(folder, "postgres", "postgres")
+    binaries = SERVER[-1].parent
+    data = folder / "data"
+    subprocess.run(
+        [*as_user, binaries / "initdb", "-D", data, "-A", "trust", "-U", "study", "--no-sync", "-E", "UTF8", "--locale=C"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    options = f"-k {folder} -c listen_addresses= -c fsync=off"
+    subprocess.run(
+        [*as_user, binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"postgresql://study@/postgres?host={folder}"
+    try:
+        with psycopg.connect(url) as connection:
+            for name, frame in TABLES.items():
+                kinds = {pl.Date: "date", pl.Float64: "double precision"}
+                columns = ", ".join(
+                    f"{column} {kinds.get(type(kind), 'text')}" for column, kind in frame.schema.items()
+                )
+                connection.execute(f"CREATE TABLE {name} ({columns})")
+                for row in frame.iter_rows():
+                    connection.execute(f"INSERT INTO {name} VALUES ({', '.join(['%s'] * len(row))})", row)
+            connection.execute("CREATE SCHEMA broken")
+            connection.execute(
+                "CREATE VIEW broken.subjects AS SELECT i::text AS subject, "
+                "CASE WHEN i = 90000 THEN pg_terminate_backend(pg_backend_pid())::text END AS arm "
+                "FROM generate_series(1, 100000) AS i"
+            )
+        yield url
+    finally:
+        subprocess.run([*as_user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_postgresql_database_gives_the_same_study(server: str, expected: dict[str, pl.DataFrame]) -> None:
+    study = read(server)
+    for name in TABLES:
+        assert study.tables[name].collect().equals(expected[name]), name
+    assert [source.as_dict()["file"] for source in study.sources] == ["postgresql:///postgres"] * 2
+
+
+def test_a_database_that_goes_away_midway_is_refused(server: str) -> None:
+    text = refused(f"{server}&options=-csearch_path%3Dbroken")
+    assert "the database cannot be read" in text
+    assert "run again" in text
+
+
+def test_a_missing_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    study_folder(tmp_path, "xlsx")
+    monkeypatch.setitem(sys.modules, "fastexcel", None)
+    with pytest.raises(UsageError, match=r"endpoint-rules-engine\[excel\]"):
+        read(tmp_path)
+
+
+def test_what_a_reader_says_has_its_place() -> None:
+    error = ReadError("it is broken", "mend it", place="line 3")
+    assert (error.what, error.remedy, error.place) == ("it is broken", "mend it", "line 3")
