@@ -12,6 +12,8 @@ text           text                                           String, trimmed; e
 code           one of the codelist (case ignored)             String, as the codelist spells it
 date           a calendar day, ISO 8601                       Date
 partial_date   `2024-05-17`, `2024-05` or `2024`              String in that form (`rules_engine.dates`)
+time           `08:30`, `08:30:15`, or an ISO 8601 date with  Time; a date alone has none
+               such a time after `T`
 integer        a whole number                                 Int64
 number         a number                                       Float64
 flag           true/false, yes/no, Y/N, 1/0                   Boolean
@@ -29,13 +31,14 @@ import polars as pl
 
 from rules_engine import terms
 
-ColumnKind = Literal["text", "code", "date", "partial_date", "integer", "number", "flag", "length"]
+ColumnKind = Literal["text", "code", "date", "partial_date", "time", "integer", "number", "flag", "length"]
 
 DTYPES: Final[dict[str, pl.DataType]] = {
     "text": pl.String(),
     "code": pl.String(),
     "date": pl.Date(),
     "partial_date": pl.String(),
+    "time": pl.Time(),
     "integer": pl.Int64(),
     "number": pl.Float64(),
     "flag": pl.Boolean(),
@@ -206,6 +209,7 @@ TREATMENTS = Table(
         Column("kind", "code", "Kind of anticancer therapy outside the regimen.", codes=terms.THERAPY_KINDS),
         Column("start_date", "partial_date", "First day; the day may be unknown for therapy outside the regimen.",
                required=True),
+        Column("start_time", "time", "Clock time of the start, where it is recorded."),
         Column("last_date", "date", "Last dose or session."),
         Column("ended", "flag", "The course has ended."),
         Column("seq", "integer", "Sequence number of the record."),
@@ -268,6 +272,7 @@ LABS = Table(
     (
         SUBJECT,
         Column("date", "date", "Day of the sample.", required=True),
+        Column("time", "time", "Clock time of the sample, where it is recorded."),
         Column("analyte", "text", "Analyte (LBTESTCD-like), such as `ALT`, `BILI`, `HGB`.", required=True),
         Column("value", "text", "Result as reported: a number, or `<5`, `>1000`.", required=True),
         Column("unit", "text", "Unit of value and limits as reported.", required=True),

@@ -1,7 +1,6 @@
 """The baseline of each subject and analyte: one record, no re-baselining between treatment cycles.
 
-The last result on or before the first study treatment; without clock times the sample of that day counts as taken
-before it.
+The last result before the first study treatment; without clock times the sample of that day counts as taken before it.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ def derive_baseline(work: pl.DataFrame, tests: LabTests, rules: GradingRules, op
     record is later.
 
     Also `is_baseline_record`, `is_post_baseline` and `base_unit_differs` (no exact factor between the two units; the
-    baseline is then treated as missing). A record is later than the baseline where its day is, or its sequence number
-    on the same day.
+    baseline is then treated as missing). A record is later than the baseline where its day is; on the same day its clock
+    time, or its sequence number where a time is missing or both are the same.
     """
     who = ["person", "key_number"]
     keyed = work.with_columns(
@@ -28,9 +27,13 @@ def derive_baseline(work: pl.DataFrame, tests: LabTests, rules: GradingRules, op
     )
     joined = keyed.join(_choose(keyed, options), on=who, how="left", nulls_equal=False, maintain_order="left")
     base = pl.col("base_row")
-    same_day_later = (pl.col("date") == pl.col("_base_date")) & (pl.col("seq") > pl.col("_base_seq"))
+    in_order = (pl.col("time") - pl.col("_base_time")).fill_null(pl.duration())
+    by_time_or_number = (in_order > pl.duration()) | (
+        (in_order == pl.duration()) & (pl.col("seq") > pl.col("_base_seq")).fill_null(value=False)
+    )
+    same_day_later = (pl.col("date") == pl.col("_base_date")) & by_time_or_number
     later = ((pl.col("date") > pl.col("_base_date")) | same_day_later).fill_null(value=False)
-    after_start = (pl.col("date") > pl.col("_treatment_start")).fill_null(value=False)
+    after_start = pl.col("after_start").fill_null(value=False)
     marked = joined.with_columns(
         is_baseline_record=(pl.col("_row") == base).fill_null(value=False),
         is_post_baseline=pl.when(base.is_not_null()).then(later).otherwise(after_start),
@@ -46,7 +49,7 @@ def derive_baseline(work: pl.DataFrame, tests: LabTests, rules: GradingRules, op
     return marked.with_columns(
         *[pl.when(usable).then(series).alias(name) for name, series in values.items()],
         base_unit_differs=pl.Series(marked["is_post_baseline"] & marked["base_row"].is_not_null() & factor.is_null()),
-    ).drop("_base_date", "_base_seq", "person", "key_number")
+    ).drop("_base_date", "_base_time", "_base_seq", "person", "key_number")
 
 
 def _numbers(subjects: pl.Series) -> pl.Series:
@@ -57,15 +60,15 @@ def _numbers(subjects: pl.Series) -> pl.Series:
 
 
 def _choose(work: pl.DataFrame, options: LabOptions) -> pl.DataFrame:
-    """One row per subject and analyte with a baseline: `base_row`, `_base_date`, `_base_seq`.
+    """One row per subject and analyte with a baseline: `base_row`, `_base_date`, `_base_time`, `_base_seq`.
 
-    Ties on one day: the highest sequence number; then, so that the order of rows never decides, the largest value and
-    unit.
+    Ties on one day: the latest clock time, one without a time being the earliest; then the highest sequence number; then,
+    so that the order of rows never decides, the largest value and unit.
     """
-    start = pl.col("_treatment_start")
-    before = pl.col("date") <= start
+    before = ~pl.col("after_start")
     if options.baseline_lookback_days is not None:
-        before &= pl.col("date") >= start - pl.duration(days=options.baseline_lookback_days)
+        first_day = pl.col("_treatment_start") - pl.duration(days=options.baseline_lookback_days)
+        before &= pl.col("date") >= first_day
     marked = pl.col("is_baseline").fill_null(value=False)
     eligible = {"derived": before, "flagged": marked, "flagged_else_derived": before | marked}[options.baseline]
     candidates = work.filter(
@@ -73,10 +76,12 @@ def _choose(work: pl.DataFrame, options: LabOptions) -> pl.DataFrame:
     )
     first = [] if options.baseline == "derived" else ["_marked"]
     return (
-        candidates.select("person", "key_number", "date", "seq", "number", "test", _marked=marked, base_row="_row")
-        .sort(*first, "date", "seq", "number", "test", nulls_last=False)
+        candidates.select(
+            "person", "key_number", "date", "time", "seq", "number", "test", _marked=marked, base_row="_row"
+        )
+        .sort(*first, "date", "time", "seq", "number", "test", nulls_last=False)
         .unique(["person", "key_number"], keep="last", maintain_order=True)
-        .select("person", "key_number", "base_row", _base_date="date", _base_seq="seq")
+        .select("person", "key_number", "base_row", _base_date="date", _base_time="time", _base_seq="seq")
     )
 
 

@@ -4,6 +4,9 @@ ruleset).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import polars as pl
 
 from rules_engine.grading.cutoffs import VALUE
@@ -14,10 +17,12 @@ from rules_engine.grading.rules import GradingRules
 def derive_corrected_calcium(work: pl.DataFrame, tests: LabTests, rules: GradingRules) -> pl.DataFrame:
     """Turn total calcium into corrected calcium by the albumin of the same subject and day.
 
-    Adds `calcium_corrected` and `uncorrected_calcium` (no albumin on that day). Of several albumin results of one day
-    the one with the highest sequence number counts, then the lowest one.
+    Adds `calcium_corrected`, `uncorrected_calcium` (no albumin on that day) and `beside_ionized` (total or corrected
+    calcium of a day with an ionized result). Of several albumin results of one day the one with the highest sequence
+    number counts, then the lowest one.
     """
     how = rules.calcium
+    work = work.with_columns(beside_ionized=_is_beside_ionized(work, tests, how))
     calcium = tests.table.filter(pl.col("reported_key") == how["total"]) if how else tests.table.clear()
     if calcium.is_empty():
         return work.with_columns(calcium_corrected=pl.lit(value=False), uncorrected_calcium=pl.lit(value=False))
@@ -49,6 +54,20 @@ def derive_corrected_calcium(work: pl.DataFrame, tests: LabTests, rules: Grading
         )
         .drop("_albumin", *facts.columns)
     )
+
+
+def _is_beside_ionized(work: pl.DataFrame, tests: LabTests, how: Mapping[str, Any]) -> pl.Series:
+    """Total or corrected calcium of a subject and day that also have a number of ionized calcium."""
+    key = tests.table["key"]
+    if not how or how["ionized"] not in set(key):
+        return pl.repeat(value=False, n=work.height, eager=True)
+    of_day = work.select("subject", "date", key=tests.of_results("key"), number="number")
+    ionized = of_day.filter(
+        pl.col("key") == how["ionized"], pl.col("number").is_not_null(), pl.col("date").is_not_null()
+    )
+    days = ionized.select("subject", "date", _is_there=pl.lit(value=True)).unique()
+    found = of_day.join(days, on=["subject", "date"], how="left", maintain_order="left")
+    return found.select((pl.col("key") == how["corrected"]) & pl.col("_is_there")).to_series().fill_null(value=False)
 
 
 def _albumin_factor(rules: GradingRules) -> pl.Expr:

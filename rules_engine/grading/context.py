@@ -14,6 +14,7 @@ from rules_engine.errors import UsageError, closest
 #: Columns of the context: one row per subject.
 #:
 #: `treatment_start` and `treatment_end` are the first and the last day of any component of the regimen;
+#: `treatment_start_time` is the earliest clock time of that first day, null where that of a course begun on it is missing;
 #: `window_start` and `window_end` bound the events that count; `tace_days` are the days of TACE sessions; `new_therapy` is
 #: the first day of anticancer therapy outside the regimen; `last_observed` is the death, else the last contact.
 CONTEXT_SCHEMA: Final[dict[str, pl.DataType]] = {
@@ -23,6 +24,7 @@ CONTEXT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "birth_date": pl.String(),
     "safety_population": pl.Boolean(),
     "treatment_start": pl.Date(),
+    "treatment_start_time": pl.Time(),
     "treatment_end": pl.Date(),
     "window_start": pl.Date(),
     "window_end": pl.Date(),
@@ -66,6 +68,7 @@ def derive_context(
     )
     by_subject = of_regimen.group_by("subject").agg(
         treatment_start=pl.col("_day").min(),
+        treatment_start_time=_first_time(),
         treatment_end=pl.max_horizontal("last_date", "_day").max(),
         **{
             f"first_{name}": pl.col("_day").filter(pl.col("_component") == name).min()
@@ -111,6 +114,12 @@ def derive_context(
         .select(list(CONTEXT_SCHEMA))
         .cast({name: kind for name, kind in CONTEXT_SCHEMA.items()})  # noqa: C416  (a fresh mapping for Polars)
     )
+
+
+def _first_time() -> pl.Expr:
+    """When the first course of a subject began on its day; null where another one of that day may have begun earlier."""
+    of_first_day = pl.col("start_time").filter(pl.col("_day") == pl.col("_day").min())
+    return pl.when(of_first_day.null_count() == 0).then(of_first_day.min())
 
 
 def _end_column(name: str, subjects: pl.LazyFrame) -> str | None:

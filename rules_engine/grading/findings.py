@@ -25,6 +25,7 @@ _REASONS: Final = {
     "RANGE_INVALID": (WARNING, "the limits of normal cannot be right, and no absolute cut-off decides"),
     "NO_RANGE": (WARNING, "a limit of normal is missing, and no absolute cut-off decides"),
     "NO_ALBUMIN": (WARNING, "total calcium without albumin of the same day"),
+    "IONIZED_PREFERRED": (NOTE, "ionized calcium of the same day is graded instead"),
     "QUALIFIER_UNKNOWN": (WARNING, "a clinical fact that decides is not recorded"),
 }
 
@@ -148,10 +149,11 @@ def _marked_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _tied_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
-    """Baselines beside another result of the same day and sequence number: nothing says which of them came last."""
+    """Baselines beside another result of the same day, time and sequence number: nothing says which of them came last."""
+    time = [pl.col("time")] if "time" in graded.collect_schema() else []
     tied = (
         graded.filter(pl.col("value_number").is_not_null(), pl.col("analyte_key").is_not_null())
-        .group_by("subject", "analyte_key", "date", "seq")
+        .group_by("subject", "analyte_key", "date", *time, "seq")
         .agg(pl.col("is_baseline_record").any(), values=pl.col("value_number").n_unique(), row=pl.col("row").min())
         .filter(pl.col("is_baseline_record"), pl.col("values") > 1)
     )

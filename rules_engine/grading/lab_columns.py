@@ -21,7 +21,8 @@ _WORD: Final = pl.Categorical()
 #: its own unit. `atoxgrl` and `atoxgrh` are 0 to 4, `atoxgr` is signed (-4 to 4); null = not gradable. Why is said per
 #: direction (`reason_low`, `reason_high`), and in `grade_reason` where `atoxgr` is null. `rule_low` and `rule_high` name
 #: the cut-off that decided a grade of 1 or more, `rule_row_id` that of `atoxgr`. `grade_flags` are joined by `;`.
-#: `in_window`: after baseline, and not after the last day of observation.
+#: `on_treatment`: taken after the first treatment began, and not after the day of the last one. `in_window`: after baseline,
+#: and not after the last day of observation.
 GRADED_LABS_SCHEMA: Final[dict[str, pl.DataType]] = {
     "analyte_key": _WORD,
     "analyte_name": _WORD,
@@ -34,6 +35,7 @@ GRADED_LABS_SCHEMA: Final[dict[str, pl.DataType]] = {
     "bnrind": _WORD,
     "is_baseline_record": pl.Boolean(),
     "is_post_baseline": pl.Boolean(),
+    "on_treatment": pl.Boolean(),
     "in_window": pl.Boolean(),
     "atoxdscl": _WORD,
     "atoxdsch": _WORD,
@@ -67,10 +69,12 @@ NO_BASELINE: Final = "NO_BASELINE"
 RANGE_INVALID: Final = "RANGE_INVALID"
 NO_RANGE: Final = "NO_RANGE"
 NO_ALBUMIN: Final = "NO_ALBUMIN"
+IONIZED_PREFERRED: Final = "IONIZED_PREFERRED"
 QUALIFIER_UNKNOWN: Final = "QUALIFIER_UNKNOWN"
 REASONS: Final = (
     NO_TERM, NOT_LAB_GRADABLE, NOT_ENCODED, NO_VALUE, NOT_NUMERIC, VALUE_IMPOSSIBLE, UNIT_UNKNOWN, UNIT_UNSUITABLE,
-    UNIT_CONTRADICTS_RANGE, NO_BASELINE, RANGE_INVALID, NO_RANGE, NO_ALBUMIN, QUALIFIER_UNKNOWN,
+    UNIT_CONTRADICTS_RANGE, NO_BASELINE, RANGE_INVALID, NO_RANGE, NO_ALBUMIN, IONIZED_PREFERRED,
+    QUALIFIER_UNKNOWN,
 )  # fmt: skip
 
 

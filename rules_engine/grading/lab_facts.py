@@ -20,10 +20,13 @@ OPTIONAL: Final[dict[str, pl.DataType]] = {
     "mi_cutoff": pl.Float64(),
     "duration_h": pl.Float64(),
     "laboratory": pl.String(),
+    "time": pl.Time(),
 }
 #: What grading may know of each subject, with its type; any of it may be missing.
 PEOPLE: Final[dict[str, pl.DataType]] = {
     "treatment_start": pl.Date(),
+    "treatment_start_time": pl.Time(),
+    "treatment_end": pl.Date(),
     "window_end": pl.Date(),
     "sex": pl.String(),
     "birth_date": pl.String(),
@@ -44,8 +47,9 @@ def read_facts(
     ).join(people, on="subject", how="left", maintain_order="left")
     stratum = _stratum(options.age_strata) if options.missing_range != NONE else pl.lit(None, pl.String)
     work = given.select(
-        "subject", "date", "seq", "is_baseline", "laboratory",
-        *[pl.col(name).alias(f"_{name}") for name in ("treatment_start", "window_end")],
+        "subject", "date", "time", "seq", "is_baseline", "laboratory",
+        *[pl.col(name).alias(f"_{name}") for name in ("treatment_start", "treatment_end", "window_end")],
+        _is_after_start(options).alias("after_start"),
         *usable_limits(pl.col(LLN), pl.col(ULN)),
         pl.when(pl.col(MI_CUTOFF).is_finite() & (pl.col(MI_CUTOFF) > 0)).then(MI_CUTOFF),
         "symptomatic", "intervention", "on_anticoagulant", "fasting",
@@ -57,6 +61,20 @@ def read_facts(
     )
     judged = _judge_numbers(work).drop("_never_zero", "_reported")
     return _infarction_levels(judged, tests, options).with_row_index("_row")
+
+
+def _is_after_start(options: LabOptions) -> pl.Expr:
+    """The sample was taken after the first treatment began; null where there was none, or the day is not known.
+
+    A sample of that very day counts as taken before, unless the option or the clock times of both say otherwise.
+    """
+    day, start = pl.col("date"), pl.col("treatment_start")
+    if options.baseline_first_day == "before":
+        return day > start
+    if options.baseline_first_day == "after":
+        return day >= start
+    is_later = (pl.col("time") > pl.col("treatment_start_time")).fill_null(value=False)
+    return (day > start) | ((day == start) & is_later)
 
 
 def _judge_numbers(work: pl.DataFrame) -> pl.DataFrame:

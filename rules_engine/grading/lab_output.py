@@ -17,6 +17,7 @@ from rules_engine.grading.lab_columns import (
     DIRECTIONS,
     FLAGS,
     GRADED_LABS_SCHEMA,
+    IONIZED_PREFERRED,
     NO_ALBUMIN,
     NO_TERM,
     NOT_LAB_GRADABLE,
@@ -59,6 +60,9 @@ def assemble(
         "bnrind": _words(("LOW", "NORMAL", "HIGH"), base.select(_side()).to_series()),
         "is_baseline_record": work["is_baseline_record"],
         "is_post_baseline": work["is_post_baseline"],
+        "on_treatment": work.select(
+            (pl.col("after_start") & (pl.col("date") <= pl.col("_treatment_end"))).fill_null(value=False)
+        ).to_series(),
         "in_window": work.select(
             pl.col("is_post_baseline") & (pl.col("date") <= pl.col("_window_end")).fill_null(value=True)
         ).to_series(),
@@ -95,13 +99,12 @@ def _grades(work: pl.DataFrame, graded: Graded, tests: LabTests, options: LabOpt
         direction: (tests.table[f"reason_{direction}"].fill_null(len(REASONS)) > clinical).gather(tests.number)
         for direction in DIRECTIONS
     }
-    refused = work.select(pl.col("uncorrected_calcium") & (options.uncorrected_calcium == "na")).to_series()
     facts = pl.DataFrame({
-        "refused": refused,
+        "refused": work.select(_refusal(options)).to_series(),
         **{f"has_{direction}": has_term[direction] for direction in DIRECTIONS},
         **{f"{name}_{direction}": graded[direction][name] for direction in DIRECTIONS for name in ("grade", "rule", "reason")},
     })  # fmt: skip
-    kept = ~pl.col("refused")
+    kept = pl.col("refused").is_null()
     facts = facts.with_columns(
         atoxgrl=pl.when(kept).then("grade_low"),
         atoxgrh=pl.when(kept).then("grade_high"),
@@ -109,9 +112,7 @@ def _grades(work: pl.DataFrame, graded: Graded, tests: LabTests, options: LabOpt
         **{
             f"reason_{direction}": pl.when(pl.col(f"reason_{direction}") == no_term)
             .then(None)
-            .when("refused")
-            .then(reason_code(NO_ALBUMIN))
-            .otherwise(f"reason_{direction}")
+            .otherwise(pl.coalesce("refused", f"reason_{direction}"))
             for direction in DIRECTIONS
         },
         **{f"rule_{direction}": pl.when(kept).then(f"rule_{direction}") for direction in DIRECTIONS},
@@ -126,6 +127,16 @@ def _grades(work: pl.DataFrame, graded: Graded, tests: LabTests, options: LabOpt
         reason=pl.when(pl.col("atoxgr").is_null()).then(
             pl.coalesce(*reasons, "reason_low", "reason_high", reason_code(NO_TERM))
         ),
+    )
+
+
+def _refusal(options: LabOptions) -> pl.Expr:
+    """Why the options leave a calcium result without a grade (number of the reason); null where they do not."""
+    return (
+        pl.when(pl.col("beside_ionized") & (options.calcium_of_one_day == "ionized"))
+        .then(reason_code(IONIZED_PREFERRED))
+        .when(pl.col("uncorrected_calcium") & (options.uncorrected_calcium == "na"))
+        .then(reason_code(NO_ALBUMIN))
     )
 
 

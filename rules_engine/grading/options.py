@@ -42,6 +42,14 @@ _OPTIONS: Final[dict[str, Any]] = {
             "default": 28,
             "description": ("How many days before the first treatment a derived baseline may lie; null: any number."),
         },
+        "baseline_first_day": {
+            "enum": ["by_time", "before", "after"],
+            "default": "by_time",
+            "description": (
+                "What a sample of the day of the first treatment is. by_time: before treatment, unless the clock times of "
+                "both say that it was taken after the start; before: before treatment, whatever the times; after: after it."
+            ),
+        },
         "require_current_range": {
             "type": "boolean",
             "default": False,
@@ -69,6 +77,14 @@ _OPTIONS: Final[dict[str, Any]] = {
             "description": (
                 "A result whose limits of normal cannot be in its unit (plausibility.range_factor of the grading). na: not "
                 "graded; grade: graded as it stands, flagged."
+            ),
+        },
+        "calcium_of_one_day": {
+            "enum": ["ionized", "each"],
+            "default": "ionized",
+            "description": (
+                "A day with ionized and total (or corrected) calcium. ionized: only the ionized result is graded; each: "
+                "both are."
             ),
         },
         "uncorrected_calcium": {
@@ -165,11 +181,13 @@ class LabOptions:
     on_unknown: str = _default("on_unknown")
     baseline: str = _default("baseline")
     baseline_lookback_days: int | None = _default("baseline_lookback_days")
+    baseline_first_day: str = _default("baseline_first_day")
     require_current_range: bool = _default("require_current_range")
     missing_range: str = _default("missing_range")
     age_strata: Sequence[int] = tuple(_default("age_strata"))
     contradicting_range: str = _default("contradicting_range")
     hys_law: Mapping[str, Any] | None = None
+    calcium_of_one_day: str = _default("calcium_of_one_day")
     uncorrected_calcium: str = _default("uncorrected_calcium")
     mi_cutoff: Mapping[str, float] = field(default_factory=dict)
 

@@ -39,11 +39,28 @@ WORDING: Final[dict[str, Wording]] = {
             "*": "A derived baseline lies at most {value} before the first treatment.",
         },
     ),
+    "baseline_first_day": Wording(
+        "Samples of the first day of treatment", LABS,
+        when={"properties": {"baseline": {"enum": ["derived", "flagged_else_derived"]}}},
+        says={
+            "by_time": "A sample of the day of the first treatment counts as taken before it, unless the clock times of both say "
+            "otherwise.",
+            "before": "A sample of the day of the first treatment counts as taken before it.",
+            "after": "A sample of the day of the first treatment counts as taken after it began.",
+        },
+    ),
     "require_current_range": Wording(
         "Own limits required", LABS,
         says={
             "true": "A result without limits of its own is not graded against an abnormal baseline.",
             "false": "A result without limits of its own may be graded against an abnormal baseline.",
+        },
+    ),
+    "calcium_of_one_day": Wording(
+        "Ionized and total calcium", LABS,
+        says={
+            "ionized": "Of a day with ionized and total calcium only the ionized result is graded.",
+            "each": "Of a day with ionized and total calcium both results are graded.",
         },
     ),
     "uncorrected_calcium": Wording(

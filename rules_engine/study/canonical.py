@@ -98,6 +98,7 @@ def _casts_of(raw: RawTable, table: Table) -> dict[str, Cast]:
 def _kind_in_words(column: Column) -> str:
     words = {
         "text": "text", "code": "one of " + ", ".join(column.codes), "date": "a date", "partial_date": "a date",
+        "time": "a time of the day",
         "integer": "a whole number", "number": "a number", "flag": "true or false", "length": "a length in millimetres",
     }  # fmt: skip
     return words[column.kind]

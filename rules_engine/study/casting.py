@@ -66,6 +66,8 @@ def can_hold(column: Column, dtype: pl.DataType) -> bool:
         return not (dtype.is_nested() or dtype == pl.Binary or dtype == pl.Object)
     if column.kind == "date":
         return dtype == pl.Date or isinstance(dtype, pl.Datetime)
+    if column.kind == "time":
+        return dtype == pl.Time or isinstance(dtype, pl.Datetime)
     if column.kind == "partial_date":
         return dtype == pl.Date or isinstance(dtype, pl.Datetime) or dtype.is_integer() or dtype.is_float()
     if column.kind == "flag":
@@ -200,6 +202,21 @@ def _cast_partial_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cas
     return Cast(value, (_lost(column, is_there(cell, dtype), value, message), only_year, _implausible(year)), is_alien)
 
 
+def _cast_time(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
+    if dtype == pl.Time or isinstance(dtype, pl.Datetime):
+        return Cast(cell if dtype == pl.Time else cell.dt.time())
+    text = as_text(cell, dtype)
+    clock = text.str.replace(r"^\d{4}-\d{2}-\d{2}[T ]", "")
+    is_day_alone = text.str.contains(r"^\d{4}-\d{2}(-\d{2})?$").fill_null(value=False)
+    seconds = pl.coalesce(
+        clock.str.extract(r"^(\d{2}:\d{2}:\d{2})(\.\d+)?Z?$"), clock.str.extract(r"^(\d{2}:\d{2})Z?$") + ":00"
+    )
+    value = seconds.str.to_time("%H:%M:%S", strict=False)
+    there = is_there(cell, dtype) & ~is_day_alone
+    message = "not a time of the day in ISO 8601 form, such as 08:30, 08:30:15 or 2024-05-17T08:30"
+    return Cast(value, (_lost(column, there, value, message),), there & value.is_null())
+
+
 def _implausible(year: pl.Expr) -> Fault:
     earliest, latest = PLAUSIBLE_YEARS
     return Fault(
@@ -275,6 +292,7 @@ _CASTS: dict[str, Callable[[Column, pl.Expr, pl.DataType], Cast]] = {
     "flag": _cast_flag,
     "date": _cast_date,
     "partial_date": _cast_partial_date,
+    "time": _cast_time,
     "integer": _cast_integer,
     "number": _cast_number,
     "length": _cast_length,

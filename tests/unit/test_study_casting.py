@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 import polars as pl
@@ -135,6 +135,27 @@ def test_a_date_that_is_none_is_a_finding_and_missing(written: str, message: str
     ((_record, value, said),) = messages(study)
     assert value == written
     assert message in said
+
+
+@pytest.mark.parametrize(
+    ("written", "clock"),
+    [
+        ("08:30", time(8, 30)), ("08:30:15", time(8, 30, 15)), ("2024-05-17T08:30", time(8, 30)),
+        ("2024-05-17 23:59:59.5", time(23, 59, 59)), ("00:00", time(0, 0)), ("2024-05-17", None), ("2024-05", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_time_is_read_alone_or_behind_its_date(written: str, clock: time | None) -> None:
+    study = read_column("labs", "time", [written])
+    assert held(study, "labs", "time") == [clock]
+    assert messages(study) == []
+
+
+@pytest.mark.parametrize("written", ["8:30", "25:00", "08:60", "2024-05-17T08", "noon", "0830"])
+def test_a_time_that_is_none_is_a_finding_and_missing(written: str) -> None:
+    study = read_column("labs", "time", [written])
+    assert held(study, "labs", "time") == [None]
+    ((_record, value, message),) = messages(study)
+    assert (value, message[:22]) == (written, "not a time of the day ")
 
 
 @pytest.mark.parametrize(
