@@ -192,6 +192,43 @@ CRITERION_CASE: Schema = _record(
     ("id", "criterion", "lesions", "visits"),
 )
 
+TABLE_CASE: Schema = _record(
+    "One subject's records, with the responses that must come out of a criterion that is judged from tables.",
+    {
+        **_ABOUT,
+        "criterion": _text("Name of a criterion ruleset, such as `pcwg3`."),
+        "options": {
+            "type": ["object", "null"],
+            "description": "Values that differ from the criterion's ruleset, by option key.",
+        },
+        "tables": {
+            "type": "object",
+            "minProperties": 1,
+            "description": "Records of the subject by input table, as a study would bring them, without the subject.",
+            "additionalProperties": _list(
+                "The records; a column that is left out is missing.",
+                {"type": "object", "description": "One record: values by column."},
+            ),
+        },
+        "expect": _list(
+            "Every timepoint response that must come out, in the order of the days.",
+            _record(
+                "One day; only what is stated is compared.",
+                {
+                    "date": _day("Day of the assessment or sample."),
+                    "overall": _text("Response."),
+                    "overall_as_read": _text("Response before later records changed it."),
+                    "progression_date": _day("Day that progression is dated to.", nullable=True),
+                    "rule_id": _text("Rule that decided."),
+                },
+                ("date",),
+            ),
+            minimum=1,
+        ),
+    },
+    ("id", "criterion", "tables", "expect"),
+)
+
 ASSESSMENT: Schema = _record(
     "One response assessment.",
     {
@@ -331,14 +368,18 @@ def cases_schema() -> Schema:
     return {
         "$schema": DRAFT,
         "title": "Worked cases",
-        "description": "A list of worked cases: lesions visit by visit, or records and an endpoint.",
+        "description": "A list of worked cases: lesions visit by visit, records of tables, or records and an endpoint.",
         "type": "object",
         "required": ["cases"],
         "properties": {
             "cases": {
                 "type": "array",
                 "description": "The cases.",
-                "items": {"if": {"required": ["criterion"]}, "then": CRITERION_CASE, "else": ENDPOINT_CASE},
+                "items": {
+                    "if": {"required": ["tables"]},
+                    "then": TABLE_CASE,
+                    "else": {"if": {"required": ["criterion"]}, "then": CRITERION_CASE, "else": ENDPOINT_CASE},
+                },
             }
         },
     }

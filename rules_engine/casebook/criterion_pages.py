@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.casebook.table_pages import is_truth_table, table_case, tables_read, truth_tables
 from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
 from rules_engine.loading import load_criterion_rules, load_ruleset, read_document
 from rules_engine.model import CriterionRules
@@ -48,11 +49,15 @@ def criterion_page(folder: Path, registry: Registry) -> Page:
         facts.append(("Extends", bases if isinstance(bases, str) else ", ".join(bases)))
     file = folder / "cases.yaml"
     cases = read_document(file)["cases"] if file.is_file() else []
+    of_tables = criterion.assess_tables is not None
+    if of_tables:
+        facts.append(("Tables", tables_read(criterion)))
+    tell = table_case if of_tables else _case
     sections = [
         _values(document, rules, criterion),
-        _truth_tables(rules, criterion),
+        truth_tables(rules) if of_tables else _truth_tables(rules, criterion),
         _rules(document),
-        Section("cases", "Worked cases", [block for case in cases for block in _case(case)]),
+        Section("cases", "Worked cases", [block for case in cases for block in tell(case)]),
     ]
     return Page(
         ruleset.title, facts, sections, "Generated from the ruleset, its criterion and its cases; not edited by hand."
@@ -69,7 +74,7 @@ def _values(document: Mapping[str, Any], rules: CriterionRules, criterion: Crite
     for key, about in properties.items():
         said: Mapping[str, Any] = (document.get("values") or {}).get(key) or {}
         value = rules.options[key]
-        told = str(value).lower() if isinstance(value, bool) else str(value)
+        told = _value(value)
         unit = f" {said['unit']}" if said.get("unit") else ""
         values.append(
             Row(
@@ -94,6 +99,16 @@ def _values(document: Mapping[str, Any], rules: CriterionRules, criterion: Crite
     )
 
 
+def _value(value: Any) -> str:
+    if is_truth_table(value):
+        return "see the table below"
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_value(one)}" for key, one in value.items())
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _alternatives(about: Mapping[str, Any]) -> str:
     if "enum" in about:
         return ", ".join(map(str, about["enum"]))
@@ -103,6 +118,8 @@ def _alternatives(about: Mapping[str, Any]) -> str:
         return str(about["const"])
     if about.get("type") == "boolean":
         return "true, false"
+    if about.get("type") in ("array", "object", "string"):
+        return {"array": "list", "object": "values by name", "string": "text"}[about["type"]]
     low = about.get("minimum", about.get("exclusiveMinimum"))
     what = "whole number" if about.get("type") == "integer" else "number"
     above = " above" if "exclusiveMinimum" in about else " from"

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rules_engine.casebook.case_schemas import CRITERION_CASE, ENDPOINT_CASE
+from rules_engine.casebook.case_schemas import CRITERION_CASE, ENDPOINT_CASE, TABLE_CASE
 from rules_engine.casebook.criterion_cases import run_criterion_cases
 from rules_engine.casebook.endpoint_cases import run_endpoint_cases
 from rules_engine.casebook.grading_cases import COLUMNS, run_grading_cases
 from rules_engine.casebook.outcomes import Case, Outcome
+from rules_engine.casebook.table_cases import run_table_cases
 from rules_engine.errors import RulesEngineError, UsageError
 from rules_engine.loading import Node, problems_of, read_nodes, to_plain
 from rules_engine.registry import Registry
@@ -18,10 +19,12 @@ from rules_engine.registry import Registry
 #: YAML files that stand beside cases and are none.
 _NO_CASES = ("ruleset", "presets")
 _RUNNERS: Mapping[str, Callable[[Sequence[Case], Registry], list[Outcome]]] = {
+    "tables": run_table_cases,
     "criterion": run_criterion_cases,
     "endpoint": run_endpoint_cases,
 }
-_SCHEMAS = {"criterion": CRITERION_CASE, "endpoint": ENDPOINT_CASE}
+#: Format by the key that tells it; a case of tables names its criterion as well, and is told first.
+_SCHEMAS = {"tables": TABLE_CASE, "criterion": CRITERION_CASE, "endpoint": ENDPOINT_CASE}
 
 
 @dataclass

@@ -1,6 +1,13 @@
 """The toolbox that response criteria are made of; docs/criteria.md shows how the built-in ones use it."""
 
 from rules_engine.criteria.best_response import best_overall_response
+from rules_engine.criteria.components import (
+    complete_timepoints,
+    derive_combined,
+    table_objections,
+    table_schema,
+    worst_of_day,
+)
 from rules_engine.criteria.confirmation import derive_confirmed_pairs
 from rules_engine.criteria.lesions import LOCAL_THERAPY, Measure, contribution
 from rules_engine.criteria.new_lesions import derive_new_lesion_visits, derive_new_lesions
@@ -43,9 +50,11 @@ __all__ = [
     "RuleNames",
     "baseline_age_findings",
     "best_overall_response",
+    "complete_timepoints",
     "contribution",
     "derive_backdating",
     "derive_baselines",
+    "derive_combined",
     "derive_confirmed_pairs",
     "derive_history",
     "derive_judged_visits",
@@ -69,6 +78,9 @@ __all__ = [
     "progression",
     "reported",
     "subject_responses",
+    "table_objections",
+    "table_schema",
     "target_response",
     "timepoint_responses",
+    "worst_of_day",
 ]

@@ -19,6 +19,7 @@ from rules_engine.explain.sentences import Sentence, SourceRecord
 from rules_engine.explain.subject import LESION_TABLE, SubjectData
 from rules_engine.explain.thresholds import Alternative, VisitFacts, alternatives
 from rules_engine.explain.timepoint import Component, Sums, TimepointStory
+from rules_engine.explain.timepoints_of_tables import tell_of_tables
 from rules_engine.explain.words import change_percent, listed, mm, percent
 from rules_engine.model import CriterionRules, ResponseDefinition
 from rules_engine.vocabulary import Criterion
@@ -33,6 +34,9 @@ def tell_timepoints(data: SubjectData, response: ResponseDefinition) -> list[Tim
             _tell_collected(data, response, row)
             for row in data.assessments(response).sort("date", "seq").iter_rows(named=True)
         ]
+    criterion = data.criterion(response)
+    if criterion is not None and criterion.assess_tables is not None:
+        return tell_of_tables(data, response, criterion)
     return _Teller.of(data, response).stories()
 
 
