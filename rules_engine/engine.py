@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rules_engine.diff import Comparison, Side
     from rules_engine.pages import Figure, Table
     from rules_engine.report import ReportView
+    from rules_engine.report.course import Course
 
 
 class Engine:
@@ -368,6 +369,13 @@ class Result:
 
         return render_report(self._report_view)
 
+    def _courses(self, subjects: Sequence[str]) -> Sequence[Course]:
+        from rules_engine.explain.courses import courses_of
+
+        return courses_of(
+            subjects, self.study.tables, self.derived.timepoints, self.ruleset, self.registry, self.data_cutoff
+        )
+
     @cached_property
     def _report_view(self) -> ReportView:
         from rules_engine.describe import definition_blocks
@@ -390,4 +398,5 @@ class Result:
             manifest=self.manifest,
             analysis_options=self.derived.analysis_options,
             definitions=definition_blocks(self.ruleset, self.registry),
+            courses=self._courses,
         )

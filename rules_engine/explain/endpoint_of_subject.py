@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -16,9 +17,10 @@ from rules_engine.explain.endpoint import EndpointStory, Step, record_alone
 from rules_engine.explain.option_book import OptionBook
 from rules_engine.explain.sentences import Sentence
 from rules_engine.explain.subject import SubjectData
-from rules_engine.explain.traced import Traced, traced
-from rules_engine.model import EndpointDefinition
-from rules_engine.vocabulary import EndpointKind, Observation, SubjectRecords
+from rules_engine.explain.traced import Traced, rows_by, traced
+from rules_engine.model import EndpointDefinition, Ruleset
+from rules_engine.registry import Registry
+from rules_engine.vocabulary import EndpointKind, SubjectRecords
 
 Record = Mapping[str, Any]
 Told = list[tuple[str, str, Iterable[Sentence]]]
@@ -35,20 +37,38 @@ def tell_endpoint(data: SubjectData, paramcd: str) -> EndpointStory:
 
 def tell_records(data: SubjectData, endpoint: EndpointDefinition, mine: SubjectRecords) -> EndpointStory:
     """The story of an endpoint from the records of the one subject."""
-    # Each step is held as it is made, so that what is told is what was derived.
-    mine = dataclasses.replace(mine, hold=lambda frame: frame.collect(engine=pipeline.ENGINE).lazy())
-    kind: EndpointKind = data.registry.endpoint_kinds.require(endpoint.kind)
-    found = kind.derive(mine, endpoint, data.cutoff).collect(engine=pipeline.ENGINE).to_dicts()
-    record = found[0] if found else None
+    told = tell_subjects(data.ruleset, data.registry, data.cutoff, endpoint, held(mine), [data.subject])
+    return told[data.subject]
+
+
+def held(mine: SubjectRecords) -> SubjectRecords:
+    """The records with each step held as it is made, so that what is told is what was derived."""
+    return dataclasses.replace(mine, hold=lambda frame: frame.collect(engine=pipeline.ENGINE).lazy())
+
+
+def tell_subjects(
+    ruleset: Ruleset, registry: Registry, cutoff: date, endpoint: EndpointDefinition, records_held: SubjectRecords,
+    subjects: Sequence[str],
+) -> dict[str, EndpointStory]:  # fmt: skip
+    """The story of an endpoint for each of these subjects, from records of them (`held`); derived once for all."""
+    kind: EndpointKind = registry.endpoint_kinds.require(endpoint.kind)
+    found = rows_by(kind.derive(records_held, endpoint, cutoff).collect(engine=pipeline.ENGINE))
+    record_of = {subject: next(iter(found.get(subject, ())), None) for subject in subjects}
     if kind.trace is None:
-        return record_alone(data.subject, endpoint, data.cutoff, record)
-    trace = kind.trace(mine, endpoint, data.cutoff)
-    candidates = _candidates(kind, mine, endpoint, data)
-    told = traced(mine, trace, candidates, OptionBook.of(data.ruleset, endpoint, kind), endpoint, data.cutoff)
+        return {subject: record_alone(subject, endpoint, cutoff, record_of[subject]) for subject in subjects}
+    trace = kind.trace(records_held, endpoint, cutoff)
+    considered = _candidates(kind, records_held, endpoint, cutoff)
+    book = OptionBook.of(ruleset, endpoint, kind)
+    tracings = traced(records_held, trace, considered, book, endpoint, cutoff, subjects)
+    return {subject: _story(subject, told, kind, record_of[subject]) for subject, told in tracings.items()}
+
+
+def _story(subject: str, told: Traced, kind: EndpointKind, record: Record | None) -> EndpointStory:
+    endpoint = told.endpoint
     is_time = kind.shape == "time_to_event"
     steps = _start(told)
     if is_time:
-        steps += _time_to_event(told, trace.observation)
+        steps += _time_to_event(told)
     elif record is not None:
         steps += _response(told, record)
     if record is None:
@@ -57,19 +77,18 @@ def tell_records(data: SubjectData, endpoint: EndpointDefinition, mine: SubjectR
         conclusion = list(after.tell_conclusion(told, record) if is_time else response.tell_response(told, record))
     made = [Step(name, title, tuple(sentences)) for name, title, sentences in steps]
     return EndpointStory(
-        data.subject, endpoint.paramcd, endpoint.label, data.cutoff, record, tuple(step for step in made if step.sentences),
-        tuple(conclusion), endpoint.position, tuple(candidates),
+        subject, endpoint.paramcd, endpoint.label, told.cutoff, record, tuple(step for step in made if step.sentences),
+        tuple(conclusion), endpoint.position, tuple(told.candidates),
     )  # fmt: skip
 
 
 def _candidates(
-    kind: EndpointKind, mine: SubjectRecords, endpoint: EndpointDefinition, data: SubjectData
-) -> list[Record]:
-    """Everything that was considered for the record, in order; empty where the kind does not say."""
+    kind: EndpointKind, mine: SubjectRecords, endpoint: EndpointDefinition, cutoff: date
+) -> Mapping[str, Sequence[Record]]:
+    """By subject everything that was considered for the record, in order; empty where the kind does not say."""
     if kind.candidates is None:
-        return []
-    rows = kind.candidates(mine, endpoint, data.cutoff).collect(engine=pipeline.ENGINE)
-    return list(rows.sort("position").to_dicts())
+        return {}
+    return rows_by(kind.candidates(mine, endpoint, cutoff).collect(engine=pipeline.ENGINE).sort("subject", "position"))
 
 
 def _start(told: Traced) -> Told:
@@ -86,14 +105,14 @@ def _start(told: Traced) -> Told:
     ]
 
 
-def _time_to_event(told: Traced, observation: Observation) -> Told:
+def _time_to_event(told: Traced) -> Told:
     """Steps 9 to 12."""
     return [
         ("start", "Start of the time", after.tell_start(told)),
-        ("candidates", "What may end the time", after.tell_candidates(told, observation)),
-        ("discarding", "Does the event count?", after.tell_discarding(told, observation)),
+        ("candidates", "What may end the time", after.tell_candidates(told)),
+        ("discarding", "Does the event count?", after.tell_discarding(told)),
         ("moved", "Date of the event", after.tell_moved_date(told)),
-        ("censoring", "Censoring", after.tell_censoring(told, observation)),
+        ("censoring", "Censoring", after.tell_censoring(told)),
     ]
 
 

@@ -59,8 +59,13 @@ class Sentence:
             parts += [first.cited if first.stated in said else str(first), *(rule.cited for rule in others)]
             said.add(first.stated)
         if self.sources:
-            parts.append(f"<{'; '.join(_named(self.sources))}>")
+            parts.append(f"<{self.sources_named}>")
         return " ".join(parts)
+
+    @property
+    def sources_named(self) -> str:
+        """The records by name, those of one table or variable together."""
+        return "; ".join(_named(self.sources))
 
     def as_dict(self) -> dict[str, Any]:
         """The sentence as plain data."""

@@ -13,7 +13,7 @@ from rules_engine.explain.rulebook import Rule
 from rules_engine.explain.sentences import Sentence, SourceRecord
 from rules_engine.explain.traced import Row, Traced, assessment, source_of
 from rules_engine.explain.words import days, listed
-from rules_engine.vocabulary import CensoringDate, CensoringRule, Event, Observation, Told
+from rules_engine.vocabulary import CensoringDate, CensoringRule, Event, Told
 
 # 9. What may end the time ------------------------------------------------------------------------------------------------
 
@@ -41,13 +41,13 @@ def tell_start(traced: Traced) -> Iterator[Sentence]:
         )
 
 
-def tell_candidates(traced: Traced, observation: Observation) -> Iterator[Sentence]:
+def tell_candidates(traced: Traced) -> Iterator[Sentence]:
     """Every fact that may end the time, in order, with why it does or does not."""
     subject = traced.subject
     if subject is None:
         return
     for event in traced.used.events:
-        for told in _told(event, observation, traced):
+        for told in _told(event, traced):
             yield _sentence(traced, told, traced.book.listed("events", event))
     found = [row for row in traced.candidates if row["role"] != "censoring"]
     if not found:
@@ -92,14 +92,14 @@ def _happening(traced: Traced, row: Row) -> str:
 # 10-11. Events that do not count, dates that move ------------------------------------------------------------------------
 
 
-def tell_discarding(traced: Traced, observation: Observation) -> Iterator[Sentence]:
+def tell_discarding(traced: Traced) -> Iterator[Sentence]:
     """What the rules that may discard an event looked at, and what they decided."""
     subject = traced.subject
     if subject is None:
         return
     for _place, rule, _effect in traced.used.rules_that("discards"):
         own = traced.book.listed("censoring_rules", rule)
-        for told in _told(rule, observation, traced):
+        for told in _told(rule, traced):
             yield _sentence(traced, told, own)
     if subject["discarded"] and subject["e_date"] is not None:
         yield Sentence(
@@ -110,12 +110,12 @@ def tell_discarding(traced: Traced, observation: Observation) -> Iterator[Senten
         )
 
 
-def _told(word: Event | CensoringRule | CensoringDate, observation: Observation, traced: Traced) -> list[Told]:
+def _told(word: Event | CensoringRule | CensoringDate, traced: Traced) -> list[Told]:
     """What a word says that it looked at; raises `PluginError` where it fails."""
     if word.tell is None:
         return []
     try:
-        return list(word.tell(observation))
+        return list(word.tell(traced.observation()))
     except Exception as error:  # any failure of foreign code is the plugin's
         who = traced.used.words.who(word)
         what = f"its `tell` failed: {type(error).__name__}: {error}"
@@ -152,7 +152,7 @@ def tell_moved_date(traced: Traced) -> Iterator[Sentence]:
 # 12. Censoring -----------------------------------------------------------------------------------------------------------
 
 
-def tell_censoring(traced: Traced, observation: Observation) -> Iterator[Sentence]:
+def tell_censoring(traced: Traced) -> Iterator[Sentence]:
     """Which rule gives the reason, and which fact the date."""
     subject = traced.subject
     if subject is None or subject["has_event"] or not traced.reasons:
@@ -170,10 +170,10 @@ def tell_censoring(traced: Traced, observation: Observation) -> Iterator[Sentenc
     if others:
         named = listed(traced.used.rules[row["place"]][0].id for row in others)
         yield Sentence(f"Further down the list {named} would hold as well.")
-    yield from _tell_censoring_date(traced, first, own, observation)
+    yield from _tell_censoring_date(traced, first, own)
 
 
-def _tell_censoring_date(traced: Traced, first: Row, own: Rule, observation: Observation) -> Iterator[Sentence]:
+def _tell_censoring_date(traced: Traced, first: Row, own: Rule) -> Iterator[Sentence]:
     subject, word = traced.subject, traced.used.date
     assert subject is not None  # noqa: S101  (asked before)
     assert word is not None  # noqa: S101  (the schema asks every time to event for it)
@@ -185,7 +185,7 @@ def _tell_censoring_date(traced: Traced, first: Row, own: Rule, observation: Obs
         yield Sentence(f"That rule censors on its own day, {day}.", (own,), (source,), day)
         return
     stated = traced.book.listed("censoring", word)
-    for told in _told(word, observation, traced):
+    for told in _told(word, traced):
         yield _sentence(traced, told, stated)
     limit = first["limit"]
     up_to = f" up to {limit}" if limit is not None else ""

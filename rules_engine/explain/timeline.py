@@ -115,9 +115,7 @@ def timeline_of(
     """The course of the subject with these endpoints and the visits of these response streams."""
     subject = data.tables["subjects"].collect().row(0, named=True)
     treatments = data.tables["treatments"].sort("start_date", "row").collect().to_dicts()
-    origins = [
-        story.record["start_date"] for story in endpoints if story.record is not None and "start_date" in story.record
-    ]
+    clinical_events = data.tables["clinical_events"].sort("date", "kind", "row").collect().to_dicts()
     # The sums are those of the stream that the first endpoint reads, where it has any.
     first = [data.ruleset.endpoints[story.endpoint].response for story in endpoints]
     order = sorted(timepoints, key=lambda name: first.index(name) if name in first else len(first))
@@ -125,21 +123,37 @@ def timeline_of(
     responses = [_responses(name, stories) for name, stories in timepoints.items() if stories]
     new = _new_lesions(timepoints[sums.name]) if sums is not None else None
     groups = [
-        ("Responses", [*responses, *([new] if new is not None else [])]),
-        ("Treatment", list(_regimen(treatments))),
-        ("Other anticancer therapy", list(_other_therapy(treatments))),
-        ("Events", list(_events(data, subject))),
-        ("Endpoints", [_endpoint(story) for story in endpoints]),
+        ("Responses", (*responses, *([new] if new is not None else []))),
+        *lanes_of_course(subject, treatments, clinical_events, endpoints),
     ]
     arm = f", {subject['arm']}" if subject.get("arm") else ""
     return SubjectTimeline(
         data.subject,
         f"Subject {data.subject}{arm}: {data.ruleset.title}",
-        min(origins, default=None),
+        origin_of(endpoints),
         data.cutoff,
-        tuple((heading, tuple(lanes)) for heading, lanes in groups if lanes),
+        tuple((heading, lanes) for heading, lanes in groups if lanes),
         sums,
     )
+
+
+def origin_of(endpoints: Sequence[EndpointStory]) -> date | None:
+    """The earliest start of the subject's times."""
+    starts = [story.record["start_date"] for story in endpoints if story.record and "start_date" in story.record]
+    return min(starts, default=None)
+
+
+def lanes_of_course(
+    subject: Row, treatments: Sequence[Row], clinical_events: Sequence[Row], endpoints: Sequence[EndpointStory]
+) -> list[tuple[str, tuple[Lane, ...]]]:
+    """Everything but the responses, in lanes under a heading each; the rows are those of the one subject, in order."""
+    groups = [
+        ("Treatment", tuple(_regimen(treatments))),
+        ("Other anticancer therapy", tuple(_other_therapy(treatments))),
+        ("Events", tuple(_events(clinical_events, subject))),
+        ("Endpoints", tuple(_endpoint(story) for story in endpoints)),
+    ]
+    return [(heading, lanes) for heading, lanes in groups if lanes]
 
 
 # Lanes -------------------------------------------------------------------------------------------------------------------
@@ -242,8 +256,7 @@ def _other_therapy(treatments: Sequence[Row]) -> Iterable[Lane]:
         yield Lane("start", tuple(marks), tuple(spans))
 
 
-def _events(data: SubjectData, subject: Row) -> Iterable[Lane]:
-    recorded = data.tables["clinical_events"].sort("date", "kind", "row").collect().to_dicts()
+def _events(recorded: Sequence[Row], subject: Row) -> Iterable[Lane]:
     marks = [
         Mark(row["date"], "clinical", row["kind"].replace("_", " "), f"{row['kind']}, {row['date']}")
         for row in recorded
@@ -277,14 +290,27 @@ _FACTS = (
 
 
 def _endpoint(story: EndpointStory) -> Lane:
+    ending = ending_of(story)
     record = story.record
     if record is None:
-        return Lane(story.endpoint, ending="no record")
+        return Lane(story.endpoint, ending=ending)
     if "event" not in record:
-        dated = f", {record['date']}" if record["date"] is not None else ""
-        marks = (Mark(record["date"], "picked", tip=f"{record['value']}{dated}"),) if record["date"] is not None else ()
-        return Lane(story.endpoint, marks, ending=f"{record['value']}{dated}")
-    happened = "event" if record["event"] else "competing" if record["event_type"] == 2 else "censored"
-    ending = f"{happened}: {record['reason']}, {record['date']}, day {record['days']}"
+        marks = (Mark(record["date"], "picked", tip=ending),) if record["date"] is not None else ()
+        return Lane(story.endpoint, marks, ending=ending)
+    happened = _happened(record)
     mark = Mark(record["date"], happened, tip=f"{story.endpoint} {ending}")
     return Lane(story.endpoint, (mark,), (Span(record["start_date"], record["date"], quiet=True, tip=ending),), ending)
+
+
+def ending_of(story: EndpointStory) -> str:
+    """What an endpoint came to, in a few words."""
+    record = story.record
+    if record is None:
+        return "no record"
+    if "event" not in record:
+        return f"{record['value']}, {record['date']}" if record["date"] is not None else str(record["value"])
+    return f"{_happened(record)}: {record['reason']}, {record['date']}, day {record['days']}"
+
+
+def _happened(record: Row) -> str:
+    return "event" if record["event"] else "competing" if record["event_type"] == 2 else "censored"

@@ -9,6 +9,7 @@ from rules_engine.pages.blocks import (
     Cell,
     Figure,
     Folded,
+    Interactive,
     Page,
     Paragraph,
     Preformatted,
@@ -17,6 +18,7 @@ from rules_engine.pages.blocks import (
     SubHeading,
     Table,
     heading,
+    walk,
     words,
 )
 from rules_engine.pages.html import render_html
@@ -28,6 +30,7 @@ __all__ = [
     "Cell",
     "Figure",
     "Folded",
+    "Interactive",
     "Page",
     "Paragraph",
     "Preformatted",
@@ -40,5 +43,6 @@ __all__ = [
     "render_html",
     "render_markdown",
     "table_as_markdown",
+    "walk",
     "words",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,29 @@ class SubHeading:
     level: int = 1
 
 
-Block = Table | Figure | Preformatted | Folded | Paragraph | Bullets | SubHeading
+@dataclass(frozen=True)
+class Interactive:
+    """A part that a script builds in the reader's browser. `name` is its id, `data` plain values that become JSON.
+
+    The script is of our own making: no text of a study stands in it. It finds an empty element of the id `name` and its data
+    in the element `name`-data. `fallback` is read where scripts do not run.
+    """
+
+    name: str
+    script: str
+    data: Any
+    fallback: str
+
+
+Block = Table | Figure | Preformatted | Folded | Paragraph | Bullets | SubHeading | Interactive
+
+
+def walk(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Every block in the order of the page, those inside a folded one after it."""
+    for block in blocks:
+        yield block
+        if isinstance(block, Folded):
+            yield from walk(block.blocks)
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rules_engine.errors import UsageError
 from rules_engine.pages.blocks import (
     Bullets,
     Figure,
     Folded,
+    Interactive,
     Page,
     Paragraph,
     Preformatted,
     SubHeading,
     Table,
+    walk,
 )
 
 _HERE = Path(__file__).parent
@@ -25,11 +32,13 @@ _KINDS: dict[type, str] = {
     Paragraph: "paragraph",
     Bullets: "bullets",
     SubHeading: "heading",
+    Interactive: "interactive",
 }
 
 
 def render_html(page: Page) -> str:
-    """The page as one self-contained HTML text. The same page gives the same text: no clock, no network, no scripts.
+    """The page as one self-contained HTML text. The same page gives the same text: no clock, no network, no scripts
+    but those of `Interactive` parts, which the page's own policy names by their hashes.
 
     Raises `UsageError` where jinja2 is not installed (the extra `report` brings it).
     """
@@ -44,8 +53,29 @@ def render_html(page: Page) -> str:
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals["kind_of"] = lambda block: _KINDS[type(block)]
+    environment.filters["as_json"] = _json
+    sections = [section for section in page.sections if section.blocks]
+    blocks = walk(block for section in sections for block in section.blocks)
+    scripts = list(dict.fromkeys(block.script for block in blocks if isinstance(block, Interactive)))
     return environment.get_template("page.html.j2").render(
         page=page,
         style=(_HERE / "style.css").read_text(encoding="utf-8"),
-        sections=[section for section in page.sections if section.blocks],
+        sections=sections,
+        scripts=scripts,
+        policy=_policy(scripts),
     )
+
+
+def _policy(scripts: Iterable[str]) -> str:
+    """What the page may load and run: its own style, and scripts with these very texts. Nothing else, and nothing from elsewhere."""
+    digests = [hashlib.sha256(text.encode("utf-8")).digest() for text in scripts]
+    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return "default-src 'none'; style-src 'unsafe-inline'" + (f"; script-src {hashes}" if hashes else "")
+
+
+def _json(data: Any) -> str:
+    """Data as JSON that cannot end its element: what HTML or a script could take for more than a text is written by its number."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text

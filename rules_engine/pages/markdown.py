@@ -11,6 +11,7 @@ from rules_engine.pages.blocks import (
     Cell,
     Figure,
     Folded,
+    Interactive,
     Page,
     Paragraph,
     Preformatted,
@@ -64,6 +65,8 @@ def _block(block: Block, level: int) -> Iterator[str]:
         case Preformatted():
             fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", block.text)), 3)
             yield f"{fence}\n{block.text}\n{fence}"
+        case Interactive():
+            yield _first(_plain(block.fallback))
         case Folded():
             yield f"{'#' * level} {_plain(block.summary)}"
             for inner in block.blocks:

@@ -11,6 +11,7 @@ import polars as pl
 
 from rules_engine.model import Ruleset
 from rules_engine.pages import Block
+from rules_engine.report.course import Courses
 
 #: The column of `subjects` that the page groups by.
 ARM = "arm"
@@ -26,7 +27,8 @@ class ReportView:
     tables, `hys_law` the liver tests by subject, `treatments` the canonical one; None leaves their parts of the page out.
     `manifest` is shown as it is.
     `analysis_options` holds the options of each analysis, completed with the defaults of its estimator; curves are
-    drawn with them. `definitions` is what the ruleset says, in words.
+    drawn with them. `definitions` is what the ruleset says, in words. `courses` gives
+    the courses of single subjects, for the panel; None leaves it out.
     """
 
     ruleset: Ruleset
@@ -45,6 +47,7 @@ class ReportView:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     analysis_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     definitions: Sequence[Block] = ()
+    courses: Courses | None = None
 
     @property
     def title(self) -> str:
