@@ -373,7 +373,13 @@ class Result:
         from rules_engine.explain.courses import courses_of
 
         return courses_of(
-            subjects, self.study.tables, self.derived.timepoints, self.ruleset, self.registry, self.data_cutoff
+            subjects,
+            self.study.tables,
+            self.derived.timepoints,
+            self.derived.baselines,
+            self.ruleset,
+            self.registry,
+            self.data_cutoff,
         )
 
     @cached_property

@@ -38,10 +38,10 @@ Tables = Mapping[str, pl.LazyFrame]
 
 
 def courses_of(
-    subjects: Sequence[str], tables: Tables, timepoints: Mapping[str, pl.DataFrame], ruleset: Ruleset,
-    registry: Registry, cutoff: date,
+    subjects: Sequence[str], tables: Tables, timepoints: Mapping[str, pl.DataFrame],
+    baselines: Mapping[str, pl.DataFrame], ruleset: Ruleset, registry: Registry, cutoff: date,
 ) -> list[Course]:  # fmt: skip
-    """The courses of these subjects, in this order; `timepoints` are what a run derived, by response."""
+    """The courses of these subjects, in this order; `timepoints` and `baselines` are what a run derived, by response."""
     wanted = pl.LazyFrame({"subject": list(subjects)}, schema={"subject": pl.String})
     of_them = {
         name: rows.join(wanted, on="subject", how="semi")
@@ -49,7 +49,10 @@ def courses_of(
     }
     stories = tell_endpoints_of(subjects, tables, timepoints, ruleset, registry, cutoff)
     mine = {name: rows.join(wanted.collect(), on="subject", how="semi") for name, rows in timepoints.items()}
-    read = {name: _Stream.of(ruleset.responses[name], rows, of_them, registry) for name, rows in mine.items()}
+    read = {
+        name: _Stream.of(ruleset.responses[name], rows, baselines[name], of_them["lesion_assessments"])
+        for name, rows in mine.items()
+    }
     about, treatments, events = (
         rows_by(of_them[name].sort(*by).collect())
         for name, by in (
@@ -90,16 +93,13 @@ class _Stream:
 
     @classmethod
     def of(
-        cls, definition: ResponseDefinition, timepoints: pl.DataFrame, tables: Tables, registry: Registry
+        cls, definition: ResponseDefinition, timepoints: pl.DataFrame, baselines: pl.DataFrame, lesions: pl.LazyFrame
     ) -> _Stream:
         rules = definition.rules
         assert rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
-        reading = pipeline.select_reading(tables["lesion_assessments"], definition)
-        rows = timepoints.sort("subject", "visit_date")
-        baselines = pipeline.derive_stream_baselines(
-            reading, timepoints, registry.criteria.require(rules.criterion), rules
-        ).select("subject", baseline_date="visit_date")
-        dated = rows.join(baselines, on="subject", how="left", maintain_order="left")
+        days = baselines.select("subject", baseline_date="visit_date")
+        dated = timepoints.sort("subject", "visit_date").join(days, on="subject", how="left", maintain_order="left")
+        reading = pipeline.select_reading(lesions, definition)
         return cls(definition.name, rules, rows_by(dated), rows_by(_contributions(reading, rules)))
 
     def visits(self, subject: str) -> Iterator[Visit]:

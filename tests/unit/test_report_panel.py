@@ -53,9 +53,11 @@ def test_many_subjects_are_told_as_each_of_them_alone(result: Result) -> None:
 
 def test_the_sum_of_a_course_is_that_of_its_lesions(result: Result) -> None:
     subjects = result.subjects["subject"].to_list()
+    derived = result.derived
     courses = courses_of(
-        subjects, result.study.tables, result.derived.timepoints, result.ruleset, result.registry, result.data_cutoff
-    )
+        subjects, result.study.tables, derived.timepoints, derived.baselines, result.ruleset, result.registry,
+        result.data_cutoff,
+    )  # fmt: skip
     compared = 0
     for course in courses:
         for path in course.trajectories:
