@@ -13,6 +13,7 @@ import polars as pl
 import rules_engine
 from rules_engine import grading
 from rules_engine.grading.document_schema import DOCUMENT_SCHEMA
+from rules_engine.grading.limits import SAME_LABORATORY
 from rules_engine.vocabulary import Grading
 
 
@@ -40,6 +41,13 @@ def notes(document: Mapping[str, Any]) -> Sequence[str]:
     return grading.gaps(grading.read_rules(document))
 
 
+def needs_all_subjects(options: Mapping[str, Any]) -> str:
+    """Why results of one subject cannot be graded alone: their missing ranges may come from other subjects."""
+    if grading.lab_options(options).missing_range != SAME_LABORATORY:
+        return ""
+    return "missing ranges of normal are filled from other subjects of the laboratory (labs.options.missing_range)"
+
+
 CTCAE = Grading(
     id="ctcae",
     version="1.0",
@@ -49,6 +57,9 @@ CTCAE = Grading(
     grade_labs=grade_labs,
     grade_events=grade_events,
     lab_findings=grading.lab_findings,
+    lab_tally=grading.tally_ungraded,
+    lab_conclude=grading.conclude_ungraded,
+    needs_all_subjects=needs_all_subjects,
     event_findings=grading.event_findings,
     document_schema=DOCUMENT_SCHEMA,
     check=check,

@@ -7,6 +7,7 @@ from functools import partial
 
 from rules_engine.endpoints.candidates import derive_candidates
 from rules_engine.endpoints.checks import check_response, check_time_to_event
+from rules_engine.endpoints.cohort import conclude_endpoint, tally_endpoint
 from rules_engine.endpoints.composition import response_schema, time_to_event_schema
 from rules_engine.endpoints.describing import describe_response, describe_time_to_event
 from rules_engine.endpoints.needs import needs_of_words, reads_responses
@@ -26,6 +27,8 @@ def bind_time_to_event(kind: EndpointKind, words: Words) -> EndpointKind:
         derive=partial(derive_time_to_event, words=words),
         check=partial(check_time_to_event, words=words),
         validate=partial(validate_endpoint, words=words),
+        tally=partial(tally_endpoint, words=words),
+        conclude=conclude_endpoint,
         needs=partial(needs_of_words, words=words),
         reads_responses=partial(reads_responses, words=words),
         candidates=partial(derive_candidates, words=words),
@@ -43,6 +46,8 @@ def bind_response(kind: EndpointKind, words: Words, *, rate: bool) -> EndpointKi
         derive=partial(derive_response, words=words),
         check=partial(check_response, words=words),
         validate=partial(validate_endpoint, words=words),
+        tally=partial(tally_endpoint, words=words),
+        conclude=conclude_endpoint,
         needs=partial(needs_of_words, words=words),
         trace=partial(trace_response, words=words),
         describe=partial(describe_response, words=words),

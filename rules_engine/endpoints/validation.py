@@ -9,7 +9,7 @@ import polars as pl
 from rules_engine import terms
 from rules_engine.endpoints.evidence_of_life import derive_last_evidence
 from rules_engine.endpoints.observation import observe
-from rules_engine.endpoints.origin import derive_components, derive_time_origin, earliest, latest, latest_of_all
+from rules_engine.endpoints.origin import derive_time_origin
 from rules_engine.endpoints.progression import derive_scan
 from rules_engine.endpoints.sharing import named, numbered
 from rules_engine.endpoints.time_to_event import observe_events
@@ -22,7 +22,7 @@ from rules_engine.vocabulary import Observation, SubjectRecords, Words
 def validate_endpoint(
     records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
 ) -> pl.LazyFrame:
-    """Findings about the records of one endpoint: one row per odd record (`findings.SCHEMA`)."""
+    """Findings about the records of one endpoint: one row per odd record of a subject (`findings.SCHEMA`)."""
     return named(_validate(numbered(records), endpoint, cutoff, words), records, SCHEMA)
 
 
@@ -37,9 +37,6 @@ def _validate(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: dat
             _straddling_assessments(observation),
             _response_after_progression(observation),
             _confirmation_of_nothing(observation),
-            *_immortal_time(observation, words),
-            *_incomplete_combination(observation, words),
-            *_flags_that_know_the_outcome(observation),
             *_event_before_start(records, endpoint, cutoff, words),
         ]
     )
@@ -147,119 +144,6 @@ def _confirmation_of_nothing(observation: Observation) -> pl.LazyFrame:
         field="response",
         value=pl.col("response"),
     )
-
-
-def _immortal_time(observation: Observation, words: Words) -> list[pl.LazyFrame]:
-    """Between first and last component nobody can die, which lengthens survival (CEBP 2022;31:2079)."""
-    options = observation.options
-    if options["origin"] != "first_component" or len(options["origin_components"]) < 2:
-        return []
-    components = derive_components(observation.records, options, words)
-    first = earliest(components).rename({"date": "t0"})
-    # Membership is defined by whichever components a subject has; the span runs to the last of these.
-    last = latest(components).rename({"date": "complete"})
-    spans = (
-        first.join(last, on="subject")
-        .join(observation.clock.select("subject"), on="subject", how="semi")
-        .with_columns(span=(pl.col("complete") - pl.col("t0")).dt.total_days())
-        .filter(pl.col("span") > 0)
-    )
-    summary = spans.select(
-        n=pl.len(),
-        low=pl.col("span").min(),
-        q1=pl.col("span").quantile(0.25, "nearest"),
-        median=pl.col("span").median(),
-        q3=pl.col("span").quantile(0.75, "nearest"),
-        high=pl.col("span").max(),
-    ).filter(pl.col("n") > 0)
-    return [
-        derive_findings(
-            summary,
-            rule_id="endpoint.origin.immortal_time",
-            severity=WARNING,
-            table="subjects",
-            subject=None,
-            message=phrase(
-                "the clock starts at the first component; {} subjects had to live until a later one: "
-                "days between them {} (minimum), {} (lower quartile), {} (median), {} (upper quartile), {} (maximum)",
-                "n", "low", "q1", "median", "q3", "high",
-            ),
-            action="none; compare with origin last_component or delayed_entry last_component",
-            field="origin",
-            value=pl.col("median"),
-        )
-    ]  # fmt: skip
-
-
-def _incomplete_combination(observation: Observation, words: Words) -> list[pl.LazyFrame]:
-    """How many subjects never had every component of the combination whose first component starts the clock."""
-    options = observation.options
-    if options["origin"] != "first_component" or len(options["origin_components"]) < 2:
-        return []
-    complete = latest_of_all(derive_components(observation.records, options, words)).select("subject", complete=True)
-    summary = (
-        observation.clock.select("subject")
-        .join(complete, on="subject", how="left")
-        .select(n=pl.col("complete").is_null().sum(), of=pl.len())
-        .filter(pl.col("n") > 0)
-    )
-    return [
-        derive_findings(
-            summary,
-            rule_id="endpoint.origin.incomplete_combination",
-            severity=NOTE,
-            table="subjects",
-            subject=None,
-            message=phrase(
-                f"{{}} of {{}} subjects never had every one of {', '.join(options['origin_components'])}", "n", "of"
-            ),
-            action="they are in endpoints whose clock starts at the first component",
-            field="origin",
-            value=pl.col("n"),
-        )
-    ]
-
-
-def _flags_that_know_the_outcome(observation: Observation) -> list[pl.LazyFrame]:
-    """Suspicion must be recorded at the scan. Where it fits the next scan without exception, it may have been set after it,
-    which makes progression-free survival too long.
-    """
-    if observation.options["pd_rule"] != "first_pd_pseudo_confirm":
-        return []
-    following = (
-        observation.assessments.filter("evaluable")
-        .sort("subject", "date")
-        .with_columns(overturned=~pl.col("progression").shift(-1).over("subject"))
-        .filter(pl.col("progression"), pl.col("overturned").is_not_null())
-    )
-    flagged, overturned = pl.col("suspected"), pl.col("overturned")
-    summary = following.select(
-        flagged=flagged.sum(),
-        plain=(~flagged).sum(),
-        flagged_overturned=(flagged & overturned).sum(),
-        plain_overturned=(~flagged & overturned).sum(),
-    ).filter(pl.col("flagged") > 0)
-    fits = (
-        (pl.col("flagged_overturned") == pl.col("flagged")) & (pl.col("plain") > 0) & (pl.col("plain_overturned") == 0)
-    )
-    return [
-        derive_findings(
-            summary.filter(fits if severity == WARNING else ~fits),
-            rule_id="endpoint.flag.outcome_dependent",
-            severity=severity,
-            table="assessments",
-            subject=None,
-            message=phrase(
-                "of {} progressions that were suspected to be pseudoprogression and scanned again, {} were overturned by "
-                "the next scan; of {} that were not suspected, {}",
-                "flagged", "flagged_overturned", "plain", "plain_overturned",
-            ),
-            action="the flags are used; make sure that they were recorded before the next scan",
-            field="suspected_pseudoprogression",
-            value=pl.col("flagged"),
-        )
-        for severity in (WARNING, NOTE)
-    ]  # fmt: skip
 
 
 def _event_before_start(

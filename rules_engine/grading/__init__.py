@@ -6,10 +6,10 @@ Which version of CTCAE applies is the ruleset's matter; nothing here knows one.
 from rules_engine.grading.cases import grade_case, grade_cases
 from rules_engine.grading.context import CONTEXT_SCHEMA, derive_context
 from rules_engine.grading.events import GRADED_EVENTS_SCHEMA, derive_event_grades, unknown_terms
-from rules_engine.grading.findings import event_findings, lab_findings
+from rules_engine.grading.findings import conclude_ungraded, event_findings, lab_findings, tally_ungraded
 from rules_engine.grading.hys_law import HYS_LAW_FRAME, derive_hys_law, hys_law_findings
 from rules_engine.grading.lab_columns import GRADED_LABS_SCHEMA
-from rules_engine.grading.lab_summaries import summarise_labs
+from rules_engine.grading.lab_summaries import summarise_labs, summarise_worst_grades
 from rules_engine.grading.labs import derive_lab_grades
 from rules_engine.grading.options import OPTIONS_SCHEMA, EventOptions, LabOptions, event_options, lab_options
 from rules_engine.grading.questions import (
@@ -39,6 +39,7 @@ __all__ = [
     "GradingRules",
     "LabOptions",
     "combine_atoxgr",
+    "conclude_ungraded",
     "consistency",
     "date_imputation",
     "derive_context",
@@ -63,7 +64,9 @@ __all__ = [
     "sort_order",
     "summarise_events",
     "summarise_labs",
+    "summarise_worst_grades",
     "summary",
+    "tally_ungraded",
     "term_match",
     "treatment_emergent",
     "unknown_terms",

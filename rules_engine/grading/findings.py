@@ -54,15 +54,17 @@ _CODES: Final = {
 
 
 def lab_findings(graded: pl.LazyFrame) -> pl.LazyFrame:
-    """Results without a grade, counted by analyte, unit and reason; odd results by subject; baselines that are in doubt."""
+    """Odd results by subject, and baselines that are in doubt; results without a grade are counted by `tally_ungraded`."""
     odd = [_odd_results(graded, *rule) for rule in _ODD_RESULTS]
-    return concat_findings([_ungraded(graded), *odd, _marked_baselines(graded), _tied_baselines(graded)])
+    return concat_findings([*odd, _marked_baselines(graded), _tied_baselines(graded)])
 
 
-def _ungraded(graded: pl.LazyFrame) -> pl.LazyFrame:
-    """One finding per analyte, unit and reason why results have no grade in a direction that has a term, or none at all."""
+def tally_ungraded(graded: pl.LazyFrame) -> pl.LazyFrame:
+    """Results of some subjects that have no grade in a direction that has a term, or none at all: one row per analyte, unit
+    and reason with the number of results and of subjects, and the first of them (row, subject).
+    """
     reasons = [pl.col(name).cast(pl.String) for name in ("reason_low", "reason_high", "grade_reason")]
-    counts = (
+    return (
         graded.filter(pl.any_horizontal(reason.is_not_null() for reason in reasons))
         .select("subject", "row", "analyte", "unit", reason=pl.concat_list(reasons).list.drop_nulls().list.unique())
         .explode("reason")
@@ -71,14 +73,21 @@ def _ungraded(graded: pl.LazyFrame) -> pl.LazyFrame:
             results=pl.len(), subjects=pl.col("subject").n_unique(),
             first=pl.struct("subject", "row").sort_by("row", "subject").first(),
         )
+        .unnest("first")
     )  # fmt: skip
+
+
+def conclude_ungraded(tallies: pl.LazyFrame) -> pl.LazyFrame:
+    """One finding per analyte, unit and reason why results have no grade, from the stacked tallies of all subjects."""
+    counts = tallies.group_by("analyte", "unit", "reason").agg(
+        pl.col("results", "subjects").sum(), pl.col("row", "subject").sort_by("row", "subject").first()
+    )
     what = {reason: words for reason, (_severity, words) in _REASONS.items()}
     severity = {reason: severity for reason, (severity, _words) in _REASONS.items()}
     message = phrase(
         "{}: {} result(s) of {} subject(s) not graded: {} (the first: row {} of subject {})",
         pl.col("analyte").fill_null("no analyte"), "results", "subjects",
-        pl.col("reason").replace_strict(what, default=pl.col("reason")),
-        pl.col("first").struct.field("row"), pl.col("first").struct.field("subject"),
+        pl.col("reason").replace_strict(what, default=pl.col("reason")), "row", "subject",
     )  # fmt: skip
     return derive_findings(
         counts,

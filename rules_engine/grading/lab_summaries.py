@@ -36,12 +36,18 @@ def summarise_labs(
     with both tests.
     """
 
+    return summarise_worst_grades(derive_worst_grades(labs), subjects, by, hys_law=hys_law)
+
+
+def summarise_worst_grades(
+    worst: pl.LazyFrame, subjects: pl.LazyFrame, by: str | None = None, *, hys_law: pl.LazyFrame | None = None
+) -> pl.LazyFrame:
+    """As `summarise_labs`, from the worst grades (`WORST_SCHEMA`)."""
+
     def summarise() -> pl.DataFrame:
-        worst, people, *more = pl.collect_all(
-            [derive_worst_grades(labs), subjects, *([] if hys_law is None else [hys_law])]
-        )
+        worst_, people, *more = pl.collect_all([worst, subjects, *([] if hys_law is None else [hys_law])])
         population = Population.of(people, by, None, exposure_rule({}))
-        counted = worst.join(population.subjects, on="subject", how="inner")
+        counted = worst_.join(population.subjects, on="subject", how="inner")
         parts = [_worst(counted, population), _shifts(counted, population)]
         if more:
             parts += _hys_law(more[0].join(population.subjects, on="subject", how="inner"), population)

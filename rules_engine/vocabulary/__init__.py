@@ -316,7 +316,10 @@ class EndpointKind:
     `shape` is `time_to_event` (returns `TTE_SCHEMA`, goes to ADTTE) or `response` (returns `RESPONSE_SCHEMA`, goes to ADRS).
     `options_schema` is the JSON Schema of the options; a property with `"x-estimand": true` has no default and must be stated.
     `check(endpoint)` returns configuration errors that a schema cannot express: (option path, what, remedy) triples.
-    `validate` returns findings about the records (a death before the origin, an assessment that straddles the cut-off).
+    `validate` returns findings about the records (a death before the origin, an assessment that straddles the cut-off), each
+    about one subject. What is odd about the subjects together is found in two steps, so that parts of a cohort can be run
+    apart: `tally` counts in some subjects' records, `conclude(tallies, endpoint)` makes findings of the stacked counts of
+    all parts; however the subjects are parted, it must find the same.
     `describe` tells an endpoint of the kind in plain English; without it the options alone are told, by their schema.
 
     `schema_for(options)` gives the schema that completes options as stated, where that depends on them (the words that
@@ -338,6 +341,10 @@ class EndpointKind:
     validate: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] = field(
         default=lambda _records, _endpoint, _cutoff: empty_findings()
     )
+    tally: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] | None = None
+    conclude: Callable[[pl.LazyFrame, EndpointDefinition], pl.LazyFrame] = field(
+        default=lambda _tallies, _endpoint: empty_findings()
+    )
     schema_for: Callable[[Mapping[str, Any]], JsonSchema] | None = None
     needs: Callable[[EndpointDefinition], Sequence[Need]] = field(default=lambda _endpoint: ())
     reads_responses: Callable[[EndpointDefinition], bool] | None = None
@@ -358,8 +365,11 @@ class Grading:
     `grade_labs(labs, ruleset document, options, context)` adds the graded columns to canonical labs;
     `grade_events(adverse events, ruleset document, options, context)` adds term matching and grade validity.
     `context` is one row per subject: when treatment and the window of observation begin and end (`grading.CONTEXT_SCHEMA`).
-    `lab_findings` and `event_findings` say, from the graded rows, what is odd in them. `document_schema` is the JSON
-    Schema of the keys that a grading ruleset has beside those of every ruleset; empty = any.
+    `lab_findings` and `event_findings` say, from the graded rows, what is odd in them, each finding about one subject.
+    `lab_tally` counts in the graded results of some subjects, and `lab_conclude` makes findings of the stacked counts; see
+    `EndpointKind`. `needs_all_subjects(options)` says why results of one subject cannot be graded without those of the
+    others; empty: they can. `document_schema` is the JSON Schema of the keys that a grading ruleset has beside those of every
+    ruleset; empty = any.
     `check(document, options)` returns what a schema cannot see, such as an option that names no term of the dictionary:
     (option path, what, remedy) triples. `notes(document)` says what its user should know beforehand, such as terms that it
     holds no number for.
@@ -374,6 +384,9 @@ class Grading:
     grade_events: Callable[[pl.LazyFrame, Mapping[str, Any], Mapping[str, Any], pl.LazyFrame], pl.LazyFrame]
     lab_findings: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda _graded: empty_findings())
     event_findings: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda _graded: empty_findings())
+    lab_tally: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None
+    lab_conclude: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda _tallies: empty_findings())
+    needs_all_subjects: Callable[[Mapping[str, Any]], str] = field(default=lambda _options: "")
     document_schema: JsonSchema = field(default_factory=dict)
     check: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[tuple[str, str, str]]] = field(
         default=lambda _document, _options: ()

@@ -5,14 +5,25 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import polars as pl
 import pytest
 from rules_engine.casebook.endpoint_cases import protocol_of
 from rules_engine.endpoints import records_from_mappings
 from rules_engine.loading import load_ruleset
+from rules_engine.model import EndpointDefinition
 from rules_engine.registry import default_registry
+from rules_engine.vocabulary import EndpointKind
 
 CUTOFF = date(2023, 12, 31)
 BASELINE = {"date": "2022-12-20", "adequate": True}
+
+
+def all_findings(kind: EndpointKind, subjects: list[dict[str, Any]], definition: EndpointDefinition) -> pl.DataFrame:
+    """Findings about each subject, and about all of them together."""
+    records = records_from_mappings(subjects)
+    assert kind.tally is not None
+    of_cohort = kind.conclude(kind.tally(records, definition, CUTOFF), definition)
+    return pl.concat([kind.validate(records, definition, CUTOFF), of_cohort]).collect()
 
 
 def rules_found(subject: dict[str, Any], **options: Any) -> dict[str, str]:
@@ -20,7 +31,7 @@ def rules_found(subject: dict[str, Any], **options: Any) -> dict[str, str]:
     definition = load_ruleset(protocol_of(case)).endpoints["PFS"]
     kind = default_registry().endpoint_kinds[definition.kind]
     whole = {"subject": "1", "origins": {"randomisation": "2023-01-02"}, "baseline": BASELINE, **subject}
-    found = kind.validate(records_from_mappings([whole]), definition, CUTOFF).collect()
+    found = all_findings(kind, [whole], definition)
     return dict(found.select("rule_id", "severity").iter_rows())
 
 
@@ -94,7 +105,7 @@ def findings_of(subjects: list[dict[str, Any]], endpoint: str = "PFS", **options
         {"subject": str(n), "origins": {"randomisation": "2023-01-02"}, "baseline": BASELINE, **subject}
         for n, subject in enumerate(subjects, start=1)
     ]
-    return kind.validate(records_from_mappings(whole), definition, CUTOFF).collect().to_dicts()
+    return all_findings(kind, whole, definition).to_dicts()
 
 
 def of_rule(rule: str, findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,0 +1,191 @@
+"""What is odd about the subjects of an endpoint together: counted in any part of a cohort, concluded from all of them.
+
+A tally has one row per quantity and value (`TALLY_SCHEMA`): how many subjects or assessments have it. Tallies of parts of a
+cohort add up to that of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from rules_engine.endpoints.observation import observe
+from rules_engine.endpoints.origin import derive_components, earliest, latest, latest_of_all
+from rules_engine.endpoints.sharing import numbered
+from rules_engine.endpoints.words import words_in_use
+from rules_engine.findings import NOTE, WARNING, concat_findings, derive_findings, phrase
+from rules_engine.model import EndpointDefinition
+from rules_engine.vocabulary import Observation, SubjectRecords, Words
+
+#: Columns of a tally.
+TALLY_SCHEMA: dict[str, pl.DataType] = {
+    "quantity": pl.String(),
+    "value": pl.Int64(),
+    "number": pl.Int64(),
+}
+#: Quantities: days from the first component to the last; whether every component is there (1) or not (0); and whether the next
+#: scan overturned (1) a progression that was suspected to be pseudoprogression, or one that was not.
+_SPAN, _COMPLETE, _SUSPECTED, _PLAIN = "span", "complete", "suspected progression", "plain progression"
+
+
+def tally_endpoint(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
+) -> pl.LazyFrame:
+    """Count in some subjects' records what `conclude_endpoint` judges: `TALLY_SCHEMA`."""
+    by_number = numbered(records)
+    observation = observe(by_number, endpoint, cutoff, words_in_use(words, endpoint.options))
+    counted = [pl.LazyFrame(schema={"quantity": pl.String(), "value": pl.Int64()})]
+    if _is_combination(endpoint.options):
+        counted += [_spans(observation, words), _completeness(observation, words)]
+    if endpoint.options["pd_rule"] == "first_pd_pseudo_confirm":
+        counted.append(_flags(observation))
+    return (
+        pl.concat(counted).group_by("quantity", "value").agg(number=pl.len().cast(pl.Int64)).select(list(TALLY_SCHEMA))
+    )
+
+
+def conclude_endpoint(tallies: pl.LazyFrame, endpoint: EndpointDefinition) -> pl.LazyFrame:
+    """Findings about the cohort, from the stacked tallies of its parts."""
+    whole = tallies.group_by("quantity", "value").agg(pl.col("number").sum())
+    found = []
+    if _is_combination(endpoint.options):
+        found += [_immortal_time(_of(whole, _SPAN)), _incomplete_combination(_of(whole, _COMPLETE), endpoint.options)]
+    if endpoint.options["pd_rule"] == "first_pd_pseudo_confirm":
+        found += _flags_that_know_the_outcome(whole)
+    return concat_findings(found)
+
+
+def _of(tally: pl.LazyFrame, quantity: str) -> pl.LazyFrame:
+    return tally.filter(pl.col("quantity") == quantity).sort("value")
+
+
+def _is_combination(options: Mapping[str, Any]) -> bool:
+    return bool(options["origin"] == "first_component" and len(options["origin_components"]) > 1)
+
+
+# Counted --------------------------------------------------------------------------------------------------------------
+
+
+def _spans(observation: Observation, words: Words) -> pl.LazyFrame:
+    """Days between the first and the last component of each subject that has them apart."""
+    components = derive_components(observation.records, observation.options, words)
+    first = earliest(components).rename({"date": "t0"})
+    # Membership is defined by whichever components a subject has; the span runs to the last of these.
+    last = latest(components).rename({"date": "complete"})
+    return (
+        first.join(last, on="subject")
+        .join(observation.clock.select("subject"), on="subject", how="semi")
+        .select(quantity=pl.lit(_SPAN), value=(pl.col("complete") - pl.col("t0")).dt.total_days())
+        .filter(pl.col("value") > 0)
+    )
+
+
+def _completeness(observation: Observation, words: Words) -> pl.LazyFrame:
+    """For each subject on the clock, whether it ever had every component (1) or not (0)."""
+    components = derive_components(observation.records, observation.options, words)
+    complete = latest_of_all(components).select("subject", complete=True)
+    return (
+        observation.clock.select("subject")
+        .join(complete, on="subject", how="left")
+        .select(quantity=pl.lit(_COMPLETE), value=pl.col("complete").is_not_null().cast(pl.Int64))
+    )
+
+
+def _flags(observation: Observation) -> pl.LazyFrame:
+    """For each progression that was scanned again, whether it was suspected and whether it was overturned."""
+    following = (
+        observation.assessments.filter("evaluable")
+        .sort("subject", "date")
+        .with_columns(overturned=~pl.col("progression").shift(-1).over("subject"))
+        .filter(pl.col("progression"), pl.col("overturned").is_not_null())
+    )
+    quantity = pl.when("suspected").then(pl.lit(_SUSPECTED)).otherwise(pl.lit(_PLAIN))
+    return following.select(quantity=quantity, value=pl.col("overturned").cast(pl.Int64))
+
+
+# Concluded ------------------------------------------------------------------------------------------------------------
+
+
+def _immortal_time(spans: pl.LazyFrame) -> pl.LazyFrame:
+    """Between first and last component nobody can die, which lengthens survival (CEBP 2022;31:2079)."""
+    each = spans.select(span=pl.col("value").repeat_by("number")).explode("span")
+    summary = each.select(
+        n=pl.col("span").count(),
+        low=pl.col("span").min(),
+        q1=pl.col("span").quantile(0.25, "nearest"),
+        median=pl.col("span").median(),
+        q3=pl.col("span").quantile(0.75, "nearest"),
+        high=pl.col("span").max(),
+    ).filter(pl.col("n") > 0)
+    return derive_findings(
+        summary,
+        rule_id="endpoint.origin.immortal_time",
+        severity=WARNING,
+        table="subjects",
+        subject=None,
+        message=phrase(
+            "the clock starts at the first component; {} subjects had to live until a later one: "
+            "days between them {} (minimum), {} (lower quartile), {} (median), {} (upper quartile), {} (maximum)",
+            "n", "low", "q1", "median", "q3", "high",
+        ),
+        action="none; compare with origin last_component or delayed_entry last_component",
+        field="origin",
+        value=pl.col("median"),
+    )  # fmt: skip
+
+
+def _incomplete_combination(completeness: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
+    """How many subjects never had every component of the combination whose first component starts the clock."""
+    number = pl.col("number")
+    summary = completeness.select(n=number.filter(pl.col("value") == 0).sum(), of=number.sum()).filter(pl.col("n") > 0)
+    return derive_findings(
+        summary,
+        rule_id="endpoint.origin.incomplete_combination",
+        severity=NOTE,
+        table="subjects",
+        subject=None,
+        message=phrase(
+            f"{{}} of {{}} subjects never had every one of {', '.join(options['origin_components'])}", "n", "of"
+        ),
+        action="they are in endpoints whose clock starts at the first component",
+        field="origin",
+        value=pl.col("n"),
+    )
+
+
+def _flags_that_know_the_outcome(whole: pl.LazyFrame) -> list[pl.LazyFrame]:
+    """Suspicion must be recorded at the scan. Where it fits the next scan without exception, it may have been set after it,
+    which makes progression-free survival too long.
+    """
+    number, is_overturned = pl.col("number"), pl.col("value") == 1
+    suspected, plain = pl.col("quantity") == _SUSPECTED, pl.col("quantity") == _PLAIN
+    summary = whole.select(
+        flagged=number.filter(suspected).sum(),
+        plain=number.filter(plain).sum(),
+        flagged_overturned=number.filter(suspected & is_overturned).sum(),
+        plain_overturned=number.filter(plain & is_overturned).sum(),
+    ).filter(pl.col("flagged") > 0)
+    fits = (
+        (pl.col("flagged_overturned") == pl.col("flagged")) & (pl.col("plain") > 0) & (pl.col("plain_overturned") == 0)
+    )
+    return [
+        derive_findings(
+            summary.filter(fits if severity == WARNING else ~fits),
+            rule_id="endpoint.flag.outcome_dependent",
+            severity=severity,
+            table="assessments",
+            subject=None,
+            message=phrase(
+                "of {} progressions that were suspected to be pseudoprogression and scanned again, {} were overturned by "
+                "the next scan; of {} that were not suspected, {}",
+                "flagged", "flagged_overturned", "plain", "plain_overturned",
+            ),
+            action="the flags are used; make sure that they were recorded before the next scan",
+            field="suspected_pseudoprogression",
+            value=pl.col("flagged"),
+        )
+        for severity in (WARNING, NOTE)
+    ]  # fmt: skip

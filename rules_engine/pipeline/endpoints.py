@@ -1,0 +1,170 @@
+"""Assessments, treatments and events to endpoints, and everything that was considered for them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from rules_engine import guard, records
+from rules_engine.errors import PluginError
+from rules_engine.findings import empty_findings
+from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
+from rules_engine.pipeline.plans import Progress, Tables, nothing
+from rules_engine.pipeline.responses import assessment_streams, of_subjects
+from rules_engine.registry import Registry
+from rules_engine.vocabulary import (
+    CANDIDATE_SCHEMA,
+    RESPONSE_SCHEMA,
+    TTE_SCHEMA,
+    EndpointKind,
+    SubjectRecords,
+    require_columns,
+)
+
+
+def gather_records(
+    ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame]
+) -> dict[str | None, SubjectRecords]:
+    """The records that endpoints read, held in memory, by the response that they read (None: no response).
+
+    What the other responses say of the disease is nothing to an endpoint; that somebody read a scan is evidence of life.
+    """
+    without_response = records.collected(
+        records.subject_records(tables, pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA))
+    )
+    held = {name: stream.collect() for name, stream in streams.items()}
+    # Responses derived from the same readings have the same visits: one of them stands for all.
+    reading = {name: _reading(ruleset.responses[name]) for name in held}
+    seen = {reading[name]: records.sightings(held[name].lazy()) for name in held}
+    gathered: dict[str | None, SubjectRecords] = {}
+    for name in (None, *held):
+        others = [frame for other, frame in seen.items() if name is None or other != reading[name]]
+        changes: dict[str, Any] = {} if name is None else {"assessments": held[name].lazy()}
+        if others:
+            changes["sightings"] = pl.concat(others).unique().collect().lazy()
+        gathered[name] = dataclasses.replace(without_response, **changes)
+    return gathered
+
+
+def _reading(definition: ResponseDefinition) -> tuple[str | None, ...]:
+    """What tells the visits of one response from those of another."""
+    return (definition.source, definition.collected_as, definition.assessor, definition.reader)
+
+
+def derive_candidates(
+    ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry, cutoff: date
+) -> pl.DataFrame:
+    """Everything that was considered for the records of time-to-event endpoints, from the timepoint responses that a
+    run derived: `vocabulary.CANDIDATE_SCHEMA` with `paramcd`, without the names of records, which follow the order of
+    a table's rows.
+    """
+    gathered = gather_records(ruleset, tables, assessment_streams(ruleset, tables, timepoints, registry))
+    kept = {name: dtype for name, dtype in CANDIDATE_SCHEMA.items() if name not in ("source_id", "fact_id")}
+    schema = {"subject": kept["subject"], "paramcd": pl.String(), **kept}
+    found = [pl.DataFrame(schema=schema)]
+    for endpoint in ruleset.endpoints.values():
+        kind = registry.endpoint_kinds.require(endpoint.kind)
+        if kind.candidates is None:
+            continue
+        who = endpoint_name(endpoint, kind, registry)
+        rows = guard.collect(who, partial(kind.candidates, gathered[endpoint.response], endpoint, cutoff))
+        require_columns(rows, CANDIDATE_SCHEMA, who)
+        found.append(rows.with_columns(paramcd=pl.lit(endpoint.paramcd)).select(list(schema)))
+    return pl.concat(found).sort("subject", "paramcd", "position")
+
+
+def derive_endpoint_rows(
+    ruleset: Ruleset, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date,
+    progress: Progress = nothing,
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:  # fmt: skip
+    """Rows of every endpoint by PARAMCD: time to event, response; and what the endpoint kinds found odd about a subject.
+
+    `gathered` are the records by response (`gather_records`).
+    """
+    time_to_event: dict[str, pl.DataFrame] = {}
+    responses: dict[str, pl.DataFrame] = {}
+    odd: list[pl.DataFrame] = []
+    for endpoint in ruleset.endpoints.values():
+        progress(f"endpoints: {endpoint.paramcd}")
+        kind = registry.endpoint_kinds.require(endpoint.kind)
+        subject_records = gathered[endpoint.response]
+        is_time = kind.shape == "time_to_event"
+        who = endpoint_name(endpoint, kind, registry)
+        rows = derive_endpoint(kind, subject_records, endpoint, cutoff, who)
+        require_endpoint(rows, who, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)
+        (time_to_event if is_time else responses)[endpoint.paramcd] = rows.sort("subject")
+        odd.append(guard.collect(who, partial(kind.validate, subject_records, endpoint, cutoff)))
+    findings = pl.concat(odd).unique() if odd else empty_findings().collect()
+    return time_to_event, responses, findings
+
+
+def tally_endpoints(
+    ruleset: Ruleset, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date
+) -> dict[str, pl.DataFrame]:
+    """What the endpoint kinds count in the records for findings about the cohort, by PARAMCD."""
+    counted: dict[str, pl.DataFrame] = {}
+    for endpoint in ruleset.endpoints.values():
+        kind = registry.endpoint_kinds.require(endpoint.kind)
+        if kind.tally is not None:
+            who = endpoint_name(endpoint, kind, registry)
+            counted[endpoint.paramcd] = guard.collect(
+                who, partial(kind.tally, gathered[endpoint.response], endpoint, cutoff)
+            )
+    return counted
+
+
+def conclude_endpoints(ruleset: Ruleset, tallies: Mapping[str, pl.DataFrame], registry: Registry) -> list[pl.DataFrame]:
+    """Findings about the cohort from the stacked tallies of all subjects, by PARAMCD."""
+    found = []
+    for paramcd, counted in tallies.items():
+        endpoint = ruleset.endpoints[paramcd]
+        kind = registry.endpoint_kinds.require(endpoint.kind)
+        found.append(
+            guard.collect(endpoint_name(endpoint, kind, registry), partial(kind.conclude, counted.lazy(), endpoint))
+        )
+    return found
+
+
+def endpoint_name(endpoint: EndpointDefinition, kind: EndpointKind, registry: Registry) -> str:
+    """An endpoint as messages name it: its kind, and words of it that other packages than the kind's offer."""
+    who = f"{guard.who_is(registry, 'endpoint kind', endpoint.kind, kind.version)} for {endpoint.paramcd}"
+    words = guard.foreign_words(registry, endpoint.options, registry.plugin_of("endpoint kind", kind.id))
+    return f"{who} (with {', '.join(words)})" if words else who
+
+
+def derive_endpoint(
+    kind: EndpointKind, subject_records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, who: str
+) -> pl.DataFrame:
+    """The rows of an endpoint, of subjects that the study has."""
+
+    def derive(subjects: Sequence[str] | None) -> pl.LazyFrame:
+        return kind.derive(records_of(subject_records, subjects), endpoint, cutoff)
+
+    everybody = subject_records.subjects.select("subject").collect()["subject"]
+    rows = guard.derived_rows(who, derive, everybody.to_list, endpoint.options)
+    if "subject" in rows.columns:
+        guard.require_known_subjects(who, rows, everybody)
+    return rows
+
+
+def records_of(subject_records: SubjectRecords, subjects: Sequence[str] | None) -> SubjectRecords:
+    """The records of these subjects alone (None: all, as they are)."""
+    if subjects is None:
+        return subject_records
+    own = subject_records.with_frames(lambda _name, frame: of_subjects(frame, subjects))
+    tables = {name: of_subjects(rows, subjects) for name, rows in subject_records.tables.items()}
+    return dataclasses.replace(own, tables=tables)
+
+
+def require_endpoint(rows: pl.DataFrame, who: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """The same frame, or `PluginError` where an endpoint kind returned what its contract forbids."""
+    require_columns(rows, schema, who)
+    repeated = rows.filter(pl.col("subject").is_duplicated())["subject"]
+    if repeated.len():
+        raise PluginError.at(who, f"it returned several rows for subject {repeated.min()!s}", "return at most one")
+    return rows

@@ -1,0 +1,186 @@
+"""The stage of the run that looks at one subject at a time: any part of a cohort can be run alone, and the parts stacked.
+
+No record of another subject changes what is derived here. What is odd about the subjects together is counted (`tallies`), and
+`cohort` concludes from the counts of all parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from rules_engine import criteria, records
+from rules_engine.findings import concat_findings, sort_findings
+from rules_engine.model import Ruleset
+from rules_engine.pipeline.discrepancies import DISCREPANCY_KEY, derive_discrepancies, uncompared_discrepancies
+from rules_engine.pipeline.endpoints import derive_endpoint_rows, gather_records, tally_endpoints
+from rules_engine.pipeline.grades import derive_grades
+from rules_engine.pipeline.plans import Progress, Tables, nothing
+from rules_engine.pipeline.responses import (
+    DerivedResponse,
+    assessment_streams,
+    derive_responses,
+    reference_dates,
+    tables_as_of,
+)
+from rules_engine.registry import Registry
+
+Frames = Mapping[str, pl.DataFrame]
+#: Between the name of a group of frames and that of one of them, in `OfSubjects.frames`.
+_IN = "/"
+#: Names of tallies: those of the columns of a response stream, of an endpoint, and of the laboratory results.
+COLUMNS_TALLY, ENDPOINT_TALLY, LABS_TALLY = "columns/", "endpoint/", "labs"
+
+
+@dataclass(frozen=True)
+class OfSubjects:
+    """Everything that is derived subject by subject, for some or all subjects of a study.
+
+    `timepoints`, `baselines` (`vocabulary.BASELINE_SCHEMA`), `subject_responses` (`criteria.SUBJECT_RESPONSE_SCHEMA`) and
+    `collected` are by response name, `time_to_event` and `responses` by PARAMCD; `labs` and `adverse_events` are the graded input
+    tables, `hys_law` and `worst_labs` come of the labs (None where the ruleset does not ask for them). `compared` says which
+    components `discrepancies` compares. `findings` are about one subject each; `tallies` are counted for findings about all.
+    """
+
+    timepoints: Frames
+    baselines: Frames
+    subject_responses: Frames
+    collected: Frames
+    time_to_event: Frames
+    responses: Frames
+    tallies: Frames
+    discrepancies: pl.DataFrame
+    compared: pl.DataFrame
+    findings: pl.DataFrame
+    labs: pl.DataFrame | None = None
+    adverse_events: pl.DataFrame | None = None
+    hys_law: pl.DataFrame | None = None
+    worst_labs: pl.DataFrame | None = None
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The same as one flat mapping (`timepoints/overall`, `findings` …), for writing and sending; see `from_frames`.
+
+        Names, columns and types depend on the ruleset, the plugins and the columns of the study's tables, never on their rows.
+        """
+        found: dict[str, pl.DataFrame] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, pl.DataFrame):
+                found[field.name] = value
+            elif value is not None:
+                found |= {f"{field.name}{_IN}{name}": frame for name, frame in value.items()}
+        return found
+
+    @classmethod
+    def from_frames(cls, frames: Frames) -> OfSubjects:
+        """What `frames` was made of."""
+        known: dict[str, Any] = {group: {} for group in _GROUPS}
+        for key, frame in frames.items():
+            group, is_grouped, name = key.partition(_IN)
+            if is_grouped:
+                known[group][name] = frame
+            else:
+                known[group] = frame
+        return cls(**known)
+
+
+_GROUPS = (
+    "timepoints", "baselines", "subject_responses", "collected", "time_to_event", "responses", "tallies",
+)  # fmt: skip
+
+
+def derive_subjects(
+    ruleset: Ruleset,
+    tables: Tables,
+    registry: Registry,
+    cutoff: date,
+    *,
+    progress: Progress = nothing,
+) -> OfSubjects:
+    """Run the stage on canonical tables (`contracts.TABLES`) of some or all subjects, as seen on the day `cutoff`.
+
+    A subject's records must be complete: all of its rows of every table.
+    """
+    tables = tables_as_of(tables, cutoff)
+    progress("responses")
+    derived, found = derive_responses(ruleset, tables, registry, cutoff, progress)
+    timepoints = {name: stream.timepoints for name, stream in derived.items()}
+    streams = assessment_streams(ruleset, tables, timepoints, registry)
+    progress("endpoints")
+    gathered = gather_records(ruleset, tables, streams)
+    time_to_event, responses, more = derive_endpoint_rows(ruleset, gathered, registry, cutoff, progress)
+    tallies = tally_endpoints(ruleset, gathered, registry, cutoff)
+    subject_responses, of_subjects = derive_subject_responses(ruleset, derived, time_to_event)
+    found += [more, *of_subjects, records.treatment_findings(tables["treatments"]).collect()]
+    progress("grading")
+    grades, more = derive_grades(ruleset, tables, registry, cutoff)
+    found.append(more)
+    progress("discrepancies")
+    discrepancies, compared = derive_discrepancies(ruleset, tables["response_assessments"], timepoints)
+    return OfSubjects(
+        timepoints=timepoints,
+        baselines={name: stream.baselines for name, stream in derived.items()},
+        subject_responses=subject_responses,
+        collected={
+            name: stream.collect() for name, stream in streams.items() if ruleset.responses[name].source == "collected"
+        },
+        time_to_event=time_to_event,
+        responses=responses,
+        tallies={
+            **{f"{COLUMNS_TALLY}{name}": stream.columns for name, stream in derived.items()},
+            **{f"{ENDPOINT_TALLY}{paramcd}": counted for paramcd, counted in tallies.items()},
+            **({} if grades.lab_tally is None else {LABS_TALLY: grades.lab_tally}),
+        },
+        discrepancies=discrepancies,
+        compared=compared,
+        findings=sort_findings(concat_findings(frame.lazy() for frame in found)).collect(),
+        labs=grades.labs,
+        adverse_events=grades.adverse_events,
+        hys_law=grades.hys_law,
+        worst_labs=grades.worst_labs,
+    )
+
+
+def derive_subject_responses(
+    ruleset: Ruleset, derived: Mapping[str, DerivedResponse], time_to_event: Frames
+) -> tuple[dict[str, pl.DataFrame], list[pl.DataFrame]]:
+    """Best response and progression of each subject of every derived stream, by name; and baselines that are too old."""
+    found: dict[str, pl.DataFrame] = {}
+    odd: list[pl.DataFrame] = []
+    for name, stream in derived.items():
+        rules = ruleset.responses[name].rules
+        assert rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
+        reference = reference_dates(name, ruleset, stream.baselines, time_to_event)
+        found[name] = criteria.subject_responses(stream.timepoints.lazy(), reference, rules).collect()
+        odd.append(criteria.baseline_age_findings(stream.baselines.lazy(), reference, rules).collect())
+    return found, odd
+
+
+# Parts of a cohort ----------------------------------------------------------------------------------------------------
+
+
+def stack(parts: Sequence[OfSubjects]) -> OfSubjects:
+    """The whole of a cohort from its parts, each subject in one of them; at least one part."""
+    of_parts = [part.frames() for part in _with_all_comparisons(parts)]
+    whole = OfSubjects.from_frames({name: stack_frames([frames[name] for frames in of_parts]) for name in of_parts[0]})
+    return replace(whole, discrepancies=whole.discrepancies.sort(DISCREPANCY_KEY))
+
+
+def stack_frames(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """One frame of all parts; where it is by subject, in the order of the subjects and within a subject as it was."""
+    stacked = pl.concat(frames, how="vertical")
+    return stacked.sort("subject", maintain_order=True, nulls_last=True) if "subject" in stacked.columns else stacked
+
+
+def _with_all_comparisons(parts: Sequence[OfSubjects]) -> list[OfSubjects]:
+    """The parts, each with the discrepancies in components that were collected in others alone."""
+    anywhere = pl.concat([part.compared for part in parts]).unique().sort(pl.all())
+    complete = []
+    for part in parts:
+        more = uncompared_discrepancies(part.timepoints, part.compared, anywhere)
+        complete.append(part if more.is_empty() else replace(part, discrepancies=pl.concat([part.discrepancies, more])))
+    return complete
