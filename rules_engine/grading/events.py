@@ -290,9 +290,14 @@ def _derive_emergence(events: pl.DataFrame, options: EventOptions) -> pl.DataFra
 
 
 def _is_on_treatment(options: EventOptions) -> pl.Expr:
-    """The event began between the first and the last treatment, or within the emergent window after it."""
+    """The event began between the first and the last treatment, or within the emergent window after it (admiral's
+    `derive_var_ontrtfl`): one without a start may have, unless it ended before the first treatment.
+    """
+    first = pl.col("_treatment_start")
     last = pl.col("_treatment_end") + pl.duration(days=options.emergent_window_days or 0)
-    return pl.col("astdt").is_between(pl.col("_treatment_start"), last).fill_null(value=False)
+    ended_before = (pl.col("aendt") < first).fill_null(value=False)
+    began = pl.col("astdt").is_null() | pl.col("astdt").is_between(first, last)
+    return (began & first.is_not_null() & ~ended_before).fill_null(value=False)
 
 
 def _is_after_tace(events: pl.DataFrame, days: int) -> pl.Series:
