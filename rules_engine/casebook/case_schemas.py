@@ -356,6 +356,7 @@ ENDPOINT_CASE: Schema = _record(
                 },
                 "value": {"type": ["string", "null"], "description": "Value of a rate or best response, such as `PR`."},
                 "responder": {"type": ["boolean", "null"], "description": "The subject is a responder."},
+                "rule": _text("Rule that made the record (RULEID), such as `response.best.too_early`."),
             },
         ),
     },

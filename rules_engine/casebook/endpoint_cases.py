@@ -74,6 +74,7 @@ def record_values(row: Mapping[str, Any] | None) -> dict[str, Any]:
             "responder": row["responder"],
             "date": row["date"],
             "source": row["source_id"],
+            "rule": row["rule_id"],
         }
     return {
         "record": True,
@@ -89,6 +90,7 @@ def record_values(row: Mapping[str, Any] | None) -> dict[str, Any]:
         "adtf": row["date_imputation"],
         "entry_days": row["entry_days"],
         "interval": [row["interval_left"], row["interval_right"]],
+        "rule": row["rule_id"],
     }
 
 

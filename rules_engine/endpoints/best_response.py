@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import terms
+from rules_engine.endpoints import response_reasons as reasons
 from rules_engine.endpoints.progression import derive_effective_responses
 from rules_engine.vocabulary import Observation
 
@@ -137,29 +138,61 @@ def derive_first_response(window: pl.LazyFrame, options: Mapping[str, Any]) -> p
 
 
 def derive_best_response(window: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
-    """The best response of each subject: subject, value, date; MISSING without a date where there is no assessment.
+    """The best response of each subject with an assessment in the window: subject, value, date, rule_id.
 
     CR and PR that do not count, and SD, are SD from `sd_min_days` on and NE before; so is NON-CR/NON-PD. Ties go to
-    the earliest date.
+    the earliest date. `rule_id` says what made the value of the assessment that won (`response_reasons`).
     """
     counted = derive_confirmed(window, options).select("subject", "date", counts=pl.lit(value=True))
     late = (pl.col("date") - pl.col("t0")).dt.total_days() >= options["response"]["sd_min_days"]
     code = pl.col("code")
+    is_response = code.is_in([terms.CR, terms.PR])
+    counts = is_response & pl.col("counts").fill_null(value=False)
+    needs_time = ~counts & (is_response | code.is_in([terms.SD, terms.NON_CR_NON_PD]))
     stable = pl.when(code == terms.NON_CR_NON_PD).then(code).otherwise(pl.lit(terms.SD))
-    value = (
-        pl.when(code.is_in([terms.CR, terms.PR]) & pl.col("counts").fill_null(value=False))
-        .then(code)
-        .when(code.is_in([terms.CR, terms.PR, terms.SD, terms.NON_CR_NON_PD]))
-        .then(pl.when(late).then(stable).otherwise(pl.lit(terms.NE)))
-        .otherwise(code)
+    value = pl.when(needs_time).then(pl.when(late).then(stable).otherwise(pl.lit(terms.NE))).otherwise(code)
+    seen = reasons.OBSERVED if options["response"]["confirmation"] == "none" else reasons.CONFIRMED
+    rule = (
+        pl.when(counts)
+        .then(pl.lit(seen))
+        .when(needs_time & ~late)
+        .then(pl.lit(reasons.TOO_EARLY))
+        .when(is_response)
+        .then(pl.lit(reasons.UNCONFIRMED))
+        .when(code == terms.NE)
+        .then(pl.lit(reasons.NOT_EVALUABLE))
+        .otherwise(pl.lit(reasons.OBSERVED))
     )
-    best = (
+    return (
         window.join(counted, on=["subject", "date"], how="left")
         .join(clock.select("subject", "t0"), on="subject")
-        .with_columns(value=value)
+        .with_columns(value=value, rule_id=rule)
         .with_columns(_rank=response_rank(pl.col("value")))
         .sort("subject", "_rank", "date")
         .unique("subject", keep="first", maintain_order=True)
-        .select("subject", value=as_reported(pl.col("value"), options), date="date")
+        .select("subject", value=as_reported(pl.col("value"), options), date="date", rule_id="rule_id")
     )
-    return clock.select("subject").join(best, on="subject", how="left").with_columns(pl.col("value").fill_null(MISSING))
+
+
+def derive_best_or_missing(window: pl.LazyFrame, observation: Observation) -> pl.LazyFrame:
+    """The best response of every subject; MISSING, without a date, where the window holds no assessment."""
+    best = derive_best_response(window, observation.clock, observation.options)
+    ended = observation.assessments.select("subject", _assessed=pl.lit(value=True)).unique()
+    why = (
+        pl.when("no_baseline")
+        .then(pl.lit(reasons.NO_BASELINE))
+        .when(pl.col("_assessed").is_not_null())
+        .then(pl.lit(reasons.ENDED_BEFORE))
+        .otherwise(pl.lit(reasons.NO_ASSESSMENT))
+    )
+    return (
+        observation.clock.select("subject", "no_baseline")
+        .join(best, on="subject", how="left")
+        .join(ended, on="subject", how="left")
+        .select(
+            "subject",
+            pl.col("value").fill_null(MISSING),
+            "date",
+            rule_id=pl.coalesce("rule_id", why),
+        )
+    )

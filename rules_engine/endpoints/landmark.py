@@ -8,7 +8,9 @@ from typing import Any
 import polars as pl
 
 from rules_engine import terms
+from rules_engine.endpoints import response_reasons as reasons
 from rules_engine.endpoints.best_response import as_reported
+from rules_engine.vocabulary import Observation
 
 #: Best first, for `pick: best` and `worst`: a suspicion that waits for its answer stands after PD.
 _ORDER = (terms.CR, terms.PR, terms.SD, terms.NON_CR_NON_PD, terms.PD, terms.ICPD, terms.IUPD)
@@ -30,38 +32,34 @@ def derive_first_anchor(tace: pl.LazyFrame, origins: pl.LazyFrame, clock: pl.Laz
     )
 
 
-def derive_landmark_response(
-    assessed: pl.LazyFrame,
-    progression: pl.LazyFrame,
-    tace: pl.LazyFrame,
-    origins: pl.LazyFrame,
-    clock: pl.LazyFrame,
-    options: Mapping[str, Any],
-) -> pl.LazyFrame:
+def derive_landmark_response(window: pl.LazyFrame, observation: Observation) -> pl.LazyFrame:
     """The response in the window: subject, value, date, rule_id.
 
-    `assessed` are usable evaluable assessments with `code`. A progression on or before the picked assessment, or
-    before the end of the window where nothing was picked, is carried: PD at its own date. Subjects without TACE have
-    no window: NE.
+    `window` are the usable assessments with `code`, whether evaluable or not. A progression on or before the picked
+    assessment, or before the end of the window where nothing was picked, is carried: PD at its own date. Subjects
+    without TACE have no window: NE. `rule_id` says why (`response_reasons`).
     """
+    options, records = observation.options, observation.records
     rules = options["response"]["landmark"]
-    first = derive_first_anchor(tace, origins, clock, rules["anchor"])
+    first = derive_first_anchor(records.tace, records.origins, observation.clock, rules["anchor"])
     low, high = rules["from_days"] - rules["tolerance"], rules["to_days"] + rules["tolerance"]
-    candidates = _anchored(assessed, first, tace, rules["anchor"])
     day = (pl.col("date") - pl.col("day_0")).dt.total_days()
-    picked = candidates.filter(day.is_between(low, high)).pipe(_pick, rules).select("subject", "date", value="code")
+    anchored = _anchored(window, first, records.tace, rules["anchor"]).with_columns(inside=day.is_between(low, high))
+    evaluable = anchored.filter("evaluable")
+    picked = evaluable.filter("inside").pipe(_pick, rules).select("subject", "date", value="code")
     window_end = pl.col("anchor_date") + pl.duration(days=high)
     progressed = pl.col("anchor_date").is_not_null() & (pl.col("p_date") <= pl.coalesce(pl.col("date"), window_end))
     progressed = progressed.fill_null(value=False)
     nothing = pl.col("value").is_null() & ~progressed
+    dead_in_time = (pl.col("died") & (pl.col("death_date") <= window_end)).fill_null(value=False)
     rows = (
-        clock.select("subject", "died", "death_date")
+        observation.clock.select("subject", "died", "death_date", "last_day", "no_baseline")
         .join(first, on="subject", how="left")
         .join(picked, on="subject", how="left")
-        .join(progression.select("subject", "p_date"), on="subject", how="left")
+        .join(observation.progression.select("subject", "p_date"), on="subject", how="left")
+        .join(_seen(anchored, window), on="subject", how="left")
     )
     if rules["missing"] == "exclude_not_assessed":
-        dead_in_time = (pl.col("died") & (pl.col("death_date") <= window_end)).fill_null(value=False)
         rows = rows.filter(~nothing | dead_in_time | pl.col("anchor_date").is_null())
     return rows.select(
         "subject",
@@ -72,13 +70,30 @@ def derive_landmark_response(
         .otherwise(as_reported(pl.col("value"), options)),
         date=pl.when(progressed).then("p_date").otherwise("date"),
         rule_id=pl.when(progressed)
-        .then(pl.lit("response.landmark.progression"))
+        .then(pl.lit(reasons.PROGRESSION))
+        .when(~nothing)
+        .then(pl.lit(reasons.PICKED))
         .when(pl.col("anchor_date").is_null())
-        .then(pl.lit("response.landmark.no_window"))
-        .when(nothing)
-        .then(pl.lit("response.landmark.not_assessed"))
-        .otherwise(pl.lit("response.landmark.picked")),
+        .then(pl.lit(reasons.NO_WINDOW))
+        .when("no_baseline")
+        .then(pl.lit(reasons.WINDOW_NO_BASELINE))
+        .when("scan_inside")
+        .then(pl.lit(reasons.WINDOW_NOT_EVALUABLE))
+        .when(dead_in_time)
+        .then(pl.lit(reasons.DIED))
+        .when(pl.col("last_day") < window_end)
+        .then(pl.lit(reasons.WINDOW_OPEN))
+        .when("scan_evaluable")
+        .then(pl.lit(reasons.OUTSIDE))
+        .otherwise(pl.lit(reasons.NOT_ASSESSED)),
     )
+
+
+def _seen(anchored: pl.LazyFrame, window: pl.LazyFrame) -> pl.LazyFrame:
+    """What there was to see: subject, scan_inside (any assessment in the window), scan_evaluable (an evaluable one)."""
+    inside = anchored.filter("inside").select("subject", scan_inside=pl.lit(value=True)).unique()
+    evaluable = window.filter("evaluable").select("subject", scan_evaluable=pl.lit(value=True)).unique()
+    return inside.join(evaluable, on="subject", how="full", coalesce=True)
 
 
 def _anchored(assessed: pl.LazyFrame, first: pl.LazyFrame, tace: pl.LazyFrame, anchor: str) -> pl.LazyFrame:

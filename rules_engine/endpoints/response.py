@@ -7,9 +7,10 @@ from datetime import date
 import polars as pl
 
 from rules_engine import terms
-from rules_engine.endpoints.best_response import derive_best_response, observed_window
+from rules_engine.endpoints.best_response import derive_best_or_missing, observed_window
 from rules_engine.endpoints.landmark import derive_landmark_response
 from rules_engine.endpoints.observation import observe
+from rules_engine.endpoints.response_reasons import LONG_CONTROL
 from rules_engine.endpoints.sharing import named, numbered
 from rules_engine.endpoints.sources import ASSESSMENT, SOURCE_COLUMNS, record_source
 from rules_engine.endpoints.words import words_in_use
@@ -36,12 +37,9 @@ def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
     benefit = options.get("benefit", "none") == "long_control"
     window = observed_window(observation)
     if options["response"]["landmark"] is None or benefit:
-        values = derive_best_response(window, observation.clock, options).with_columns(rule_id=pl.lit("response.best"))
+        values = derive_best_or_missing(window, observation)
     else:
-        everything = observed_window(observation, whole=True).filter("evaluable")
-        values = derive_landmark_response(
-            everything, observation.progression, records.tace, records.origins, observation.clock, options
-        )
+        values = derive_landmark_response(observed_window(observation, whole=True), observation)
     accepted = [code for plain in options["responders"] for code in (plain, _I_FORMS[plain])]
     rows = values.with_columns(responder=pl.col("value").is_in(accepted))
     if benefit:
@@ -72,7 +70,7 @@ def _with_long_control(
         rows.join(controlled, on="subject", how="left")
         .with_columns(
             rule_id=pl.when(~pl.col("responder") & pl.col("_controlled").fill_null(value=False))
-            .then(pl.lit("response.long_control"))
+            .then(pl.lit(LONG_CONTROL))
             .otherwise("rule_id"),
             responder=pl.col("responder") | pl.col("_controlled").fill_null(value=False),
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from rules_engine import terms
+from rules_engine.endpoints import response_reasons as reasons
 from rules_engine.explain.rulebook import Rule
 from rules_engine.explain.sentences import Sentence
 from rules_engine.explain.traced import Row, Traced, assessment, source_of
@@ -26,7 +27,8 @@ def tell_best_response(traced: Traced, record: Row) -> Iterator[Sentence]:
     for row in rows:
         yield _value(traced, row, rows)
     if not rows:
-        yield Sentence(f"There is no assessment up to progression, so the best response is {record['value']}.")
+        why = reasons.MEANINGS[record["rule_id"]]
+        yield Sentence(f"There is nothing to choose the best from ({why}), so the best response is {record['value']}.")
         return
     yield Sentence(
         f"The best of these is {record['value']}, first on {record['date']}.", (), (source_of(record),), record["date"]
@@ -123,14 +125,14 @@ def tell_landmark(traced: Traced, record: Row) -> Iterator[Sentence]:
             row["date"],
         )
     pick = traced.book.option("response.landmark.pick")
-    if inside and record["rule_id"] != "response.landmark.progression":
+    if inside and record["rule_id"] != reasons.PROGRESSION:
         yield Sentence(
             f"Of these the {rules['pick']} is picked: {record['value']} on {record['date']}.",
             (pick,),
             (source_of(record),),
             record["date"],
         )
-    elif record["rule_id"] == "response.landmark.progression":
+    elif record["rule_id"] == reasons.PROGRESSION:
         before = "the assessment that would be picked" if inside else f"the end of the window, {closes}"
         yield Sentence(
             f"The disease progressed on {record['date']}, not after {before}, so the response is PD.",
@@ -140,7 +142,7 @@ def tell_landmark(traced: Traced, record: Row) -> Iterator[Sentence]:
         )
     else:
         yield Sentence(
-            "No evaluable assessment lies in the window, so the response is NE.",
+            f"No evaluable assessment lies in the window, so the response is NE ({reasons.MEANINGS[record['rule_id']]}).",
             (traced.book.option("response.landmark.missing"),),
         )
 
@@ -179,7 +181,7 @@ def tell_response(traced: Traced, record: Row) -> Iterator[Sentence]:
     rules: tuple[Rule, ...] = (traced.book.option("responders"),)
     sources = (source_of(record),) if record["source_domain"] is not None else ()
     text = f"{record['value']}{dated}: {answer}"
-    if record["rule_id"] == "response.long_control":
+    if record["rule_id"] == reasons.LONG_CONTROL:
         least = traced.options["response"]["cbr_days"]
         late = [
             row for row in _up_to_progression(traced)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from rules_engine import terms
 from rules_engine.analysis.response_estimates import BEST_FIRST
+from rules_engine.endpoints.response_reasons import MEANINGS
 from rules_engine.pages import Block, Cell, Folded, Row, Section, Table, heading
 from rules_engine.report.reassessment import reassessment_tables
 from rules_engine.report.spider import spiders
@@ -14,6 +16,9 @@ from rules_engine.report.swimmer import swimmers
 from rules_engine.report.tables import Estimates, count, counts_by_arm, percent_cells, with_totals
 from rules_engine.report.view import ReportView
 from rules_engine.report.waterfall import waterfalls
+
+#: Responses of which nobody knows what they would have been.
+_UNKNOWN = (terms.NE, terms.MISSING)
 
 
 def response_section(view: ReportView, estimates: Estimates) -> Section:
@@ -75,7 +80,7 @@ def _distribution_tables(view: ReportView) -> list[Table]:
     """The distribution of responses of each endpoint; endpoints that rest on the same responses share a table."""
     shared: list[tuple[list[str], pl.DataFrame]] = []
     for paramcd, rows in view.responses.items():
-        values = rows.select("subject", "value").sort("subject")
+        values = rows.select("subject", "value", "rule_id").sort("subject")
         if values.is_empty():
             continue
         alike = next((names for names, seen in shared if seen.equals(values)), None)
@@ -95,5 +100,20 @@ def _distribution_table(view: ReportView, names: Sequence[str], rows: pl.DataFra
     for value in sorted(found, key=lambda code: (order.get(code, len(order)), code)):
         having = joined.filter(pl.col("value") == value)
         lines.append(Row(heading(value, indent=1), percent_cells(counts_by_arm(having, view.arms), totals)))
+        if value in _UNKNOWN:
+            lines += _why(having, view.arms, totals)
     caption = f"Responses behind {', '.join(names)}"
     return Table(caption, ["", *with_totals(view.arms)], lines)
+
+
+def _why(rows: pl.DataFrame, arms: Sequence[str], totals: Sequence[int]) -> list[Row]:
+    """Why the response is not known, reason by reason."""
+    order = list(MEANINGS)
+    found = rows["rule_id"].drop_nulls().unique().to_list()
+    return [
+        Row(
+            heading(MEANINGS.get(rule, rule), indent=2),
+            percent_cells(counts_by_arm(rows.filter(pl.col("rule_id") == rule), arms), totals),
+        )
+        for rule in sorted(found, key=lambda name: (order.index(name) if name in order else len(order), name))
+    ]
