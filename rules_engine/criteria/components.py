@@ -101,14 +101,15 @@ def _of_place(words: Sequence[str]) -> pl.Expr:
 def worst_of_day(rows: pl.LazyFrame, worst_first: Sequence[str]) -> pl.LazyFrame:
     """One row per subject and `visit_date`: of several the one whose `overall` comes first in `worst_first`.
 
-    Rows of one day and one code are the same to every later step, except for the rule that is named: the first in the alphabet.
+    Of rows of one day and one code the first by `rule_id`, then by the other columns, is taken, never by its place in the study's table.
     """
     severity = pl.col("overall").replace_strict(
         {code: number for number, code in enumerate(worst_first)}, default=len(worst_first), return_dtype=pl.Int16
     )
+    others = [name for name in rows.collect_schema() if name not in ("subject", "visit_date", "rule_id", "row")]
     return (
         rows.filter(pl.col("visit_date").is_not_null())
-        .sort("subject", "visit_date", severity, "rule_id")
+        .sort("subject", "visit_date", severity, "rule_id", *others, nulls_last=True)
         .unique(["subject", "visit_date"], keep="first", maintain_order=True)
     )
 

@@ -79,3 +79,110 @@ def test_pcwg3_finds_the_one_progression_of_psa() -> None:
     assert responders == [
         "01-701-1015", "01-701-1028", "01-701-1097", "01-701-1118", "01-701-1133", "01-701-1148", "01-701-1275",
     ]  # fmt: skip
+
+
+def ca125() -> tuple[pl.DataFrame, pl.DataFrame]:
+    rows = read("rs_onco_ca125").pivot("RSCAT", index=["USUBJID", "RSDTC"], values="RSSTRESC")
+    table = rows.select(subject="USUBJID", date="RSDTC", recist="RECIST 1.1", ca125="CA125")
+    return table, rows.select(subject="USUBJID", date="RSDTC", collected="RECIST 1.1 - CA125")
+
+
+def test_gcig_gives_every_collected_combination_that_has_a_day() -> None:
+    table, collected = ca125()
+    beside = compared(derived("gcig_combined", gcig_assessments=table), collected)
+    differ = beside.filter(pl.col("overall").ne_missing(pl.col("collected")))
+    assert beside.height == 22
+    # `2014-02` is no day: the visit cannot be placed, is left out, and is reported.
+    assert differ.select("subject", "date", "collected", "overall").rows() == [("01-701-1015", "2014-02", "NE", None)]
+
+
+def imwg() -> pl.DataFrame:
+    flags = (
+        read("supprs_onco_imwg")
+        .pivot("QNAM", index=["USUBJID", "IDVARVAL"], values="QVAL")
+        .rename({"IDVARVAL": "RSSEQ"})
+    )
+    return (
+        read("rs_onco_imwg")
+        .join(flags, on=["USUBJID", "RSSEQ"], how="left")
+        .select(
+            subject="USUBJID", date="RSDTC", response="RSSTRESC", pd_by_imaging="PDIFL", death_from_pd="DTHPDFL",
+            new_therapy_date="NACTDT",
+        )
+    )  # fmt: skip
+
+
+def confirmed_by_hand(visits: list[dict[str, str | None]]) -> list[str]:
+    """The confirmed response at each visit of one subject, visit by visit as the table of the article on IMWG data has it."""
+    order = ["NE", "SD", "MR", "PR", "VGPR", "CR", "sCR", "PD"]
+    therapy = min((v["new_therapy_date"] for v in visits if v["new_therapy_date"]), default=None)
+    best, found = "NE", []
+    for number, visit in enumerate(visits):
+        code = str(visit["response"])
+        following = next((v for v in visits[number + 1 :] if v["response"] != "NE"), None)
+        later = None if following is None else str(following["response"])
+        in_time = following is not None and (therapy is None or str(following["date"]) <= therapy)
+        if code in ("NE", "SD"):
+            own = code
+        elif code == "PD":
+            own = "PD" if visit["pd_by_imaging"] or visit["death_from_pd"] or later == "PD" else "NE"
+        elif later in (None, "PD") or not in_time:
+            own = "SD"
+        else:
+            own = min(code, str(later), key=order.index)
+        best = max(best, own, key=order.index)
+        found.append(best)
+    return found
+
+
+def test_imwg_confirms_as_worked_by_hand_and_differs_from_the_unconfirmed_responses_for_a_reason() -> None:
+    table = imwg()
+    timepoints = derived("imwg", imwg_assessments=table)
+    dated = table.filter(pl.col("date").str.len_chars() == 10).sort("subject", "date")
+    by_hand = [
+        code
+        for (_subject,), visits in dated.group_by("subject", maintain_order=True)
+        for code in confirmed_by_hand(visits.to_dicts())
+    ]
+    found = timepoints.sort("subject", "visit_date")
+    assert (table.height, dated.height, found.height) == (65, 64, 64)  # one date is `2013-08`
+    assert found["overall"].to_list() == by_hand
+    # The study collected responses that nobody had confirmed yet; what differs has one of these reasons.
+    assert found["overall_as_read"].to_list() == dated["response"].to_list()
+    reasons = (
+        found.filter(pl.col("overall") != pl.col("overall_as_read"))
+        .with_columns(reason=pl.col("trace").list.join(";"))
+        .group_by("reason")
+        .len()
+        .sort("reason")
+    )
+    assert found.filter(pl.col("overall") == pl.col("overall_as_read")).height + reasons["len"].sum() == 64
+    assert set(reasons["reason"]) <= {
+        "imwg.carried_forward", "imwg.ne;imwg.carried_forward", "imwg.sd;imwg.carried_forward", "imwg.response.lower",
+        "imwg.response.lower;imwg.carried_forward", "imwg.response.confirmed;imwg.carried_forward",
+        "imwg.response.unconfirmed", "imwg.response.unconfirmed;imwg.carried_forward", "imwg.pd.unconfirmed",
+        "imwg.pd.unconfirmed;imwg.carried_forward",
+    }  # fmt: skip
+
+
+def test_lugano_follows_pet_ct_where_it_was_evaluated_and_ct_where_there_was_none() -> None:
+    rows = read("rs_onco_lymphoma").with_columns(
+        method=pl.when(pl.col("RSMETHOD") == "CT").then(pl.lit("ct")).otherwise(pl.lit("pet")),
+        code=pl.when(pl.col("RSSTAT") == "NOT DONE").then(pl.lit("ND")).otherwise("RSSTRESC"),
+    )
+    table = rows.pivot("method", index=["USUBJID", "VISIT", "RSDTC"], values="code").select(
+        "pet", "ct", subject="USUBJID", date="RSDTC"
+    )
+    found = derived("lugano_2014", lugano_assessments=table)
+    beside = table.join(
+        found.select("subject", "overall", "rule_id", date=pl.col("visit_date").cast(pl.String)),
+        on=["subject", "date"],
+        how="left",
+    )
+    # The study collected no combined response; the one visit without a date is left out.
+    assert (beside.height, found.height) == (35, 34)
+    pet = {"CMR": "CR", "PMR": "PR", "NMR": "SD", "PMD": "PD"}
+    ct = {"CAR": "CR", "PAR": "PR", "SAD": "SD", "PAD": "PD"}
+    for row in beside.filter(pl.col("date").is_not_null()).to_dicts():
+        without_pet = "NE" if row["pet"] == "NE" else ct.get(str(row["ct"]))
+        assert row["overall"] == pet.get(str(row["pet"]), without_pet), row
