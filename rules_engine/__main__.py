@@ -2,4 +2,5 @@
 
 from rules_engine.cli import main
 
-main()
+if __name__ == "__main__":  # a process started with the method `spawn` imports this module again
+    main()

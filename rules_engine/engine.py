@@ -81,7 +81,7 @@ class Engine:
         """
         tell = watched(progress, cancel)
         tell("reading")
-        read = self._read(study)
+        read = self.read(study)
         cutoff = _cutoff(data_cutoff, self.ruleset)
         derived = pipeline.derive(
             self.ruleset, read.tables, self.registry, cutoff, findings=read.findings, progress=tell
@@ -100,7 +100,7 @@ class Engine:
         data_cutoff: date | str | None = None,
     ) -> Explanation:
         """As `Result.explain`, without running the study: only this subject's records are read and derived."""
-        read = self._read(study)
+        read = self.read(study)
         return explain_subject(
             read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response, visit=visit,
@@ -116,14 +116,14 @@ class Engine:
         data_cutoff: date | str | None = None,
     ) -> SubjectTimeline:
         """As `Result.timeline`, without running the study."""
-        read = self._read(study)
+        read = self.read(study)
         return subject_timeline(
             read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response,
         )  # fmt: skip
 
-    def _read(self, study: Study | Mapping[str, Any] | str | Path) -> Study:
-        """The study with everything that the ruleset needs of it; raises `StudyError` where it lacks something."""
+    def read(self, study: Study | Mapping[str, Any] | str | Path) -> Study:
+        """Read a study as `read_study` does, with everything that the ruleset needs of it; raises `StudyError` where it lacks something."""
         read = as_study(study, ruleset=self.ruleset, registry=self.registry)
         require_tables(read, self.ruleset, self.registry)
         return read_extra_columns(

@@ -127,7 +127,11 @@ class Index(Mapping[str, Named], Generic[Named]):
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Everything that the installed plugins offer, by kind and id."""
+    """Everything that the installed plugins offer, by kind and id.
+
+    Where it is `confined`, a ruleset may name other rulesets only as they are installed, never by a path: for rulesets of people
+    who may not read this machine's files.
+    """
 
     plugins: tuple[Plugin, ...]
     criteria: Index[Criterion]
@@ -142,6 +146,7 @@ class Registry:
     readers: Index[Reader]
     ruleset_folders: Index[RulesetFolder]
     selection: PluginSelection = ALL_PLUGINS
+    confined: bool = False
 
     def plugin_of(self, word: str, identity: str) -> Plugin | None:
         """The plugin that offers this object, by kind (`criterion`, `event` …) and id."""

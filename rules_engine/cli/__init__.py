@@ -31,6 +31,7 @@ COMMANDS = {
     "describe": "Tell a ruleset in plain English, as a statistical analysis plan would say it.",
     "cases": "Run worked cases through the engine and name each one that fails.",
     "ctcae": "Import NCI's workbook into a grading of your own; show the units of a grading.",
+    "serve": "Serve the engine over HTTP, with a page where a ruleset is edited, run and compared.",
     "simulate": "Make up a realistic study of the first trial, reproducibly.",
     "plugins": "List the plugins that are installed and what each offers.",
     "schema": "Write the JSON Schemas of rulesets and cases, for editors and other programs.",

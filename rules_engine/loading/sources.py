@@ -97,6 +97,14 @@ def locate(source: str | Path, registry: Registry, folder: Path | None = None) -
     """The file of a ruleset that is named, or given as a path to a file or a folder. Raises `RulesetError`."""
     text = str(source)
     known = names(registry)
+    # What a ruleset states is text; a `Path` comes from the program that loads it.
+    if registry.confined and isinstance(source, str) and text not in known:
+        raise RulesetError.at(
+            f"ruleset {text!r}",
+            f"there is no ruleset {text!r}, and files are not read here (known: {', '.join(sorted(known))})",
+            "name one of these, or hand the ruleset in beside this one",
+            meant=closest(text, known),
+        )
     if not _is_path(source):
         if text in known:
             return known[text]

@@ -165,15 +165,20 @@ def _write_parquet(name: str, frame: pl.DataFrame, path: Path) -> None:
     frame.rechunk().write_parquet(path, metadata=metadata, **_PARQUET)
 
 
-def _write_csv(_name: str, frame: pl.DataFrame, path: Path) -> None:
-    """CSV in UTF-8; missing is empty. A text that a spreadsheet would take for a formula gets an apostrophe."""
+def spreadsheet_safe(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same frame; a text that a spreadsheet would take for a formula gets an apostrophe."""
     neutral = [
         pl.when(text.str.contains(FORMULA) & ~text.str.contains(NUMBER)).then("'" + text).otherwise(text).alias(column)
         for column, dtype in frame.schema.items()
         if dtype == pl.String
         for text in [pl.col(column)]
     ]
-    frame.with_columns(neutral).write_csv(path, line_terminator="\n", quote_style="necessary")
+    return frame.with_columns(neutral)
+
+
+def _write_csv(_name: str, frame: pl.DataFrame, path: Path) -> None:
+    """CSV in UTF-8; missing is empty; no text that a spreadsheet would take for a formula."""
+    spreadsheet_safe(frame).write_csv(path, line_terminator="\n", quote_style="necessary")
 
 
 _WRITERS = {"parquet": _write_parquet, "csv": _write_csv}

@@ -20,6 +20,7 @@ COMMANDS = [
     "check",
     "describe",
     "cases",
+    "serve",
     "ctcae",
     "simulate",
     "plugins",
