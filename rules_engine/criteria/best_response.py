@@ -113,15 +113,19 @@ def _ranked(rows: pl.LazyFrame, rank: int, bor: str, condition: pl.Expr, date: s
 
 
 def _lesser_candidates(rows: pl.LazyFrame, stable: pl.Expr, without_target: pl.Expr) -> list[pl.LazyFrame]:
-    """Everything below PR: SD and its like after the least duration, progression, not evaluable."""
+    """Everything below PR: SD and its like after the least duration, progression, not evaluable.
+
+    A subject without disease (NED) has nothing that could respond: that stands only where no new lesion came (Eisenhauer 2009
+    §4.4.2 knows no such response, and any progression is named before what is none).
+    """
     code, long_enough = pl.col("code"), pl.col("long_enough").fill_null(value=False)
     return [
         _ranked(rows, 3, "SD", stable & long_enough),
         _ranked(rows, 4, "NON-CR/NON-PD", without_target & long_enough),
-        _ranked(rows, 5, "NED", code == "NED"),
-        _ranked(rows, 6, "iCPD", code == "iCPD"),
-        _ranked(rows, 7, "iUPD", code == "iUPD"),
-        _ranked(rows, 8, "PD", code == "PD"),
+        _ranked(rows, 5, "iCPD", code == "iCPD"),
+        _ranked(rows, 6, "iUPD", code == "iUPD"),
+        _ranked(rows, 7, "PD", code == "PD"),
+        _ranked(rows, 8, "NED", code == "NED"),
         _ranked(rows, 9, "NE", pl.lit(value=True)),
     ]
 

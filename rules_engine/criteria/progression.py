@@ -137,7 +137,7 @@ def _pending(timepoints: pl.LazyFrame, *, counts: pl.Expr) -> pl.LazyFrame:
     return last.select(
         "subject",
         progression_date=pl.when(counts).then("dated_to"),
-        progression_reasons=pl.lit("irecist.pending_at_end"),
+        progression_reasons=pl.lit("irecist.pending.at_end"),
         progression_status=pl.lit("unconfirmed"),
     )
 

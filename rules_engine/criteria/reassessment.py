@@ -67,7 +67,7 @@ MEMORY: dict[str, tuple[Any, Any]] = {
 #: What the sweep adds to a visit.
 DECISIONS = (
     "nadir_x100", "target", "target_rule", "nontarget", "nontarget_rule", "new_lesion", "accepted", "code", "state", "anchor_date",
-    "confirmation_reasons", "rule_id", "backdated_to", "first_sights", "late",
+    "confirmation_reasons", "rule_id", "backdated_to", "first_sights", "first_seen", "late",
 )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def reassessed_of(records: LesionRecords, reading: Reading, parallel: pl.LazyFra
 def _decision_schema(reading: Reading) -> dict[str, Any]:
     kinds: dict[str, Any] = dict.fromkeys(DECISIONS, pl.String)
     kinds.update(dict.fromkeys(("new_lesion", "accepted", "late"), pl.Boolean))
-    kinds.update({"nadir_x100": pl.Int64, "anchor_date": pl.Date, "backdated_to": pl.Date})
+    kinds.update({"nadir_x100": pl.Int64, "anchor_date": pl.Date, "backdated_to": pl.Date, "first_seen": pl.Date})
     kinds["first_sights"] = pl.List(pl.Date)
     return {**kinds, **EVIDENCE} if reading.evidence else kinds
 
@@ -382,7 +382,7 @@ def _with_code(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     by_fate = {
         "after_confirmed": (pl.lit("iCPD"), pl.lit("irecist.icpd.confirmed")),
         "after_progression": (pl.lit(None, pl.String), pl.lit("mrecist_irecist.after_progression")),
-        "early": (pl.lit("iUPD"), pl.lit("irecist.early_scan")),
+        "early": (pl.lit("iUPD"), pl.lit("irecist.pending.too_soon")),
         "late": (pl.lit("iUPD"), pl.lit("irecist.iupd.late")),
         "confirmed": (pl.lit("iCPD"), pl.coalesce(first_reason, pl.lit("mrecist_irecist.whole_confirmed"))),
         "unknown": (pl.lit("NE"), pl.lit("irecist.pending.ne")),
@@ -418,7 +418,7 @@ def _cause() -> pl.Expr:
 
 
 def _with_state(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
-    """Add the state after the visit, the anchor in force, the reasons, and the visit to which a new lesion dates back."""
+    """Add the state after the visit, the anchor in force, the reasons, and the visit that first showed a new lesion."""
     clears = reading.rules["irecist.ne_between"] == "clear"
     after = {
         "after_confirmed": CONFIRMED, "after_progression": PROGRESSED, "early": PENDING, "late": PENDING, "confirmed": CONFIRMED,
@@ -426,6 +426,7 @@ def _with_state(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     }  # fmt: skip
     fate = pl.col("fate")
     begins_block = fate.is_in(["iupd", "late"])
+    is_final = fate.is_in(["final", "after_progression"])
     told = pl.concat_list(pl.when(c).then(pl.lit(c.upper())) for c in _REASONS).list.drop_nulls().list.join(";")
     if reading.parallel:
         told = pl.coalesce("parallel_reasons", pl.lit(""))
@@ -435,7 +436,8 @@ def _with_state(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         anchor_date=pl.when(begins_block).then("visit_date").otherwise("anchor"),
         confirmation_reasons=pl.when(fate == "confirmed").then(told),
         # Only a final progression is dated back: a lesion is no iUPD before a reader is certain of it.
-        backdated_to=pl.when(fate.is_in(["final", "after_progression"])).then("backdated_to"),
+        backdated_to=pl.when(is_final).then("backdated_to"),
+        first_seen=pl.when(~is_final & pl.col("accepted")).then("backdated_to"),
         late=pl.col("late") & (fate == "confirmed"),
     )
 

@@ -32,7 +32,8 @@ def reported(
         )
     is_restated = pl.col("restated").fill_null(value=False)
     is_progression = pl.col("overall").is_in(["PD", "iUPD", "iCPD"])
-    confirms_late = pl.when("late").then(pl.lit("irecist.late_confirmation"))
+    confirms_late = pl.when("late").then(pl.lit("irecist.icpd.late"))
+    seen_before = pl.format("irecist.iupd.first_seen {}", "first_seen")
     confirmed_by = [
         pl.when(pl.col("confirmation_reasons").str.contains(reason, literal=True)).then(
             pl.lit(f"irecist.icpd.{reason.lower()}")
@@ -52,6 +53,6 @@ def reported(
             progression_date=pl.when(is_progression).then(pl.min_horizontal("backdated_to", "visit_date")),
             **({} if basis is not None else {"basis_overall": pl.col("overall")}),
         )
-        .with_columns(trace("target_rule", "nontarget_rule", "rule_id", *confirmed_by, confirms_late))
+        .with_columns(trace("target_rule", "nontarget_rule", "rule_id", *confirmed_by, confirms_late, seen_before))
         .pipe(as_timepoints, *extra)
     )

@@ -133,7 +133,7 @@ TIMEPOINT_SCHEMA: dict[str, pl.DataType] = {
     "anchor_date": pl.Date(),
     "confirmation_reasons": pl.String(),  # C1;C5 …
     "rule_id": pl.String(),  # the rule that decided `overall`
-    "trace": pl.String(),  # all rules that fired, joined by `;`
+    "trace": pl.String(),  # all rules that fired, joined by `;`; after a space the day that one speaks of
 }
 
 

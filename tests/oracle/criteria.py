@@ -975,18 +975,32 @@ def assess_hybrid(history: History, options: Options) -> list[Timepoint]:
 def best_overall_response(
     criterion: str, options: Options, timepoints: Sequence[Timepoint], reference_date: date
 ) -> dict[str, Any]:
-    """The subject's best overall response and the day that it is dated to."""
+    """The subject's best overall response, the day that it is dated to, and the day of the first response that counts."""
     chosen = all_options(criterion, options)
     rows = [row for row in timepoints if row["accepted"]]
     responses = [(row["visit_date"], row["overall"]) for row in rows]
     nontargets_only = any(row["target"] == "NA" for row in rows)
     if criterion == "irecist":
-        found, day = _best(_truncated(responses, "iCPD"), chosen, reference_date, PLAIN_CODE, nontargets_only)
-        return {"bor": found, "bor_date": day}
+        counted = _truncated(responses, "iCPD")
+        found, day = _best(counted, chosen, reference_date, PLAIN_CODE, nontargets_only)
+        return {"bor": found, "bor_date": day, "response_date": _response_date(counted, chosen)}
     if criterion == "mrecist_irecist":
         responses = [(day, PLAIN_CODE.get(code, code)) for day, code in _without_void(rows)]
-    found, day = _best(_truncated(responses, "PD"), chosen, reference_date, {}, nontargets_only)
-    return {"bor": found, "bor_date": day}
+    counted = _truncated(responses, "PD")
+    found, day = _best(counted, chosen, reference_date, {}, nontargets_only)
+    return {"bor": found, "bor_date": day, "response_date": _response_date(counted, chosen)}
+
+
+def _response_date(responses: Sequence[tuple[date, str]], options: Options) -> date | None:
+    """The first CR or PR; where confirmation is required, the first of the earliest pair that confirms one."""
+    plain = [(day, PLAIN_CODE.get(code, code)) for day, code in responses]
+    if options["bor.confirmation"] == "none":
+        return next((day for day, code in plain if code in ("CR", "PR")), None)
+    pairs = [(a, b) for b in range(len(plain)) for a in range(b)]
+    kinds = ((("CR",), ("CR",)), (("PR",), ("PR", "CR")))
+    return min(
+        (plain[a][0] for a, b in pairs for kind in kinds if is_confirmed(plain, a, b, *kind, options)), default=None
+    )
 
 
 def _truncated(responses: Sequence[tuple[date, str]], last: str) -> list[tuple[date, str]]:

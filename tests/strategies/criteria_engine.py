@@ -28,6 +28,16 @@ class Answers:
     progression: dict[str, date | None]
     pfs: dict[str, dict[str, Any]]
 
+    def of(self, name: str) -> dict[str, Any]:
+        """What it says of one."""
+        best = self.best.get(name) or {}
+        return {
+            "timepoints": self.timepoints[name],
+            **{key: best.get(key) for key in ("bor", "bor_date", "response_date")},
+            "progression_date": self.progression.get(name),
+            "pfs": self.pfs.get(name),
+        }
+
 
 def lesion_frame(histories: Iterable[Sequence[Row]]) -> pl.LazyFrame:
     """The canonical table of all rows of all subjects."""

@@ -8,6 +8,7 @@ nodes at 9.9, 10.0 and 10.1 mm; visits crowd around 28, 42 and 56 days.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -32,28 +33,49 @@ ROW: Row = {
 
 
 def random_history(rng: Random, subject: str) -> list[Row]:
-    """One subject's rows: baseline and up to eight visits, with every kind of lesion that a rule speaks of."""
-    targets = [_target(rng, f"T{k + 1}") for k in range(rng.choice([0, 0, 1, 1, 1, 1, 1, 2, 2, 3]))]
-    nontargets = [_nontarget(rng, f"NT{k + 1}") for k in range(rng.choice([0, 0, 1, 1, 2]))]
-    count = rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 8, 8])
-    news = [_new(rng, f"N{k + 1}", count) for k in range(rng.choice([0, 0, 0, 1, 1, 2, 3]))] if count else []
+    """One subject's rows: baseline and up to eight visits, with every kind of lesion that a rule speaks of.
+
+    In some histories everything happens at once. In the others only one role moves and the rest stays as it was, so that
+    nothing else decides before what is looked at: growth of new lesions from visit to visit, of a sum with a lesion missing.
+    """
+    moves = rng.choice(["all", "all", "all", "target", "non-target", "new", "new"])
+    count = rng.choice([0, 1, 2, 3, 4, 5, 6, 7, 8, 8]) if moves == "all" else rng.randrange(3, 8)
+    targets = [_target(rng, f"T{k + 1}") for k in range(rng.choice(_TARGETS[moves]))]
+    nontargets = [_nontarget(rng, f"NT{k + 1}") for k in range(rng.choice(_NONTARGETS[moves]))]
+    news = [_new(rng, f"N{k + 1}", count) for k in range(rng.choice(_NEWS[moves]))] if count else []
+    for lesion in (*targets, *nontargets):
+        lesion["moves"] = moves in ("all", lesion["role"])
     day = BASELINE
-    rows = _visit(rng, subject, day, 0, targets, nontargets, [])
+    rows = _visit(rng, subject, day, 0, targets, nontargets, [], flags=0)
     for number in range(1, count + 1):
         day += timedelta(rng.choice(GAPS))
-        rows += _visit(rng, subject, day, number, targets, nontargets, news)
+        rows += _visit(rng, subject, day, number, targets, nontargets, news, flags=0.5 if moves == "all" else 0.9)
     return rows
 
 
+#: How many lesions of each role, by the role that moves.
+_TARGETS = {"all": [0, 0, 1, 1, 1, 1, 1, 2, 2, 3], "target": [2, 2, 3], "non-target": [0, 1], "new": [0, 1, 1]}
+_NONTARGETS = {"all": [0, 0, 1, 1, 2], "target": [0, 0, 1], "non-target": [1, 2, 3], "new": [0, 0, 1]}
+_NEWS = {"all": [0, 0, 0, 1, 1, 2, 3], "target": [0], "non-target": [0], "new": [1, 2, 3]}
+
+
 def _visit(
-    rng: Random, subject: str, day: date, number: int, targets: list[Row], nontargets: list[Row], news: list[Row]
+    rng: Random,
+    subject: str,
+    day: date,
+    number: int,
+    targets: list[Row],
+    nontargets: list[Row],
+    news: list[Row],
+    *,
+    flags: float,
 ) -> list[Row]:
     visit = {
         "subject": subject,
         "visit_date": day,
         "is_baseline": number == 0,
         "reason": rng.choice(["scheduled", "scheduled", "scheduled", "symptom", "other"]) if number else "scheduled",
-        "suspected_pseudoprogression": number > 0 and rng.random() < 0.5,
+        "suspected_pseudoprogression": rng.random() < flags,
     }
     nothing = number > 0 and rng.random() < 0.03
     rows: list[Row] = []
@@ -129,6 +151,8 @@ def _target_rows(rng: Random, lesion: Row, targets: list[Row], number: int) -> l
         if liver and _chance(rng, 0.05):
             viable = rng.choice([0, 0, None])  # no arterial enhancement at baseline, or no arterial phase
         return [{**row, "mm_x100": lesion["size"], "viable_mm_x100": viable}]
+    if not lesion["moves"]:
+        return [{**row, "mm_x100": lesion["size"], "viable_mm_x100": lesion["size"] if liver else None}]
     form = rng.random()
     if form < 0.04:
         return []
@@ -198,6 +222,8 @@ def _nontarget_rows(rng: Random, lesion: Row, number: int) -> list[Row]:
     if lesion["kind"] == "effusion":
         row["cytology"] = rng.choice(["positive", "negative", "not_done"])
     if number == 0:
+        return [{**row, "status": "present", "mm_x100": 1200 if lesion["node"] else None}]
+    if not lesion["moves"]:
         return [{**row, "status": "present", "mm_x100": 1200 if lesion["node"] else None}]
     form = rng.random()
     if form < 0.03:
@@ -420,6 +446,18 @@ def extreme_options(rng: Random, criterion: str) -> dict[str, Any]:
     known = OPTION_VALUES[criterion]
     extreme = {key: rng.choice(values) for key, values in _EXTREME.items() if key in known and _chance(rng, 0.2)}
     return {**random_options(rng, criterion), **extreme}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Subjects drawn from a seed, and the options under which they are read."""
+
+    name: str
+    criterion: str
+    options: dict[str, Any]
+    people: dict[str, list[Row]]
+    references: dict[str, date]
+    deaths: dict[str, date | None]
 
 
 # -------------------------------------------------------------------------------------------------------- Hypothesis

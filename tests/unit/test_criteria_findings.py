@@ -68,3 +68,18 @@ def test_infiltrative_liver_cancer_is_no_target_of_mrecist() -> None:
     lesions = history({0: [lesion("T", 60, viable=60, kind="infiltrative")]})
     assert "lesions.target.infiltrative" in findings("mrecist", lesions)
     assert "lesions.target.infiltrative" not in findings("recist_1_1", lesions)
+
+
+def test_a_measured_new_lesion_is_held_against_the_limit_of_what_its_first_record_calls_it() -> None:
+    """A node must have 15 mm, any other lesion 10 mm; that a later record calls it otherwise changes nothing."""
+
+    def called(*nodes: bool) -> set[str]:
+        known = [lesion("T", 30)]
+        visits = {0: known} | {
+            42 * (k + 1): [*known, lesion("N", 12, role="new", nl="target", organ="lung", node=node)]
+            for k, node in enumerate(nodes)
+        }
+        return findings("irecist", history(visits))
+
+    assert "lesions.new_target.too_small" in called(True, False)
+    assert "lesions.new_target.too_small" not in called(False, True)

@@ -339,6 +339,24 @@ def test_the_viable_part_confirms_by_default_and_the_whole_lesion_on_request() -
     assert overall("mrecist_irecist", lesions, **{"hybrid.basis": "whole"}) == ["iUPD", "iSD"]
 
 
+def test_a_suspected_progression_by_a_nodule_keeps_the_day_that_first_showed_it_in_the_trace() -> None:
+    """The iUPD stands at the visit at which the nodule qualifies; neither visit is dated back to its first sight."""
+    target = lesion("T", 40, viable=40)
+    visits = {
+        0: [target],
+        42: [target, lesion("N", 7, role="new", pattern="atypical")],
+        84: [target, lesion("N", 12, role="new", pattern="typical")],
+    }
+    timepoints = assessed("mrecist_irecist", history(visits, suspected=(84,)))[0]
+    assert timepoints["overall"].to_list() == ["SD", "iUPD"]
+    assert timepoints["progression_date"].to_list() == [None, START + timedelta(days=84)]
+    seen = [rule for rule in timepoints["trace"][1].split(";") if rule.startswith("irecist.iupd.first_seen")]
+    assert seen == ["irecist.iupd.first_seen 2024-02-12"]
+    unsuspected = assessed("mrecist_irecist", history(visits))[0]
+    assert unsuspected["overall"].to_list() == ["PD", "PD"]
+    assert "first_seen" not in unsuspected["trace"].str.join(" ").item()
+
+
 @pytest.mark.parametrize(("how", "day"), [("first_iupd", 42), ("confirmation", 84), ("first_mrecist_pd", 42)])
 def test_the_day_of_a_suspected_progression(how: str, day: int) -> None:
     timepoints, rules = assessed(
@@ -498,7 +516,7 @@ def test_every_rule_that_a_criterion_names_stands_in_its_ruleset(criterion: str)
     ]  # fmt: skip
     lesions = pl.concat(parts)
     timepoints, rules = assessed(criterion, lesions)
-    traced = timepoints["trace"].str.split(";").explode()
+    traced = timepoints["trace"].str.split(";").explode().str.split(" ").list.first()
     subjects = lesions.select("subject").unique().with_columns(reference_date=pl.lit(START))
     best_rules = criteria.best_overall_response(timepoints.lazy(), subjects, rules).collect()["rule_id"]
     named = {*traced, *timepoints["rule_id"], *best_rules}

@@ -19,15 +19,13 @@ def findings_of_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> Ite
     if option(rules, "irecist.new_target_max_total") is None:
         return
     measured = derive_new_lesions(lesions, rules).filter("measured").drop("organ")
+    of_lesion = ["subject", "lesion_id"]
+    rows = postbaseline_rows(lesions).join(measured.select(of_lesion).unique(), on=of_lesion, how="semi")
+    # A lesion is what its first record says, whatever later ones call it.
     seen_first = (
-        postbaseline_rows(lesions)
-        .group_by("subject", "lesion_id")
-        .agg(
-            node=pl.col("node").max(),
-            site=pl.col("site").max(),
-            organ=pl.col("organ").max(),
-            visit_date=pl.col("visit_date").min(),
-        )
+        rows.filter(pl.col("visit_date") == pl.col("visit_date").min().over(of_lesion))
+        .group_by(*of_lesion, "visit_date")
+        .agg(pl.col("node", "site", "organ").max())
     )
     smallest = (
         pl.when(is_node())
@@ -39,11 +37,7 @@ def findings_of_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> Ite
         first.filter((pl.col("c") < smallest) & pl.col("shown")), "new_target.too_small", WARNING,
         "the measured new lesion is smaller than a measured one should be", "it stays measured", RECORD, "mm", in_mm("c"),
     )  # fmt: skip
-    of_subject = (
-        measured.select("subject", "lesion_id")
-        .unique()
-        .join(seen_first.drop("visit_date"), on=["subject", "lesion_id"])
-    )
+    of_subject = seen_first.drop("visit_date")
     total = of_subject.group_by("subject").agg(count=pl.len())
     yield finding(
         total.filter(pl.col("count") > rules["irecist.new_target_max_total"]), "new_target.too_many", WARNING,

@@ -37,7 +37,7 @@ def findings_of_timepoints(
         "it counts with the ruleset's default size", VISIT,
     )  # fmt: skip
     yield finding(
-        timepoints.filter(fired("irecist.late_confirmation")), "late_confirmation", WARNING,
+        timepoints.filter(fired("irecist.icpd.late")), "late_confirmation", WARNING,
         "the scan that confirms progression comes after the window", "it confirms", VISIT, "visit_date",
         (pl.col("visit_date") - pl.col("anchor_date")).dt.total_days(),
     )  # fmt: skip

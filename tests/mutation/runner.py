@@ -1,0 +1,110 @@
+"""Try faults one by one, each in a fork of this process in which everything is imported but what is tried."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+
+from tests.mutation.operators import Fault
+from tests.mutation.scope import TRIED
+from tests.mutation.suites import Suite
+
+#: A fault that makes the tests run this long has been noticed.
+_LONGEST_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which suite noticed a fault and by what; `suite` is None where nobody did."""
+
+    suite: str | None
+    by: str
+
+
+#: What a fork need not import again. Nothing of what is tried may be among it, directly or not.
+_IMPORTED = (
+    "hypothesis", "jsonschema", "pluggy", "polars", "pytest", "scipy.stats", "yaml", "rules_engine.analysis", "rules_engine.describe",
+    "rules_engine.endpoints", "rules_engine.grading", "rules_engine.loading", "rules_engine.registry", "rules_engine_plugins.admiralonco",
+    "rules_engine_plugins.ctcae", "rules_engine_plugins.endpoints", "rules_engine_plugins.estimators", "rules_engine_plugins.events",
+    "rules_engine_plugins.readers",
+)  # fmt: skip
+
+
+def import_what_is_not_tried() -> None:
+    """So that a fork need not."""
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    loaded = [name for name in sys.modules if name in TRIED or name.startswith(tuple(f"{it}." for it in TRIED))]
+    assert not loaded, f"imported before a fault can be put into them: {loaded}"
+
+
+class _Faulty(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
+    """Finds one module, with other source."""
+
+    def __init__(self, dotted: str, file: Path, source: str) -> None:
+        super().__init__(dotted, str(file))
+        self.source = source
+
+    def find_spec(self, name: str, *_where: object) -> importlib.machinery.ModuleSpec | None:
+        """The module with the fault; any other is found as always."""
+        return importlib.machinery.ModuleSpec(name, self, origin=self.path) if name == self.name else None
+
+    def get_code(self, _name: str) -> CodeType:
+        """Its changed source, compiled."""
+        return compile(self.source, self.path, "exec")
+
+
+def try_fault(fault: Fault, dotted: str, file: Path, suites: Mapping[str, Suite]) -> Verdict:
+    """Put the fault in and ask the suites in turn."""
+
+    def ask() -> str:
+        sys.meta_path.insert(0, _Faulty(dotted, file, fault.source()))
+        for name, suite in suites.items():
+            try:
+                noticed = suite(fault.module)
+            except (Exception, SystemExit) as error:  # whatever goes wrong has been noticed
+                noticed = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+            if noticed:
+                return f"{name}\t{noticed}"
+        return ""
+
+    answer = in_fork(lambda: ask().encode())
+    name, _tab, by = ("died", "", "") if answer is None else answer.decode(errors="replace").partition("\t")
+    return Verdict(name or None, by)
+
+
+def in_fork(work: Callable[[], bytes]) -> bytes | None:
+    """What `work` gives, done in a fork of this process; None where the fork dies or takes too long."""
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(readable)
+        _silence()
+        with os.fdopen(writable, "wb") as pipe:
+            pipe.write(work())
+        os._exit(0)
+    os.close(writable)
+    ends = time.monotonic() + _LONGEST_SECONDS
+    said = b""
+    with os.fdopen(readable, "rb", buffering=0) as pipe:
+        while select.select([pipe], [], [], max(0.0, ends - time.monotonic()))[0] and (part := pipe.read(1 << 20)):
+            said += part
+    if time.monotonic() >= ends:
+        os.kill(child, signal.SIGKILL)
+    return said if os.waitpid(child, 0)[1] == 0 else None
+
+
+def _silence() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)

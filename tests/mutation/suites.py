@@ -1,0 +1,94 @@
+"""The tests that may notice a fault, cheapest first. Each says what it noticed of a fault in a module, or None.
+
+Nothing of the engine is imported here before a suite runs: it would be without the fault.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from tests.mutation.scope import ROOT
+
+Suite = Callable[[str], str | None]
+SUITES = ("agreement", "cases", "unit", "properties", "length")
+
+_UNIT_TESTS = (
+    "tests/unit/test_criteria_rules.py", "tests/unit/test_criteria_findings.py", "tests/unit/test_criteria_lesion_records.py",
+    "tests/unit/test_criteria_bad_input.py", "tests/unit/test_criteria_who.py", "tests/unit/test_explain_timepoints.py",
+    "tests/unit/test_criteria_outputs.py",
+)  # fmt: skip
+_PROPERTIES = ("tests/properties/test_criteria_properties.py", "tests/unit/test_criteria_of_third_parties.py")
+
+
+def draw_samples(*, at_length: bool) -> bytes:
+    """Random histories with the answers of the reference, which no fault can change: they are worked out once."""
+    from tests.properties import test_criteria_agree as agree
+
+    usual, odd, subjects = (range(2000, 2030), range(200, 210), 500) if at_length else (range(6), range(2), 250)
+    drawn = [
+        agree.draw(criterion, seed, subjects, odd=isinstance(seed, str))
+        for seed in [*usual, *(f"odd {number}" for number in odd)]
+        for criterion in CRITERIA
+    ]
+    return pickle.dumps(
+        [(sample, agree.expected_answers(sample)) for sample in drawn], protocol=pickle.HIGHEST_PROTOCOL
+    )
+
+
+#: From the one that is the quickest to read.
+CRITERIA = ("recist_1_1", "mrecist", "irecist", "mrecist_irecist")
+
+
+def agreement(samples: Sequence[Any], module: str) -> str | None:
+    """The engine against the reference, as in `tests/properties/test_criteria_agree.py`."""
+    from tests.properties import test_criteria_agree as agree
+
+    reassesses = module in ("reassessment", "new_lesion_growth", "reporting", "irecist", "mrecist_irecist")
+    for sample, expected in samples:
+        if reassesses and sample.criterion in ("recist_1_1", "mrecist"):
+            continue  # no fault there is one of these criteria
+        found = agree.disagreements(sample, expected)
+        if found:
+            return found[0].splitlines()[0]
+    return None
+
+
+def cases(_module: str) -> str | None:
+    """The worked cases that the rulesets ship."""
+    from rules_engine.casebook import run_cases
+    from rules_engine.registry import default_registry
+
+    folders = [ROOT / "rulesets" / name for name in ("recist_1_1", "mrecist", "irecist", "mrecist_irecist")]
+    failed = [outcome for outcome in run_cases(folders, default_registry()) if not outcome.passed]
+    return failed[0].id if failed else None
+
+
+def pytest_of(files: Sequence[str], _module: str) -> str | None:
+    """Tests run by pytest, up to the first that fails."""
+    import pytest
+
+    class FirstFailure:
+        name: str | None = None
+
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            if report.failed and self.name is None:
+                self.name = report.nodeid
+
+    failure = FirstFailure()
+    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *(str(ROOT / file) for file in files)], [failure])
+    return None if code == 0 else failure.name or f"pytest ends with {code}"
+
+
+def suites(names: Sequence[str], draw: Callable[[Callable[[], bytes]], bytes]) -> dict[str, Suite]:
+    """The suites of these names, in their order; `draw` has samples made where the engine may be imported."""
+    every: dict[str, Callable[[], Suite]] = {
+        "agreement": lambda: partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=False)))),  # noqa: S301
+        "cases": lambda: cases,
+        "unit": lambda: partial(pytest_of, _UNIT_TESTS),
+        "properties": lambda: partial(pytest_of, _PROPERTIES),
+        "length": lambda: partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=True)))),  # noqa: S301
+    }
+    return {name: suite() for name, suite in every.items() if name in names}
