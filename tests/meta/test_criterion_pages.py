@@ -69,7 +69,9 @@ def decided(name: str) -> set[str]:
             pl.col("reference_date").cast(pl.String).str.to_date()
         )
         subject = criteria.subject_responses(timepoints.lazy(), start, rules).collect()
-        found |= {rule for trace in timepoints["trace"] for rule in trace.split(";")} | set(timepoints["rule_id"])
+        found |= {rule.split(" ")[0] for trace in timepoints["trace"] for rule in trace.split(";")} | set(
+            timepoints["rule_id"]
+        )
         found |= {
             *subject["bor_rule_id"],
             *(rule for some in subject["progression_reasons"].to_list() for rule in some or []),

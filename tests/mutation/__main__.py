@@ -35,6 +35,9 @@ def main() -> int:
     runner.import_what_is_not_tried()
     asked = suites(chosen.suites.split(",") if chosen.suites else SUITES, lambda work: runner.in_fork(work) or b"")
     gc.freeze()  # what is there now stays shared with the forks
+    verdict = runner.try_nothing(asked)
+    if verdict.suite:
+        parser.error(f"the tests fail without a fault: {verdict.suite}, {verdict.by}")
     for dotted, file, fault in chosen_faults(chosen):
         verdict = runner.try_fault(fault, dotted, file, asked)
         tried += 1

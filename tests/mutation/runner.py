@@ -67,19 +67,31 @@ class _Faulty(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader
 def try_fault(fault: Fault, dotted: str, file: Path, suites: Mapping[str, Suite]) -> Verdict:
     """Put the fault in and ask the suites in turn."""
 
-    def ask() -> str:
+    def ask() -> bytes:
         sys.meta_path.insert(0, _Faulty(dotted, file, fault.source()))
-        for name, suite in suites.items():
-            try:
-                noticed = suite(fault.module)
-            except (Exception, SystemExit) as error:  # whatever goes wrong has been noticed
-                noticed = f"{type(error).__name__}: {error}".splitlines()[0][:120]
-            if noticed:
-                return f"{name}\t{noticed}"
-        return ""
+        return _ask(fault.module, suites)
 
-    answer = in_fork(lambda: ask().encode())
-    name, _tab, by = ("died", "", "") if answer is None else answer.decode(errors="replace").partition("\t")
+    return _verdict(in_fork(ask))
+
+
+def try_nothing(suites: Mapping[str, Suite]) -> Verdict:
+    """Ask the suites about the code as it is; whoever notices something then would notice it with every fault."""
+    return _verdict(in_fork(lambda: _ask("", suites)))
+
+
+def _ask(module: str, suites: Mapping[str, Suite]) -> bytes:
+    for name, suite in suites.items():
+        try:
+            noticed = suite(module)
+        except (Exception, SystemExit) as error:  # whatever goes wrong has been noticed
+            noticed = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        if noticed:
+            return f"{name}\t{noticed}".encode()
+    return b""
+
+
+def _verdict(said: bytes | None) -> Verdict:
+    name, _tab, by = ("died", "", "") if said is None else said.decode(errors="replace").partition("\t")
     return Verdict(name or None, by)
 
 
