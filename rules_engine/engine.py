@@ -148,7 +148,7 @@ def _cutoff(given: date | str | None, ruleset: Ruleset) -> date:
         raise UsageError.at("data cut-off", f"{stated!r} is no calendar day", "write it as 2025-12-31") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a run derived: ADaM data sets as frames, and ways to write, report and explain them."""
 
@@ -259,6 +259,15 @@ class Result:
     def findings_overview(self) -> FindingsOverview:
         """The findings by severity and rule, as a short text, and as a table in a notebook."""
         return FindingsOverview(self.findings)
+
+    def __str__(self) -> str:
+        """The run in a screenful of text: endpoints with their main estimates, the commonest findings."""
+        from rules_engine.report import summary_text
+
+        return summary_text(self._report_view)
+
+    def __repr__(self) -> str:
+        return f"<Result of {self.ruleset.id} on {self.subject_count:,} subjects, data cut-off {self.data_cutoff}>"
 
     def _repr_html_(self) -> str:
         """The result in a notebook: what was run, each endpoint in numbers, the findings by rule."""

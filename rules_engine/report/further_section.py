@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
-from rules_engine.pages import Folded, Row, Section, Table, heading
-from rules_engine.report.tables import estimate_cell
+from rules_engine.pages import Cell, Folded, Row, Section, Table, heading
+from rules_engine.report.balance_table import balance_table, compares_two
+from rules_engine.report.tables import estimate_cell, limits_cell
 from rules_engine.report.view import ReportView
 
 #: Estimators whose first analysis by arm of an endpoint stands in another section, and those of which every one does.
 PLACED_ONCE = ("kaplan_meier", "reverse_kaplan_meier", "cox", "rmst", "cumulative_incidence")
 PLACED_ALWAYS = ("log_rank", "proportion", "proportion_difference", "frequencies")
+
+
+#: What a line of a table is about, and pairs of statistics that are the limits of the estimate before them.
+_PLACE = ("subgroup", "group", "comparison", "variable", "level")
+LIMITS = (("lower", "upper"), ("least", "most"), ("earliest", "latest"))
+#: Statistics that may stand between an estimate and its limits.
+SPREAD = ("std_error",)
+Estimate = Mapping[str, Any]
 
 
 def further_section(view: ReportView) -> Section:
@@ -26,7 +36,8 @@ def further_section(view: ReportView) -> Section:
         rows = view.ard.filter(pl.col("analysis") == analysis, pl.col("paramcd") == paramcd)
         for subgroup_variable, part in rows.group_by("subgroup_variable", maintain_order=True):
             if part.height and (subgroup_variable[0] is not None or (paramcd, analysis) in unplaced):
-                table = _table(paramcd, analysis, part)
+                of_balance = view.analysis_of(analysis).get("estimator") == "balance" and compares_two(part)
+                table = balance_table(paramcd, analysis, part) if of_balance else _table(paramcd, analysis, part)
                 blocks.append(Folded(table.caption, [table]))
     return Section("further", "Further analyses", blocks)
 
@@ -50,18 +61,43 @@ def _unplaced(view: ReportView) -> list[tuple[str, str]]:
 
 def _table(paramcd: str, analysis: str, rows: pl.DataFrame) -> Table:
     columns = list(dict.fromkeys(_column(row) for row in rows.iter_rows(named=True)))
-    lines: dict[tuple[object, ...], dict[str, Mapping[str, object]]] = {}
-    for row in rows.iter_rows(named=True):
-        place = (row["subgroup"], row["variable"], row["level"], row["statistic"], row["label"])
-        lines.setdefault(place, {})[_column(row)] = row
+    lines: dict[tuple[object, ...], dict[str, Cell]] = {}
+    for estimate, lower, upper in _with_their_limits(rows.to_dicts()):
+        place = (
+            estimate["subgroup"],
+            estimate["variable"],
+            estimate["level"],
+            estimate["statistic"],
+            estimate["label"],
+        )
+        cell = estimate_cell(estimate) if lower is None else limits_cell(estimate, lower, upper)
+        lines.setdefault(place, {})[_column(estimate)] = cell
     body = [
-        Row(heading(_label(place)), [estimate_cell(numbers.get(column)) for column in columns])
-        for place, numbers in lines.items()
+        Row(heading(_label(place)), [cells.get(column, Cell("")) for column in columns])
+        for place, cells in lines.items()
     ]
     methods: Sequence[str] = rows["method"].drop_nulls().unique(maintain_order=True).to_list()
     subgroup_variable = rows["subgroup_variable"][0]
     caption = f"{paramcd}: {analysis.replace('_', ' ')}" + (f", by {subgroup_variable}" if subgroup_variable else "")
     return Table(caption, ["", *columns], body, methods)
+
+
+def _with_their_limits(rows: Sequence[Estimate]) -> Iterator[tuple[Estimate, Estimate | None, Estimate | None]]:
+    """Every number once, an estimate together with its limits: those that follow it at the same place."""
+    by_place: dict[tuple[object, ...], list[Estimate]] = {}
+    for row in rows:
+        by_place.setdefault(tuple(row[name] for name in _PLACE), []).append(row)
+    for of_place in by_place.values():
+        named = {row["statistic"]: row for row in of_place}
+        low, high = next((pair for pair in LIMITS if set(pair) <= set(named)), ("", ""))
+        lower, upper = named.get(low), named.get(high)
+        before = [] if lower is None else of_place[: of_place.index(lower)]
+        owner = next((row for row in reversed(before) if row["statistic"] not in SPREAD), None)
+        for row in of_place:
+            if row is owner:
+                yield row, lower, upper
+            elif owner is None or (row is not lower and row is not upper):
+                yield row, None, None
 
 
 def _column(row: Mapping[str, object]) -> str:

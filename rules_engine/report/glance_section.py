@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import polars as pl
+
+from rules_engine.analysis.covariates import label_of
 from rules_engine.pages import Cell, Row, Table
+from rules_engine.report.forest import analyses_of
 from rules_engine.report.survival_section import pair_with_limits
-from rules_engine.report.tables import Estimates
+from rules_engine.report.tables import Estimates, estimate_cell
 from rules_engine.report.view import ReportView
 
 
@@ -46,7 +50,53 @@ def glance_tables(view: ReportView, estimates: Estimates) -> list[Table]:
     if rates:
         columns = ["Endpoint", *["Responders", "Rate"] * len(groups)]
         tables.append(Table("Rates of responders", columns, rates, bands=bands))
-    return tables
+    return [*tables, *_side_by_side(view, estimates), *_interactions(view)]
+
+
+def _side_by_side(view: ReportView, estimates: Estimates) -> list[Table]:
+    """Hazard ratios of every endpoint, an analysis beside the other; only where there is more than one."""
+    by_endpoint = {paramcd: analyses_of(view, paramcd) for paramcd in view.ruleset.endpoints}
+    ways = list(dict.fromkeys(words for analyses in by_endpoint.values() for words in analyses.values()))
+    if len(ways) < 2:
+        return []
+    rows = []
+    for paramcd, analyses in by_endpoint.items():
+        named = {words: name for name, words in analyses.items()}
+        pairs = list(dict.fromkeys(pair for name in analyses for pair in estimates.comparisons(name, paramcd)))
+        for group, other in (pair for pair in pairs if None not in pair):
+            cells = [
+                Cell("")
+                if named.get(way) is None
+                else estimates.with_limits(named[way], paramcd, group, "hazard_ratio", other)
+                for way in ways
+            ]
+            label = view.ruleset.endpoints[paramcd].label + (f", {group} to {other}" if len(view.arms) > 2 else "")
+            rows.append(Row(Cell(label, numeric=False, tag=paramcd), cells))
+    columns = ["Endpoint", *(way[:1].upper() + way[1:] for way in ways)]
+    return [Table("Hazard ratios by analysis", columns, rows)] if rows else []
+
+
+def _interactions(view: ReportView) -> list[Table]:
+    """Tests of interaction of every analysis with subgroups: a line per endpoint, a column per characteristic."""
+    tests = view.ard.filter(
+        pl.col("variable") == "interaction", pl.col("statistic") == "p_value", pl.col("subgroup_variable").is_not_null()
+    )
+    if tests.is_empty():
+        return []
+    names = tests["subgroup_variable"].unique(maintain_order=True).to_list()
+    found: dict[tuple[str, str], dict[str, Cell]] = {}
+    for row in tests.iter_rows(named=True):
+        found.setdefault((row["paramcd"], row["analysis"]), {})[row["subgroup_variable"]] = estimate_cell(row)
+    rows = [
+        Row(
+            Cell(f"{view.ruleset.endpoints[paramcd].label} [{analysis.replace('_', ' ')}]", numeric=False, tag=paramcd),
+            [cells.get(name, Cell("")) for name in names],
+        )
+        for (paramcd, analysis), cells in found.items()
+    ]
+    columns = ["Endpoint", *(label_of(name, view.ruleset.covariates) for name in names)]
+    note = "p values of the tests that the effect is the same in all levels; not adjusted for their number."
+    return [Table("Interaction with subgroups", columns, rows, [note])]
 
 
 def _share(estimates: Estimates, analysis: str, paramcd: str, group: str | None, statistic: str) -> Cell:

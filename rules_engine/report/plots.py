@@ -160,10 +160,16 @@ def _end_labels(lines: Sequence[Line], scale: Scale) -> list[str]:
     for y, _number, _line in ends:
         placed.append(max(y, placed[-1] + LABEL_GAP) if placed else y)
     overflow = max((placed[-1] if placed else 0.0) - (PLOT_TOP + PLOT_HEIGHT - 8), 0.0)
-    return [
-        text(f"label {_css(line)}", float(scale.x(line.curve.times[-1])) + 6, y - overflow + 4, short(line.name))
-        for y, (_end, _number, line) in zip(placed, ends, strict=True)
-    ]
+    labels = []
+    for y, (end, _number, line) in zip(placed, ends, strict=True):
+        x = float(scale.x(line.curve.times[-1]))
+        # A curve that ends early is named above its end, where it does not run into one that goes on.
+        ends_early = len(ends) > 1 and x + LETTER * len(short(line.name)) < scale.right
+        at = (
+            (x, min(end, PLOT_TOP + PLOT_HEIGHT - 14) - 12, "end") if ends_early else (x + 6, y - overflow + 4, "start")
+        )
+        labels.append(text(f"label {_css(line)}", at[0], at[1], short(line.name), at[2]))
+    return labels
 
 
 def _risk_table(lines: Sequence[Line], ticks: Sequence[float], scale: Scale) -> list[str]:

@@ -10,6 +10,7 @@ from rules_engine.pages import Block, Figure
 from rules_engine.report.canvas import WIDTH, colour_class, legend, line, percent, picture, safe_name, short, text
 from rules_engine.report.change_from_baseline import limits_of, streams_by_sums
 from rules_engine.report.clock import DAYS_PER_MONTH, month_ticks, starts
+from rules_engine.report.tables import nth
 from rules_engine.report.view import ARM, ReportView
 
 #: More lines than this hide each other; then those of every second, third … subject are drawn.
@@ -54,7 +55,7 @@ def _spider(view: ReportView, names: Sequence[str], found: pl.DataFrame, clock: 
         f"the clock of {paramcd}; a dot ends each line; growth above 100% is cut. Light lines as in the waterfall."
     )
     if every > 1:
-        caption += f" Of {subjects.height:,} subjects every {every}th is drawn."
+        caption += f" Of {subjects.height:,} subjects every {nth(every)} is drawn."
     return Figure(svg, caption, safe_name(f"spider-{names[0]}"))
 
 

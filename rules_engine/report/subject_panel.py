@@ -11,6 +11,7 @@ from typing import Any
 from rules_engine.pages import Block, Folded, Interactive, Paragraph, Row, Section, Table, heading, words
 from rules_engine.report.clock import DAYS_PER_MONTH
 from rules_engine.report.course import Course, Story, Trajectory
+from rules_engine.report.tables import nth
 from rules_engine.report.view import ReportView
 
 #: More subjects than this make a page that is slow to open; then every second, third … by name is in the panel.
@@ -29,7 +30,7 @@ def subject_panel(view: ReportView) -> Section:
     blocks: list[Block] = []
     if every > 1:
         text = (
-            f"Of {names.len():,} subjects every {every}th by name is here, so that the page opens at once. "
+            f"Of {names.len():,} subjects every {nth(every)} by name is here, so that the page opens at once. "
             f"Any other is told by: rules-engine explain {view.ruleset.id} --data … --subject …"
         )
         blocks.append(Paragraph(text))

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import polars as pl
 
 from rules_engine import dates, terms
 from rules_engine.contracts import SUBJECTS
 from rules_engine.pages import Block, Cell, Row, Section, Table, heading
-from rules_engine.report.tables import count, counts_by_arm, percent_cells, with_totals
+from rules_engine.report.tables import count, counts_by_arm, percent_cells, with_totals, written
 from rules_engine.report.tables import subjects_by_arm as distinct_subjects
 from rules_engine.report.view import ARM, ReportView
 
 #: A text column with more different values than this is a description, not a characteristic.
 MOST_LEVELS = 12
-#: Names of up to so many letters are taken for abbreviations.
-SHORTEST_WORD = 4
+#: Whole numbers of up to so many different values are grades rather than measurements.
+MOST_GRADES = 6
+#: Columns that name where a subject was treated, whatever they are written in.
+PLACES = frozenset({"site", "siteid", "site_id", "centre", "center", "country", "investigator", "invid"})
+#: Abbreviations of the field, and parts of names, as they are written.
+SPELLED = {
+    **{one.lower(): one for one in ("AFP", "ALBI", "BCLC", "BMI", "ECOG", "HBV", "HCV", "MELD", "PIVKA", "LDH", "NLR")},
+    "child": "Child", "pugh": "Pugh",
+}  # fmt: skip
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 #: Average length of a year of the Gregorian calendar, for ages.
 DAYS_PER_YEAR = 365.2425
 
@@ -58,7 +70,8 @@ def _treatment_rows(view: ReportView, totals: list[int]) -> list[Row]:
     rows = []
     for component in sorted(courses["component"].drop_nulls().unique().to_list()):
         received = courses.filter(pl.col("component") == component)
-        label = heading(f"Received {component.upper() if len(component) <= 4 else component}")
+        name = "other treatment of the regimen" if component == "other" else component.upper()
+        label = heading(f"Received {name if component in ('tace', 'ici', 'other') else component}")
         rows.append(Row(label, percent_cells(distinct_subjects(received, view.arms), totals)))
     converted = courses.filter(pl.col("component").is_null(), pl.col("kind").is_in(list(terms.CURATIVE_KINDS)))
     label = heading("Converted to resection or transplant")
@@ -95,24 +108,40 @@ def _characteristics_table(view: ReportView) -> Table:
     for name in ["sex", *own]:
         if name not in subjects.columns or subjects[name].null_count() == subjects.height:
             continue
-        column = subjects[name]
-        label = _as_heading(name)
-        if column.dtype.is_numeric():
+        column, label = subjects[name], as_heading(name)
+        if column.dtype.is_numeric() and not _is_code(view, name, column):
             rows += _number_rows(view, subjects.with_columns(column.cast(pl.Float64).alias("_value")), label)
-        elif column.dtype in (pl.String, pl.Boolean, pl.Categorical) and column.n_unique() <= MOST_LEVELS:
-            rows += _level_rows(view, subjects.with_columns(_levels(column).alias("_value")), label)
+        elif column.dtype.is_numeric() or column.dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum):
+            values = _levels(column)
+            if values.drop_nulls().n_unique() <= MOST_LEVELS:
+                rows += _level_rows(view, subjects.with_columns(values.alias("_value")), label)
+            elif name.lower() in PLACES:
+                rows += _different_rows(view, subjects.with_columns(values.alias("_value")), label)
     return Table("Characteristics", ["", *with_totals(view.arms)], rows)
 
 
-def _as_heading(column: str) -> str:
-    """A column's name as words; a short one is an abbreviation: `bclc` becomes BCLC."""
-    name = column.replace("_", " ")
-    return name.upper() if len(name) <= SHORTEST_WORD and column != "sex" else name[:1].upper() + name[1:]
+def _is_code(view: ReportView, name: str, column: pl.Series) -> bool:
+    """Numbers that stand for something else: of a place, of what the ruleset calls levels, or few whole numbers such as a grade."""
+    definitions = [one for one in view.ruleset.covariates.values() if one.column == name and not one.cuts]
+    if any(one.kind == "number" or one.transform != "none" for one in definitions):
+        return False
+    if name.lower() in PLACES or any(one.kind == "category" or one.levels or one.pooled for one in definitions):
+        return True
+    known = column.drop_nulls()
+    return known.n_unique() <= MOST_GRADES and bool((known == known.floor()).all() if known.dtype.is_float() else True)
+
+
+def as_heading(column: str) -> str:
+    """A column's name as words: `albi_grade` becomes ALBI grade, `vascular_invasion` Vascular invasion."""
+    words = [SPELLED.get(word.lower(), word) for word in column.split("_") if word]
+    name = " ".join(words).replace("Child Pugh", "Child-Pugh")
+    return name[:1].upper() + name[1:]
 
 
 def _levels(column: pl.Series) -> pl.Series:
-    """The values of a column as text, flags as yes and no."""
-    text = column.cast(pl.String)
+    """The values of a column as text, flags as yes and no, whole numbers without decimals."""
+    is_whole = column.dtype.is_float() and bool((column.drop_nulls() == column.drop_nulls().floor()).all())
+    text = (column.cast(pl.Int64) if is_whole else column).cast(pl.String)
     return text.replace({"true": "yes", "false": "no"}) if column.dtype == pl.Boolean else text
 
 
@@ -127,31 +156,55 @@ def _age_in_years(subjects: pl.DataFrame) -> pl.Series | None:
 
 
 def _number_rows(view: ReportView, subjects: pl.DataFrame, label: str) -> list[Row]:
-    """Median, quartiles and range of a number."""
+    """Number of known values, median, quartiles and range of a number."""
     columns = [subjects.filter(pl.col(ARM) == arm) for arm in view.arms]
     if len(view.arms) != 1:
         columns.append(subjects)
+    known = [part["_value"].drop_nulls().drop_nans().to_numpy() for part in columns]
+    shown = _as_written(np.concatenate([*known, np.array([])]))
     medians, ranges = [], []
-    for part in columns:
-        known = part["_value"].drop_nulls().drop_nans().to_numpy()
-        if not known.size:
+    for values in known:
+        if not values.size:
             medians.append(Cell("–"))
             ranges.append(Cell("–"))
             continue
-        lowest, q1, median, q3, highest = np.quantile(known, (0, 0.25, 0.5, 0.75, 1))
-        medians.append(Cell(f"{median:.4g} ({q1:.4g} to {q3:.4g})"))
-        ranges.append(Cell(f"{lowest:.4g} to {highest:.4g}"))
-    return [
+        lowest, q1, median, q3, highest = (shown(value) for value in np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
+        medians.append(Cell(f"{median} ({q1} to {q3})"))
+        ranges.append(Cell(f"{lowest} to {highest}"))
+    rows = [
         Row(heading(label)),
         Row(heading("median (quartiles)", indent=1), medians),
         Row(heading("range", indent=1), ranges),
+    ]
+    missing = [part.height - values.size for part, values in zip(columns, known, strict=True)]
+    if any(missing):
+        rows.append(Row(heading("missing", indent=1), percent_cells(missing, [part.height for part in columns])))
+    return rows
+
+
+def _as_written(values: np.ndarray[Any, Any]) -> Callable[[float], str]:
+    """How the numbers of one characteristic are written: all with the same decimals, by their size, never as a power of ten."""
+    whole = bool(values.size) and bool(np.all(values == np.floor(values)))
+    size = float(np.median(np.abs(values))) if values.size else 0.0
+    decimals = 0 if size >= 100 else 1 if whole or size >= 10 else 2
+    return lambda value: written(value, f",.{0 if value == int(value) and whole else decimals}f")
+
+
+def _different_rows(view: ReportView, subjects: pl.DataFrame, label: str) -> list[Row]:
+    """Of a list that is too long to show: how many different values there are."""
+    columns = [subjects.filter(pl.col(ARM) == arm) for arm in view.arms]
+    if len(view.arms) != 1:
+        columns.append(subjects)
+    return [
+        Row(heading(f"{label}: number of different"), [count(p["_value"].drop_nulls().n_unique()) for p in columns])
     ]
 
 
 def _level_rows(view: ReportView, subjects: pl.DataFrame, label: str) -> list[Row]:
     totals = counts_by_arm(subjects, view.arms)
     rows = [Row(heading(label))]
-    for level in sorted(subjects["_value"].drop_nulls().unique().to_list()):
+    levels = subjects["_value"].drop_nulls().unique().to_list()
+    for level in sorted(levels, key=lambda one: (float(one), "") if NUMBER.fullmatch(one) else (float("inf"), one)):
         found = subjects.filter(pl.col("_value") == level)
         rows.append(Row(heading(level, indent=1), percent_cells(counts_by_arm(found, view.arms), totals)))
     missing = subjects.filter(pl.col("_value").is_null())

@@ -12,6 +12,7 @@ from rules_engine import terms
 from rules_engine.pages import Block, Figure
 from rules_engine.report.canvas import WIDTH, colour_class, line, picture, short, text
 from rules_engine.report.clock import DAYS_PER_MONTH, month_ticks, survival
+from rules_engine.report.tables import nth
 from rules_engine.report.view import ARM, ReportView
 
 #: More lanes than this cannot be told apart; then every second, third … subject of each arm has one.
@@ -74,7 +75,7 @@ def _swimmer(view: ReportView, paramcd: str, arm: str, number: int, followed: pl
     if stream is not None:
         caption += f" Responses by {stream}: the first of each kind."
     if every > 1:
-        caption += f" Of {ordered.height:,} subjects every {every}th is drawn."
+        caption += f" Of {ordered.height:,} subjects every {nth(every)} is drawn."
     return Figure(svg, caption, f"swimmer-{number}")
 
 

@@ -32,7 +32,18 @@ def written(value: float | None, number_format: str | None) -> str:
         return f"{value:,.0f}"
     if form == ".4f" and value < 0.0001:
         return "<0.0001"
-    return format(value, form).replace("-", "−") if value < 0 else format(value, form)
+    shown = format(value, form)
+    # A small negative number that is written as zero has no sign.
+    is_zero = not shown.strip("-0.%")
+    return shown.removeprefix("-") if is_zero else shown.replace("-", "−", 1) if value < 0 else shown
+
+
+def nth(number: int) -> str:
+    """`second`, `third`, `4th` … `21st`: which of the subjects are drawn where there are too many."""
+    if number in (2, 3):
+        return {2: "second", 3: "third"}[number]
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending}"
 
 
 @dataclass(frozen=True)
@@ -73,9 +84,7 @@ class Estimates:
             return Cell(NO_NUMBER)
         lower = self.number(analysis, paramcd, group, "lower", *place)
         upper = self.number(analysis, paramcd, group, "upper", *place)
-        if lower is None or upper is None or (estimate["value"] is None and lower["value"] is None):
-            return Cell(_text(estimate), hint=str(estimate["note"] or ""))
-        return Cell(f"{_text(estimate)} ({_text(lower)} to {_text(upper)})", hint=str(estimate["note"] or ""))
+        return limits_cell(estimate, lower, upper)
 
     def levels(self, analysis: str, paramcd: str, variable: str) -> Sequence[str]:
         """The levels of a variable that an analysis reports, in its order."""
@@ -99,6 +108,16 @@ class Estimates:
             if key[0] == analysis and key[1] == paramcd and key[6] in ("hazard_ratio", "p_value", "difference")
         }
         return list(found)
+
+
+def limits_cell(
+    estimate: Mapping[str, object], lower: Mapping[str, object] | None, upper: Mapping[str, object] | None
+) -> Cell:
+    """An estimate with its limits, of rows of the analysis results; alone where neither it nor a limit has a value."""
+    hint = str(estimate["note"] or "")
+    if lower is None or upper is None or (estimate["value"] is None and lower["value"] is None):
+        return Cell(_text(estimate), hint=hint)
+    return Cell(f"{_text(estimate)} ({_text(lower)} to {_text(upper)})", hint=hint)
 
 
 def estimate_cell(row: Mapping[str, object] | None) -> Cell:

@@ -21,6 +21,7 @@ from rules_engine.report.canvas import (
     text,
 )
 from rules_engine.report.change_from_baseline import best_responses, limits_of, streams_by_sums
+from rules_engine.report.tables import nth
 from rules_engine.report.view import ARM, ReportView
 
 #: More bars than this cannot be told apart; then every second, third … is drawn.
@@ -63,7 +64,7 @@ def _waterfall(view: ReportView, names: Sequence[str], found: pl.DataFrame) -> F
     if best is not None:
         caption += f" Colours: best overall response ({best[0]})."
     if every > 1:
-        caption += f" Of {bars.height:,} subjects every {every}th is drawn."
+        caption += f" Of {bars.height:,} subjects every {nth(every)} is drawn."
     return Figure(svg, caption, safe_name(f"waterfall-{names[0]}"))
 
 
