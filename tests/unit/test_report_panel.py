@@ -121,7 +121,7 @@ def test_a_large_study_has_a_panel_of_some_and_says_so(result: Result) -> None:
     view = replace(result._report_view, subjects=pl.DataFrame({"subject": names[::-1]}), courses=courses)
     section = subject_panel(view)
     assert asked == names[::3]
-    assert f"Of {number:,} subjects every 3th" in section.blocks[0].text  # type: ignore[union-attr]
+    assert f"Of {number:,} subjects every third" in section.blocks[0].text  # type: ignore[union-attr]
 
 
 def test_nobody_to_show_is_no_panel() -> None:
