@@ -49,7 +49,8 @@ def observe(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
         counted = records.step(f"counted {timeline_key}", lambda: timeline.join(without, on="subject", how="anti"))
     snapshot = Observation(records, endpoint, cutoff, clock, dated, counted, therapies)
     ending = used.rules_that(*ENDING)
-    ending_key = [(rule.id, effect, read_by(rule, options)) for _place, rule, effect in ending]
+    # The place is part of what is shared: `truncation` names a rule by its place in the list of the endpoint.
+    ending_key = [(place, rule.id, effect, read_by(rule, options)) for place, rule, effect in ending]
     usable_key = f"{timeline_key} {needs_baseline} {ending_key} {options_key(options, _PROGRESSION)}"
     truncation = records.step(f"truncation {usable_key}", lambda: derive_truncation(snapshot, used))
     usable = counted

@@ -15,6 +15,7 @@ import shutil
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,23 @@ class Bench:
         self.registry: Registry = replace(shipped, ruleset_folders=Index("ruleset folder", folders), confined=True)
         self.studies: dict[str, str] = {}
 
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of rulesets."""
+        from rules_engine.loading import ruleset_schema
+
+        return ruleset_schema(self.registry)
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each installed ruleset."""
+        return {name: _stated(path.read_text(encoding="utf-8"), "kind") for name, path in sorted(self.shipped.items())}
+
+    def text_of(self, name: str) -> str | None:
+        """The text of an installed ruleset."""
+        path = self.shipped.get(name)
+        return None if path is None else path.read_text(encoding="utf-8")
+
     def load(self, given: Mapping[str, Any], file: str = "protocol.yaml") -> Ruleset:
         """The ruleset that a request hands in: the text `text`, read as `file`, or the installed ruleset `name`."""
         from rules_engine.loading import load_ruleset
@@ -128,19 +146,20 @@ def shipped_rulesets(bench: Bench, tell: Tell) -> list[dict[str, str]]:  # noqa:
     found = []
     for name, path in sorted(bench.shipped.items()):
         text = path.read_text(encoding="utf-8")
-        stated = {
-            key: next(iter(re.findall(rf"^{key}:[ \t]*(.*?)[ \t]*$", text, flags=re.MULTILINE)), "").strip("'\"")
-            for key in ("kind", "title")
-        }
+        stated = {key: _stated(text, key) for key in ("kind", "title")}
         found.append({"id": name, **stated, "text": text})
     return found
 
 
+def _stated(text: str, key: str) -> str:
+    """What a ruleset's text states for a key of its own."""
+    found = re.search(rf"^{key}:[ \t]*(.*?)[ \t]*$", text, flags=re.MULTILINE)
+    return found[1].strip("'\"") if found else ""
+
+
 def schema(bench: Bench, tell: Tell) -> dict[str, Any]:  # noqa: ARG001
     """The JSON Schema of rulesets."""
-    from rules_engine.loading import ruleset_schema
-
-    return ruleset_schema(bench.registry)
+    return bench.schema
 
 
 def check(bench: Bench, tell: Tell, ruleset: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001
@@ -168,6 +187,23 @@ def _about(ruleset: Ruleset) -> dict[str, Any]:
         "analyses": list(ruleset.analyses),
         "data_cutoff": None if stated is None else str(stated),
     }
+
+
+def complete(
+    bench: Bench, tell: Tell, text: str, line: int, column: int, bases: Mapping[str, str]
+) -> dict[str, Any]:  # fmt: skip
+    """What may stand at a place of a ruleset's text."""
+    from rules_engine.completion import complete as completion_of
+
+    del tell
+    found = completion_of(
+        text, line, column, schema=bench.schema, rulesets={**bench.kinds, **dict.fromkeys(bases, "protocol")},
+        text_of=lambda name: bases.get(name) or bench.text_of(name),
+    )  # fmt: skip
+    suggestions = [
+        {"label": one.label, "insert": one.insert, "kind": one.kind, "detail": one.detail} for one in found.suggestions
+    ]
+    return {"start": found.start, "end": found.end, "suggestions": suggestions}
 
 
 def describe(bench: Bench, tell: Tell, ruleset: Mapping[str, Any], form: str) -> str:  # noqa: ARG001
@@ -314,6 +350,7 @@ JOBS: dict[str, Callable[..., Any]] = {
     "rulesets": shipped_rulesets,
     "schema": schema,
     "check": check,
+    "complete": complete,
     "describe": describe,
     "compare": compare,
     "demo study": demo_study,

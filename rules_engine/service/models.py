@@ -54,6 +54,32 @@ class DescribeIn(Strict):
     format: Literal["markdown", "html"] = "markdown"
 
 
+class CompleteIn(Strict):
+    """A place in a ruleset's text (line and column from 1) that is being typed; `bases` as in a ruleset that is handed in."""
+
+    text: Text
+    line: Annotated[int, Field(ge=1, le=MAX_TEXT)]
+    column: Annotated[int, Field(ge=1, le=MAX_TEXT)]
+    bases: dict[Name, Text] = Field(default_factory=dict, max_length=20)
+
+
+class SuggestionOut(BaseModel):
+    """A word that may stand there: what is shown, what is put in, what it means."""
+
+    label: str
+    insert: str
+    kind: Literal["key", "value", "name"]
+    detail: str
+
+
+class CompleteOut(BaseModel):
+    """The columns of the line that a suggestion replaces (the end not included), and the suggestions, best first."""
+
+    start: int
+    end: int
+    suggestions: list[SuggestionOut]
+
+
 class RunIn(Strict):
     """A protocol to run on a study, as seen on the day `data_cutoff` (without it, what the ruleset states)."""
 

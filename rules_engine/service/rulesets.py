@@ -11,6 +11,8 @@ from rules_engine.service.models import (
     CheckOut,
     CompareIn,
     CompareOut,
+    CompleteIn,
+    CompleteOut,
     DescribeIn,
     DescribeOut,
     HealthOut,
@@ -59,6 +61,12 @@ def read_schema(service: Service) -> dict[str, Any]:
 def check(ruleset: RulesetIn, service: Service) -> CheckOut:
     """Check a ruleset: every problem with line and column, and what it defines where it is right."""
     return CheckOut(**service.ask("check", ruleset=ruleset.model_dump()))
+
+
+@routes.post("/complete", responses=WAITED_FOR)
+def complete(asked: CompleteIn, service: Service) -> CompleteOut:
+    """Say what may stand at a place of a ruleset's text, whether or not the text is right."""
+    return CompleteOut(**service.ask("complete", **asked.model_dump()))
 
 
 @routes.post("/describe", responses=WAITED_FOR)

@@ -30,7 +30,6 @@ STREAMS = (
     "labs",
     "defects",
     "responses",
-    "immune",
 )
 
 
