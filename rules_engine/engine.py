@@ -82,7 +82,7 @@ class Engine:
         tell = watched(progress, cancel)
         tell("reading")
         read = self.read(study)
-        cutoff = _cutoff(data_cutoff, self.ruleset)
+        cutoff = cutoff_of(data_cutoff, self.ruleset)
         derived = pipeline.derive(
             self.ruleset, read.tables, self.registry, cutoff, findings=read.findings, progress=tell
         )
@@ -102,7 +102,7 @@ class Engine:
         """As `Result.explain`, without running the study: only this subject's records are read and derived."""
         read = self.read(study)
         return explain_subject(
-            read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
+            read.tables, self.ruleset, self.registry, cutoff_of(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response, visit=visit,
         )  # fmt: skip
 
@@ -118,7 +118,7 @@ class Engine:
         """As `Result.timeline`, without running the study."""
         read = self.read(study)
         return subject_timeline(
-            read.tables, self.ruleset, self.registry, _cutoff(data_cutoff, self.ruleset), subject,
+            read.tables, self.ruleset, self.registry, cutoff_of(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response,
         )  # fmt: skip
 
@@ -131,7 +131,7 @@ class Engine:
         )
 
 
-def _cutoff(given: date | str | None, ruleset: Ruleset) -> date:
+def cutoff_of(given: date | str | None, ruleset: Ruleset) -> date:
     """The data cut-off as a day. It has no default: whoever runs an analysis states it."""
     stated = given if given is not None else (ruleset.document.get("study") or {}).get("data_cutoff")
     if isinstance(stated, date):

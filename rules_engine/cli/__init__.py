@@ -23,6 +23,7 @@ from rules_engine.errors import EXIT_OURS, EXIT_RULESET, Problem, RulesEngineErr
 COMMANDS = {
     "demo": "Run the first trial's protocol on a made-up study, to see everything work.",
     "run": "Derive a study's endpoints: ADaM data sets, estimates, findings and a report.",
+    "merge": "Put the shards of a study together, which `run --shard` derived.",
     "explain": "Tell why one subject's record is as it is: dated, rule by rule, with the rule's place in the YAML.",
     "plot": "Draw the report's figures as files: SVG, PNG or PDF.",
     "tables": "Write the report's tables as files: CSV, Markdown, LaTeX or RTF.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,18 @@ def print_summary(result: Result) -> None:
     click.echo(str(result), nl=False)
 
 
-def print_json(result: Result, written: dict[str, Path]) -> None:
+def print_json(result: Result, written: Mapping[str, Path]) -> None:
     """Print the summary and the paths of everything written as one JSON document."""
     document = {"ok": True, **summary(result), "written": {name: str(path) for name, path in written.items()}}
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_result(result: Result, written: Mapping[str, Path], out: Path, *, as_json: bool) -> None:
+    """Print what a run came to and where it lies, for a person or as JSON."""
+    if as_json:
+        print_json(result, written)
+        return
+    print_summary(result)
+    click.echo(f"\nADaM data sets: {out.resolve()}")
+    if "report" in written:
+        click.echo(f"Report:         {written['report'].resolve()}")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rules_engine.cli._parameters import data_option, set_option
+from rules_engine.errors import EXIT_CANCELLED
+
+if TYPE_CHECKING:
+    from rules_engine.engine import Engine
 
 
 @click.command("run", short_help="Derive a study's endpoints.")
@@ -25,6 +31,16 @@ from rules_engine.cli._parameters import data_option, set_option
     help="File format of the data sets; may be given twice.",
 )
 @set_option
+@click.option(
+    "--memory",
+    metavar="AMOUNT",
+    help="Run in parts within about this much memory, such as 8GiB; without it, the whole study is held at once.",
+)
+@click.option(
+    "--shard",
+    metavar="K/N",
+    help="Derive the K-th of N shards of the subjects into --out, for `rules-engine merge`.",
+)
 @click.option("--no-report", is_flag=True, help="Write the data sets only, without report.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
@@ -34,6 +50,8 @@ def command(
     out: Path,
     formats: tuple[str, ...],
     parameters: dict[str, Any],
+    memory: str | None,
+    shard: str | None,
     no_report: bool,
     as_json: bool,
 ) -> None:
@@ -51,29 +69,74 @@ def command(
       manifest.json                    ruleset as resolved, versions, hashes of inputs and outputs
       report.html                      one page to read and print
 
+    With --memory a study of any size is run part by part; the files are the same, byte for byte. Interrupted, the same command
+    goes on where it stopped. With --shard, any scheduler can run the shards, on one machine or many.
+
     \b
     Examples:
       rules-engine run tace_ici_hcc --data study/ --data-cutoff 2025-12-31 --out results/
       rules-engine run my_protocol.yaml --data sdtm/ --out results/ --format parquet --format csv
+      rules-engine run my_protocol.yaml --data large/ --out results/ --memory 8GiB
+      rules-engine run my_protocol.yaml --data large/ --out shard3/ --shard 3/8
     """
     from rules_engine.cli._progress import StageProgress
-    from rules_engine.cli._summary import print_json, print_summary
+    from rules_engine.cli._summary import print_result
     from rules_engine.engine import Engine
     from rules_engine.study import read_study
     from rules_engine.study.writing import require_writable
 
     require_writable(out, inputs=[data])
     engine = Engine(ruleset, parameters=parameters or None)
+    if memory is not None or shard is not None:
+        _run_in_parts(engine, data, out, data_cutoff, memory, shard, formats, report=not no_report, as_json=as_json)
+        return
     with StageProgress() as progress:
         progress("reading")
         study = read_study(data, ruleset=engine.ruleset, registry=engine.registry)
         result = engine.run(study, data_cutoff=data_cutoff, progress=progress)
         progress("writing")
         written = result.write(out, formats=formats, report=not no_report)
-    if as_json:
-        print_json(result, written)
-        return
-    print_summary(result)
-    click.echo(f"\nADaM data sets: {out.resolve()}")
-    if "report" in written:
-        click.echo(f"Report:         {written['report'].resolve()}")
+    print_result(result, written, out, as_json=as_json)
+
+
+def _run_in_parts(
+    engine: Engine,
+    data: Path | str,
+    out: Path,
+    data_cutoff: str | None,
+    memory: str | None,
+    shard: str | None,
+    formats: tuple[str, ...],
+    *,
+    report: bool,
+    as_json: bool,
+) -> None:
+    from rules_engine.cli._progress import StageProgress
+    from rules_engine.cli._summary import print_result
+    from rules_engine.partitions import Shard, run_in_parts, run_shard
+    from rules_engine.partitions.running import DEFAULT_MEMORY
+
+    amount = memory or DEFAULT_MEMORY
+    try:
+        with StageProgress() as progress:
+            if shard is not None:
+                part = Shard.read(shard)
+                folder = run_shard(engine, data, out, part, memory=amount, data_cutoff=data_cutoff, progress=progress)
+                told = {"ok": True, "shard": str(part), "folder": str(folder)}
+                click.echo(json.dumps(told, indent=2) if as_json else f"Shard {part}: {folder}")
+                return
+            result = run_in_parts(
+                engine,
+                data,
+                out,
+                memory=amount,
+                data_cutoff=data_cutoff,
+                formats=formats,
+                report=report,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; the same command goes on where this one stopped.", err=True)
+        sys.exit(EXIT_CANCELLED)
+    with result:
+        print_result(result, result.written, out, as_json=as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -53,7 +53,7 @@ def derive_cohort(
         found.append(findings)
     subjects = tables["subjects"].collect()
     estimated = derive_estimates(
-        ruleset, {**of_subjects.time_to_event, **of_subjects.responses}, subjects, registry, progress
+        ruleset, _Endpoints(of_subjects.time_to_event, of_subjects.responses), subjects, registry, progress
     )
     found.append(estimated.findings.lazy())
     parts = [estimated.ard]
@@ -69,6 +69,22 @@ def derive_cohort(
         analysis_options=estimated.options,
         findings=sort_findings(concat_findings(found)).collect(),
     )
+
+
+class _Endpoints(Mapping[str, pl.DataFrame]):
+    """The rows of every endpoint by PARAMCD, each looked up when it is asked for: those of a large study lie on disk."""
+
+    def __init__(self, time_to_event: Frames, responses: Frames) -> None:
+        self._of = {**dict.fromkeys(time_to_event, time_to_event), **dict.fromkeys(responses, responses)}
+
+    def __getitem__(self, paramcd: str) -> pl.DataFrame:
+        return self._of[paramcd][paramcd]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._of)
+
+    def __len__(self) -> int:
+        return len(self._of)
 
 
 def cohort_findings(ruleset: Ruleset, tallies: Frames, registry: Registry) -> list[pl.LazyFrame]:

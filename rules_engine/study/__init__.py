@@ -6,6 +6,6 @@ from __future__ import annotations
 
 from rules_engine.study.needs import require_tables
 from rules_engine.study.sources import Source
-from rules_engine.study.study import Study, as_study, read_study
+from rules_engine.study.study import Study, as_study, check_records, open_study, read_study
 
-__all__ = ["Source", "Study", "as_study", "read_study", "require_tables"]
+__all__ = ["Source", "Study", "as_study", "check_records", "open_study", "read_study", "require_tables"]

@@ -234,7 +234,7 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
         )
     if is_graded:
         rows = rows.with_columns(
-            PARAM=_test_name(labs),
+            PARAM=test_name(test_codes(labs)),
             SHIFT1=_shift("BNRIND", "ANRIND"),
             SHIFT2=_shift("BTOXGR", "ATOXGR"),
             TRTEMFL=_is_worse(),
@@ -242,9 +242,17 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
     return _data_set("adlb", [rows], study, ruleset, ["USUBJID", "PARAMCD", "ADT", "LBSEQ", "AVALC"])
 
 
-def _test_name(labs: pl.DataFrame) -> pl.Expr:
-    """PARAM: the analyte's name, with the study's code where several codes have one name; the code where none is known."""
-    codes = labs.select("analyte", name=pl.col("analyte_name").cast(pl.String)).unique().drop_nulls()
+def test_codes(labs: pl.DataFrame) -> pl.DataFrame:
+    """The codes of the tests in graded results and the analyte's name of each: one row per analyte and name."""
+    return labs.select("analyte", name=pl.col("analyte_name").cast(pl.String)).unique().drop_nulls().sort(pl.all())
+
+
+def test_name(codes: pl.DataFrame) -> pl.Expr:
+    """PARAM: the analyte's name, with the study's code where several codes have one name; the code where none is known.
+
+    `codes` are those of all subjects (`test_codes`).
+    """
+    codes = codes.unique()
     is_shared = pl.col("name").is_duplicated()
     named = codes.select(
         "analyte",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -53,6 +53,11 @@ class Study:
 
 
 def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
+    """Open a study (`open_study`) and check its records (`check_records`)."""
+    return check_records(open_study(source, ruleset=ruleset, registry=registry))
+
+
+def open_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
     """Read a study from a folder, a file, a database connection, or a mapping of table names to frames.
 
     A file is named after its table (`subjects.csv`, `labs.parquet`); a workbook has a sheet and a database a table of that
@@ -82,7 +87,7 @@ def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registr
     if problems:
         raise StudyError([*problems, *([] if mapping else _misspelt(found))])
     complete = {name: canonical.get(name) or empty_canonical(table) for name, table in contracts.items()}
-    return _checked(canonical, complete, raw, found, _study_id(ruleset, found), mapped=mapping is not None)
+    return _opened(canonical, complete, raw, found, _study_id(ruleset, found), mapped=mapping is not None)
 
 
 def as_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
@@ -90,7 +95,7 @@ def as_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry 
     return source if isinstance(source, Study) else read_study(source, ruleset=ruleset, registry=registry)
 
 
-def _checked(
+def _opened(
     canonical: Mapping[str, CanonicalTable],
     complete: Mapping[str, CanonicalTable],
     raw: Mapping[str, RawTable],
@@ -99,8 +104,8 @@ def _checked(
     *,
     mapped: bool,
 ) -> Study:
-    """The study from its canonical tables, after the checks that look at several tables; `complete` holds those that the
-    study did not bring as well.
+    """The study from its canonical tables, after what must be looked at for all subjects together; `complete` holds the tables
+    that the study did not bring as well. The tables stay on disk.
     """
     tables = {name: table.rows for name, table in complete.items()}
     odd: list[pl.LazyFrame] = [table.findings.lazy() for table in canonical.values()]
@@ -114,7 +119,21 @@ def _checked(
         odd += findings
         tables, findings = checks.drop_orphans(tables, subjects.lazy())
         odd += findings
-    if "lesion_assessments" in canonical:
+    odd.append(checks.missing_arms(tables["subjects"]))
+    return Study(
+        tables=MappingProxyType(tables),
+        findings=_published(odd),
+        sources=_sources(found, canonical),
+        id=study_id,
+        columns=MappingProxyType({name: table.columns for name, table in canonical.items()}),
+    )
+
+
+def check_records(study: Study) -> Study:
+    """The study with the records that count, after checks that look at one subject at a time; some or all subjects of a study."""
+    tables = dict(study.tables)
+    odd: list[pl.LazyFrame] = []
+    if study.has("lesion_assessments"):
         facts = [name for name in tables["lesion_assessments"].collect_schema().names() if name != ROW.name]
         if (kept := checks.drop_repeated_lesions(tables["lesion_assessments"], facts)) is not None:
             tables["lesion_assessments"], repeated = kept
@@ -122,15 +141,12 @@ def _checked(
     held = [name for name in tables if name not in _READ_WHEN_NEEDED]
     for name, rows in zip(held, pl.collect_all([tables[name] for name in held]), strict=True):
         tables[name] = rows.lazy()
-    odd += checks.date_findings(tables)
-    odd += [checks.missing_arms(tables["subjects"]), checks.swapped_ranges(tables["labs"])]
-    return Study(
-        tables=MappingProxyType(tables),
-        findings=sort_findings(concat_findings(frame.lazy() for frame in pl.collect_all(odd))).collect().lazy(),
-        sources=_sources(found, canonical),
-        id=study_id,
-        columns=MappingProxyType({name: table.columns for name, table in canonical.items()}),
-    )
+    odd += [*checks.date_findings(tables), checks.swapped_ranges(tables["labs"])]
+    return replace(study, tables=MappingProxyType(tables), findings=_published([study.findings, *odd]))
+
+
+def _published(odd: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
+    return sort_findings(concat_findings(frame.lazy() for frame in pl.collect_all(odd))).collect().lazy()
 
 
 def _sources(found: Found, canonical: Mapping[str, CanonicalTable]) -> tuple[Source, ...]:

@@ -6,21 +6,24 @@ already holds results of a previous run, only files that its manifest lists are 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
 from rules_engine.errors import UsageError
 from rules_engine.study.adam import column_labels
 from rules_engine.study.manifest import PRODUCER, as_json
+from rules_engine.study.sources import hash_file
 
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+Frames = Mapping[str, pl.DataFrame | pl.LazyFrame]
 MANIFEST = "manifest.json"
 #: Fixed, so that the bytes depend on nothing but the data.
 _PARQUET: dict[str, Any] = {
@@ -33,7 +36,7 @@ NUMBER = r"^[+-]?\d+(\.\d+)?$"
 
 
 def write_outputs(
-    frames: Mapping[str, pl.DataFrame],
+    frames: Frames,
     out: str | Path,
     *,
     manifest: Mapping[str, Any],
@@ -43,6 +46,7 @@ def write_outputs(
 ) -> dict[str, Path]:
     """Write every frame in every format, the documents (file name to text) and the manifest into the folder `out`.
 
+    A lazy frame is streamed into its file, which has the same bytes as that of the frame collected.
     Returns the path of everything written, by name (`adtte`, `report`, `manifest`; with several formats the first one's
     path). Raises `UsageError` where the folder cannot be written, lies in an input folder, or holds a file of the same
     name that is not ours; nothing is changed then.
@@ -52,13 +56,11 @@ def write_outputs(
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True) as work:
         new = Path(work) / "new"
         new.mkdir()
-        try:
+        with writing_to(target):
             written = _write_files(new, frames, formats, documents or {})
             _write_manifest(new, manifest, frames)
-            _flush(new)
+            flush(new)
             _put_in_place(new, target, Path(work) / "old")
-        except OSError as error:
-            raise _cannot_write(target, error) from error
     return {name: target / file for name, file in {**written, "manifest": MANIFEST}.items()}
 
 
@@ -114,6 +116,19 @@ def require_writable(out: str | Path, *, inputs: Sequence[str | Path] = ()) -> P
     return target
 
 
+@contextmanager
+def writing_to(target: Path) -> Iterator[None]:
+    """Raises `UsageError` where what is done inside fails for want of space or permission, also inside Polars."""
+    try:
+        yield
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    except pl.exceptions.ComputeError as error:
+        if "os error" not in str(error).lower():
+            raise
+        raise _cannot_write(target, OSError(str(error))) from error
+
+
 def _cannot_write(target: Path, error: OSError) -> UsageError:
     what = error.strerror or str(error)
     remedy = "free some space, allow this user to write there, or name another folder; nothing was left half done"
@@ -136,9 +151,7 @@ def _files_of_ours(folder: Path) -> set[str]:
 # Making the files -----------------------------------------------------------------------------------------------------
 
 
-def _write_files(
-    folder: Path, frames: Mapping[str, pl.DataFrame], formats: Sequence[str], documents: Mapping[str, str]
-) -> dict[str, str]:
+def _write_files(folder: Path, frames: Frames, formats: Sequence[str], documents: Mapping[str, str]) -> dict[str, str]:
     written: dict[str, str] = {}
     for format_ in dict.fromkeys(formats):
         if format_ not in _WRITERS:
@@ -156,43 +169,53 @@ def _write_files(
     return written
 
 
-def _write_parquet(name: str, frame: pl.DataFrame, path: Path) -> None:
+def _write_parquet(name: str, frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     """Parquet with fixed settings; the labels of the columns stand in the file's metadata as JSON."""
     labels = column_labels(name)
-    metadata = {
-        "labels": as_json({column: labels[column] for column in frame.columns if column in labels}, indent=None)
-    }
-    frame.rechunk().write_parquet(path, metadata=metadata, **_PARQUET)
+    columns = frame.lazy().collect_schema().names()
+    metadata = {"labels": as_json({column: labels[column] for column in columns if column in labels}, indent=None)}
+    if isinstance(frame, pl.LazyFrame):
+        frame.sink_parquet(path, metadata=metadata, **_PARQUET)
+    else:
+        frame.rechunk().write_parquet(path, metadata=metadata, **_PARQUET)
 
 
-def spreadsheet_safe(frame: pl.DataFrame) -> pl.DataFrame:
+def spreadsheet_safe(frame: Frame) -> Frame:
     """The same frame; a text that a spreadsheet would take for a formula gets an apostrophe."""
     neutral = [
         pl.when(text.str.contains(FORMULA) & ~text.str.contains(NUMBER)).then("'" + text).otherwise(text).alias(column)
-        for column, dtype in frame.schema.items()
+        for column, dtype in frame.lazy().collect_schema().items()
         if dtype == pl.String
         for text in [pl.col(column)]
     ]
     return frame.with_columns(neutral)
 
 
-def _write_csv(_name: str, frame: pl.DataFrame, path: Path) -> None:
+def _write_csv(_name: str, frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     """CSV in UTF-8; missing is empty; no text that a spreadsheet would take for a formula."""
-    spreadsheet_safe(frame).write_csv(path, line_terminator="\n", quote_style="necessary")
+    if isinstance(frame, pl.LazyFrame):
+        spreadsheet_safe(frame).sink_csv(path, line_terminator="\n", quote_style="necessary")
+    else:
+        spreadsheet_safe(frame).write_csv(path, line_terminator="\n", quote_style="necessary")
 
 
 _WRITERS = {"parquet": _write_parquet, "csv": _write_csv}
 
 
-def _write_manifest(folder: Path, manifest: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]) -> None:
+def _write_manifest(folder: Path, manifest: Mapping[str, Any], frames: Frames) -> None:
+    rows = {name: frame.lazy().select(pl.len()).collect().item() for name, frame in frames.items()}
     outputs = [
-        {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "rows": _rows_of(path, frames)}
+        {
+            "file": path.name,
+            "sha256": hash_file(path),
+            "rows": rows.get(path.stem) if path.suffix[1:] in _WRITERS else None,
+        }
         for path in sorted(folder.iterdir())
     ]
     columns = {
         name: {
             column: {"type": str(dtype), "label": column_labels(name).get(column, "")}
-            for column, dtype in frame.schema.items()
+            for column, dtype in frame.lazy().collect_schema().items()
         }
         for name, frame in frames.items()
     }
@@ -200,17 +223,16 @@ def _write_manifest(folder: Path, manifest: Mapping[str, Any], frames: Mapping[s
     (folder / MANIFEST).write_bytes((text + "\n").encode("utf-8"))
 
 
-def _rows_of(path: Path, frames: Mapping[str, pl.DataFrame]) -> int | None:
-    return frames[path.stem].height if path.stem in frames and path.suffix[1:] in _WRITERS else None
-
-
 # Moving them into place -----------------------------------------------------------------------------------------------
 
 
-def _flush(folder: Path) -> None:
+def flush(folder: Path) -> None:
     """Make sure that every file is on the disk before the folder gets its name."""
     for path in folder.iterdir():
-        _flush_file(path)
+        if path.is_dir():
+            flush(path)
+        else:
+            _flush_file(path)
     _flush_file(folder)
 
 

@@ -104,14 +104,14 @@ def test_a_run_that_fails_while_writing_leaves_nothing(tmp_path: Path, monkeypat
         raise OSError(28, "No space left on device")
 
     out = tmp_path / "out"
-    monkeypatch.setattr(writing, "_flush", full)
+    monkeypatch.setattr(writing, "flush", full)
     with pytest.raises(UsageError, match="No space left"):
         write(out)
     assert names(tmp_path) == []
     monkeypatch.undo()
     write(out)
     before = (out / "adtr.parquet").read_bytes()
-    monkeypatch.setattr(writing, "_flush", full)
+    monkeypatch.setattr(writing, "flush", full)
     with pytest.raises(UsageError):
         write_outputs({"adtr": FRAME.head(1)}, out, manifest=MANIFEST)
     assert (out / "adtr.parquet").read_bytes() == before

@@ -1,0 +1,86 @@
+"""How the subjects of a study are parted: runs of subjects in the order of their names, as many as the memory asks for.
+
+A part is a run of neighbours, not a hash: published data sets are sorted by subject, so the parts one after another *are* the data
+set, and nothing has to be sorted again. Which part a subject is in changes no result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from rules_engine.errors import UsageError
+from rules_engine.model import Ruleset
+
+GIB: Final = 1 << 30
+_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": GIB, "T": 1 << 40}
+_AMOUNT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?", re.IGNORECASE)
+
+#: What a run takes before it has read anything: the interpreter, Polars and its threads, the plugins and the ruleset.
+BASE_BYTES: Final = 450 << 20
+#: Measured need of memory per row of a table, and per subject and endpoint, while a part is derived.
+BYTES_PER_ROW: Final = {
+    "lesion_assessments": 1_600, "labs": 1_300, "response_assessments": 800, "adverse_events": 2_500, "treatments": 500,
+    "clinical_events": 500,
+}  # fmt: skip
+BYTES_PER_ENDPOINT: Final = 6_000
+SMALLEST_PART: Final = 50
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The `number`-th of `of` shards of a study; shards and parts count from 1."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def read(cls, text: str) -> Shard:
+        """`3/8` as a shard."""
+        found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise UsageError.at(f"shard {text!r}", "it is not NUMBER/OF, such as 3/8", "count the shards from 1")
+        return cls(int(found[1]), int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+def read_memory(amount: int | str) -> int:
+    """Bytes, from a number of bytes or a text such as `8GiB`, `800 MB` or `2g`; units count in 1024."""
+    if isinstance(amount, int):
+        return amount
+    found = _AMOUNT.fullmatch(amount.strip())
+    if found is None:
+        raise UsageError.at(f"memory {amount!r}", "it is no amount of memory", "write it as 8GiB or 800MiB")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def parts_needed(rows: Mapping[str, int], ruleset: Ruleset, memory: int) -> int:
+    """How many parts keep each within `memory` bytes; `rows` are those of each table of the shard."""
+    if memory < BASE_BYTES + (64 << 20):
+        least = (BASE_BYTES + (64 << 20)) >> 20
+        raise UsageError.at("memory", f"{memory >> 20} MiB are less than any run takes", f"allow {least} MiB or more")
+    subjects = rows.get("subjects", 0)
+    needed = sum(count * BYTES_PER_ROW.get(table, 300) for table, count in rows.items())
+    needed += subjects * len(ruleset.endpoints) * BYTES_PER_ENDPOINT
+    parts = -(-needed // (memory - BASE_BYTES))
+    return max(1, min(parts, -(-subjects // SMALLEST_PART)))
+
+
+def subjects_of(subjects: pl.Series, shard: Shard) -> pl.Series:
+    """The subjects of a shard, in order; `subjects` are all of the study."""
+    ordered = subjects.unique().sort()
+    first, end = ((shard.number - 1) * ordered.len()) // shard.of, (shard.number * ordered.len()) // shard.of
+    return ordered.slice(first, end - first)
+
+
+def parted(subjects: pl.Series, parts: int) -> pl.DataFrame:
+    """The part of each of these subjects, which are in order: subject, part (from 1)."""
+    numbered = pl.DataFrame({"subject": subjects}).with_row_index("place")
+    part = pl.col("place").cast(pl.Int64) * parts // max(1, subjects.len()) + 1
+    return numbered.select("subject", part=part.cast(pl.Int32))

@@ -1,0 +1,130 @@
+"""A result whose parts lie on disk: read when asked for, streamed when written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rules_engine.engine import Result
+from rules_engine.partitions.part import CODES, DATA_SET, DATA_SETS, STAGE
+from rules_engine.pipeline import OfSubjects
+from rules_engine.pipeline.discrepancies import DISCREPANCY_KEY, uncompared_discrepancies
+from rules_engine.study import adam
+
+#: The files of each frame of a part, by name.
+Part = Mapping[str, Path]
+
+
+class StoredFrames(Mapping[str, pl.DataFrame]):
+    """Frames of one group (`timepoints`, `time_to_event` …) by name, put together from all parts when asked for."""
+
+    def __init__(self, group: str, parts: Sequence[Part]) -> None:
+        before = f"{STAGE}{group}/"
+        self._files = {
+            key.removeprefix(before): [part[key] for part in parts] for key in parts[0] if key.startswith(before)
+        }
+        self._read = lru_cache(maxsize=2)(lambda name: pl.read_parquet(self._files[name]))
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+_GROUPS = ("timepoints", "baselines", "subject_responses", "collected", "time_to_event", "responses", "tallies")
+_SINGLE = ("findings", "labs", "adverse_events", "hys_law", "worst_labs")
+
+
+def stored_subjects(parts: Sequence[Part]) -> OfSubjects:
+    """What was derived subject by subject, from the files of all parts, which are in the order of their subjects.
+
+    `collected` is empty and `labs` are as `part.lab_grades` gives them.
+    """
+    known: dict[str, Any] = {group: StoredFrames(group, parts) for group in _GROUPS}
+    known |= {
+        name: pl.read_parquet([part[f"{STAGE}{name}"] for part in parts])
+        for name in _SINGLE
+        if f"{STAGE}{name}" in parts[0]
+    }
+    return OfSubjects(**known, **_compared(parts))
+
+
+def _compared(parts: Sequence[Part]) -> dict[str, Any]:
+    """Discrepancies, and which components they compare."""
+    compared = [pl.read_parquet(part[f"{STAGE}compared"]) for part in parts]
+    anywhere = pl.concat(compared).unique().sort(pl.all())
+    found = [pl.scan_parquet([part[f"{STAGE}discrepancies"] for part in parts]).collect()]
+    for part, here in zip(parts, compared, strict=True):
+        found.append(uncompared_discrepancies(StoredFrames("timepoints", [part]), here, anywhere))
+    return {"discrepancies": pl.concat(found).sort(DISCREPANCY_KEY), "compared": anywhere}
+
+
+@dataclass(frozen=True)
+class StoredResult(Result):
+    """The result of a run in parts; a context manager, at whose end the parts are deleted.
+
+    Data sets are read from the parts; `written` are the paths of what was written, by name.
+    """
+
+    parts: Sequence[Part] = ()
+    written: Mapping[str, Path] = field(default_factory=dict)
+    ending: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> StoredResult:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.ending.close()
+
+    def data_sets(self) -> dict[str, Any]:
+        """Everything that `write` puts into files, by name; data sets as lazy frames."""
+        found: dict[str, Any] = {name: self.stored(name) for name in DATA_SETS}
+        return {**found, "ard": self.ard, "findings": self.findings, "discrepancies": self.discrepancies}
+
+    def stored(self, name: str) -> pl.LazyFrame:
+        """A data set, its parts one after another."""
+        rows = pl.scan_parquet([part[DATA_SET + name] for part in self.parts])
+        if name == "adlb" and CODES in self.parts[0]:
+            codes = pl.read_parquet([part[CODES] for part in self.parts])
+            return rows.with_columns(PARAM=adam.test_name(codes))
+        return rows
+
+    @property
+    def adtr(self) -> pl.DataFrame:
+        """As in memory; read from the parts."""
+        return self.stored("adtr").collect()
+
+    @property
+    def adrs(self) -> pl.DataFrame:
+        """As in memory; read from the parts."""
+        return self.stored("adrs").collect()
+
+    @property
+    def adtte(self) -> pl.DataFrame:
+        """As in memory; read from the parts."""
+        return self.stored("adtte").collect()
+
+    @property
+    def candidates(self) -> pl.DataFrame:
+        """As in memory; read from the parts."""
+        return self.stored("candidates").collect()
+
+    @property
+    def adae(self) -> pl.DataFrame:
+        """As in memory; read from the parts."""
+        return self.stored("adae").collect()
+
+    @property
+    def adlb(self) -> pl.DataFrame:
+        """As in memory; read from the parts."""
+        return self.stored("adlb").collect()
