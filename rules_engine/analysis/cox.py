@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -60,49 +61,62 @@ class Subjects:
         weight: Numbers | None = None,
     ) -> Subjects:
         """Subjects one by one, put together where they agree."""
-        ones = np.ones(days.size)
-        weights = ones if weight is None else weight
-        rows = cls(days, event, matrix, stratum, entry, ones, weights, weights**2)
-        return rows.together()
-
-    def together(self) -> Subjects:
-        """One row for all subjects who agree in strata, times, event and covariates; the same rows where few would."""
-        if self.days.size < _FEW:
-            return self
-        key = np.zeros(self.days.size, dtype=np.int64)
-        span = 1
-        columns = [self.stratum.astype(float), self.days, self.event.astype(float), *self.matrix.T]
-        for column in columns if self.entry is None else [*columns, self.entry]:
-            if np.unique(column[:_FEW]).size > _CONTINUOUS:
-                return self
-            distinct, place = distinct_times(column)
-            span *= max(distinct.size, 1)
-            if span > 2**62:
-                return self
-            key = key * distinct.size + place
-        keys, place = distinct_times(key.astype(float)) if span < 2**53 else np.unique(key, return_inverse=True)
-        if keys.size > self.days.size / 2:
-            return self
-        first = np.empty(keys.size, dtype=np.int64)
-        first[place[::-1]] = np.arange(place.size)[::-1]
-
-        def summed(values: Numbers) -> Numbers:
-            return sums_at(place, first.size, values)
-
-        return Subjects(
-            self.days[first],
-            self.event[first],
-            self.matrix[first],
-            self.stratum[first],
-            None if self.entry is None else self.entry[first],
-            summed(self.count),
-            summed(self.weight),
-            summed(self.squares),
+        found = None if days.size < _FEW else _agreeing(days, event, matrix, stratum, entry)
+        if found is None:
+            ones = np.ones(days.size)
+            weights = ones if weight is None else weight
+            return cls(days, event, matrix, stratum, entry, ones, weights, weights**2)
+        place, first = found
+        count = sums_at(place, first.size)
+        return cls(
+            days[first],
+            event[first],
+            matrix[first],
+            stratum[first],
+            None if entry is None else entry[first],
+            count,
+            count if weight is None else sums_at(place, first.size, weight),
+            count if weight is None else sums_at(place, first.size, weight**2),
         )
 
     def with_columns(self, kept: Sequence[int]) -> Subjects:
         """The same subjects with some of the columns."""
         return replace(self, matrix=self.matrix[:, list(kept)])
+
+
+def _agreeing(
+    days: Numbers, event: Flags, matrix: Numbers, stratum: Index, entry: Numbers | None
+) -> tuple[Index, Index] | None:
+    """For each subject the number of those who agree with it in everything, and of each number one subject.
+
+    None where few would agree: subjects who differ in a measurement.
+    """
+    columns = [stratum, days, event, *matrix.T, *([] if entry is None else [entry])]
+    if any(np.unique(column[:_FEW]).size > _CONTINUOUS for column in columns):
+        return None
+    key, span = np.zeros(days.size, dtype=np.int64), 1
+    for column in columns:
+        number, place = _numbered(column)
+        span *= max(number, 1)
+        if span > 2**62:
+            return None
+        key *= number
+        key += place
+    keys, place = distinct_times(key.astype(float)) if span < 2**53 else np.unique(key, return_inverse=True)
+    if keys.size > days.size / 2:
+        return None
+    first = np.empty(keys.size, dtype=np.int64)
+    first[place] = np.arange(place.size)
+    return place, first
+
+
+def _numbered(column: Any) -> tuple[int, Any]:
+    """How many values a column may have, and the number of each entry's value. A flag is its own number."""
+    flags = column if column.dtype == bool else column.astype(np.int8)
+    if column.dtype == bool or ((flags == column).all() and flags.min(initial=0) >= 0 and flags.max(initial=0) <= 1):
+        return 2, flags
+    distinct, place = distinct_times(column.astype(float))
+    return distinct.size, place
 
 
 @dataclass(frozen=True)

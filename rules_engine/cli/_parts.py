@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from rules_engine.cli._parameters import data_option
+
 if TYPE_CHECKING:
     from rules_engine.engine import Result
 
 Part = TypeVar("Part")
+
+
+def part_options(kind: str, forms: Sequence[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The argument and the options of a command that writes parts of a report: `figure` or `table`, in some forms."""
+    options = [
+        click.argument("ruleset"),
+        data_option,
+        click.option(
+            "--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the ruleset instead."
+        ),
+        click.option("--out", type=click.Path(path_type=Path), help=f"Folder for the {kind}s; made if missing."),
+        click.option(
+            f"--{kind}", "names", multiple=True, metavar="NAME", help=f"Only this {kind}; may be given more than once."
+        ),
+        click.option(
+            "--format", "formats", multiple=True, type=click.Choice(forms), default=forms[:1], show_default=True,
+            help="Form of the files; may be given more than once.",
+        ),
+        click.option("--list", "listing", is_flag=True, help=f"Only name the {kind}s, with their captions."),
+        click.option("--json", "as_json", is_flag=True, help="Print the names, captions and files as JSON."),
+    ]  # fmt: skip
+
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return with_options
 
 
 def derive_result(ruleset: str, data: Path | str, data_cutoff: str | None) -> Result:

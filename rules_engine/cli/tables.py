@@ -6,27 +6,11 @@ from pathlib import Path
 
 import click
 
-from rules_engine.cli._parameters import data_option
-from rules_engine.cli._parts import chosen, derive_result, require_folder, tell_parts
+from rules_engine.cli._parts import chosen, derive_result, part_options, require_folder, tell_parts
 
 
 @click.command("tables", short_help="Write a run's tables as files.")
-@click.argument("ruleset")
-@data_option
-@click.option("--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the ruleset instead.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the tables; made if missing.")
-@click.option("--table", "names", multiple=True, metavar="NAME", help="Only this table; may be given more than once.")
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(["csv", "md", "tex", "rtf"]),
-    default=("csv",),
-    show_default=True,
-    help="Form of the files; may be given more than once.",
-)
-@click.option("--list", "listing", is_flag=True, help="Only name the tables, with their captions.")
-@click.option("--json", "as_json", is_flag=True, help="Print the names, captions and files as JSON.")
+@part_options("table", ("csv", "md", "tex", "rtf"))
 def command(
     ruleset: str,
     data: Path | str,
