@@ -97,11 +97,14 @@ def _columns_of(column: pl.Series) -> list[tuple[Column, Numbers]]:
     present = np.bincount(codes.astype(np.int64), minlength=len(levels)) > 0
     # The first level that anybody has: comparing with a level that is empty would determine nothing.
     first = int(np.argmax(present)) if present.any() else -1
-    return [
-        (Column(column.name, level, levels[first] if first >= 0 else None), (codes == code).astype(np.float64))
+    reference = levels[first] if first >= 0 else None
+    found = [
+        (Column(column.name, level, reference), (codes == code).astype(np.float64))
         for code, level in enumerate(levels)
         if code != first
     ]
+    # A covariate with one level has nothing to compare, which is to be said: a flag that is the same for everybody.
+    return found or [(Column(column.name, reference), np.ones(column.len()))]
 
 
 def _faults(columns: Sequence[Numbers]) -> list[str]:

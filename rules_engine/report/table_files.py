@@ -37,8 +37,9 @@ def _csv(table: Table) -> str:
 
 
 def _neutral(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if re.search(FORMULA, text) and not re.search(NUMBER, text) else text
+    """A text that no spreadsheet takes for a formula, whatever it makes of spaces before it."""
+    bare = text.lstrip(" ")
+    return f"'{text}" if re.search(FORMULA, bare) and not re.search(NUMBER, bare) else text
 
 
 def _flat_columns(table: Table) -> list[str]:
