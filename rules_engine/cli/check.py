@@ -24,7 +24,8 @@ def command(rulesets: tuple[str, ...], show: bool, as_json: bool, parameters: di
 
     All problems are told at once: file, line and column, the path in the document, what is wrong, what was meant
     perhaps, and what to do. --effective prints the ruleset as it is in force, after `extends`, `like` and defaults; the
-    output is itself a ruleset. Notes say what a ruleset does not hold, such as terms that have no number yet.
+    output is itself a ruleset. Notes say which options change nothing, and what a ruleset does not hold, such as terms
+    that have no number yet.
 
     \b
     Examples:
@@ -87,7 +88,8 @@ def command(rulesets: tuple[str, ...], show: bool, as_json: bool, parameters: di
 
 
 def _notes(ruleset: Ruleset) -> list[str]:
-    """What the gradings of the ruleset, or it itself as a grading, say that their user should know."""
+    """Options that change nothing, and what the gradings of the ruleset, or it itself as a grading, say of themselves."""
+    from rules_engine.describe import options_without_effect
     from rules_engine.registry import default_registry
 
     gradings = default_registry().gradings
@@ -96,7 +98,8 @@ def _notes(ruleset: Ruleset) -> list[str]:
     ]
     if ruleset.kind == "grading":
         used.append((str(ruleset.document["grading"]), ruleset.document))
-    return list(dict.fromkeys(note for name, document in used for note in gradings[name].notes(document)))
+    idle = options_without_effect(ruleset)
+    return idle + list(dict.fromkeys(note for name, document in used for note in gradings[name].notes(document)))
 
 
 def _summary(name: str, kind: str, title: str, endpoints: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rules_engine.describe.description import Description, definition_blocks, describe_ruleset
+from rules_engine.describe.idle import options_without_effect
 from rules_engine.describe.study import study_facts
 
-__all__ = ["Description", "definition_blocks", "describe_ruleset", "study_facts"]
+__all__ = ["Description", "definition_blocks", "describe_ruleset", "options_without_effect", "study_facts"]

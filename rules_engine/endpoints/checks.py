@@ -59,6 +59,12 @@ def check_missed_visits(endpoint: EndpointDefinition) -> Iterator[ConfigurationE
             "method fixed_days needs the longest allowed gap",
             "state `gap_days`, in days",
         )
+    if rules["method"] in ("windows", "interval_sum") and rules["gap_days"] is not None:
+        yield (
+            "missed_visits.gap_days",
+            f"the longest allowed gap is read by method fixed_days alone; method {rules['method']} counts planned visits",
+            "choose fixed_days, or set `gap_days: null`",
+        )
     if rules["method"] in ("windows", "interval_sum") and endpoint.schedule is None:
         yield (
             "missed_visits.method",

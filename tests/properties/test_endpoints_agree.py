@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -16,7 +17,20 @@ KEYS = ["record", "event", "cnsr", "date", "start", "days", "reason", "source", 
 RATE_KEYS = ["record", "value", "responder", "date", "source"]
 
 
-def disagreements(endpoint: str, seed: int, subjects: int) -> list[str]:
+@dataclass(frozen=True)
+class Sample:
+    """Random subjects and options for one endpoint, with what the reference makes of each subject, by name."""
+
+    endpoint: str
+    seed: int
+    histories: list[dict[str, Any]]
+    options: dict[str, Any]
+    schedule: dict[str, Any]
+    cut_off: date
+    expected: dict[str, dict[str, Any]]
+
+
+def draw(endpoint: str, seed: int, subjects: int) -> Sample:
     rng = random.Random(f"{endpoint}-{seed}")
     options, schedule = random_options(rng, endpoint)
     codes = "adjuvant" if endpoint in {"DFS", "RFS"} else rng.choice(["recist", "recist", "irecist"])
@@ -27,18 +41,21 @@ def disagreements(endpoint: str, seed: int, subjects: int) -> list[str]:
     partial = rng.random() < 0.25
     histories = [random_subject(rng, f"S{k:04d}", codes=codes, partial=partial) for k in range(subjects)]
     cut_off = rng.choice([CUT_OFF, date(2023, 7, 1), date(2024, 6, 30)])
-    engine = derive_all(histories, endpoint, options, cut_off, schedule)
     full = merged(preset("common"), options)
-    shown = {"options": options, "schedule": schedule}
+    expected = {history["subject"]: derive(history, endpoint, full, cut_off, schedule) for history in histories}
+    return Sample(endpoint, seed, histories, options, schedule, cut_off, expected)
+
+
+def disagreements(sample: Sample) -> list[str]:
+    engine = derive_all(sample.histories, sample.endpoint, sample.options, sample.cut_off, sample.schedule)
+    shown = {"options": sample.options, "schedule": sample.schedule}
     found = []
-    for history in histories:
-        expected = derive(history, endpoint, full, cut_off, schedule)
-        actual = engine[history["subject"]]
-        wrong = _wrong(expected, actual, endpoint)
+    for history in sample.histories:
+        name = history["subject"]
+        wrong = _wrong(sample.expected[name], engine[name], sample.endpoint)
         if wrong:
-            found.append(
-                f"{endpoint}, seed {seed}: {wrong}\ncut_off: {cut_off}\n{as_yaml({**shown, 'subject': history})}"
-            )
+            told = as_yaml({**shown, "subject": history})
+            found.append(f"{sample.endpoint}, seed {sample.seed}: {wrong}\ncut_off: {sample.cut_off}\n{told}")
     return found
 
 
@@ -51,12 +68,12 @@ def _wrong(expected: dict[str, Any], actual: dict[str, Any], endpoint: str) -> d
 
 @pytest.mark.parametrize("endpoint", [*ENDPOINTS, *RATES])
 def test_the_engine_agrees_with_the_reference(endpoint: str) -> None:
-    found = [text for seed in range(3) for text in disagreements(endpoint, seed, subjects=250)]
+    found = [text for seed in range(3) for text in disagreements(draw(endpoint, seed, subjects=250))]
     assert not found, f"{len(found)} disagreements (expected, actual); the first:\n{found[0]}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("endpoint", [*ENDPOINTS, *RATES])
 def test_the_engine_agrees_with_the_reference_at_length(endpoint: str) -> None:
-    found = [text for seed in range(100, 160) for text in disagreements(endpoint, seed, subjects=1000)]
+    found = [text for seed in range(100, 160) for text in disagreements(draw(endpoint, seed, subjects=1000))]
     assert not found, f"{len(found)} disagreements (expected, actual); the first:\n{found[0]}"

@@ -47,7 +47,7 @@ class Batch:
 
     def but(self, options: Mapping[str, Any] | None = None, **changes: Any) -> Batch:
         """The same with other options laid over, or another cut-off or schedule."""
-        return replace(self, options=merged(self.options, options), **changes)
+        return replace(self, options=consistent(merged(self.options, options)), **changes)
 
     def with_subjects(self, change: Callable[[Subject, random.Random], Subject | None]) -> Batch:
         """The same with each subject changed; subjects for which `change` gives None are left out."""
@@ -64,12 +64,19 @@ def batches(
         drawn, schedule = random_options(rng, name)
         drawn["response"]["landmark"] = None
         drawn["pd_rule"] = "irecist" if codes == "irecist" else drawn["pd_rule"]
-        drawn = merged(drawn, options)
+        drawn = consistent(merged(drawn, options))
         if drawn["missed_visits"]["scope"] == "any_gap":
             drawn["missed_visits"]["applies_to"] = ["progression", "death"]
         histories = [random_subject(rng, f"S{k:04d}", codes=codes) for k in range(subjects)]
         cut_off = rng.choice([CUT_OFF, date(2023, 7, 1), date(2024, 6, 30)])
         yield Batch(histories, drawn, schedule, cut_off, rng)
+
+
+def consistent(options: dict[str, Any]) -> dict[str, Any]:
+    """The options without a longest gap that their rule of missed visits does not read."""
+    if options["missed_visits"]["method"] == "fixed_days":
+        return options
+    return merged(options, {"missed_visits": {"gap_days": None}})
 
 
 def both(first: Mapping[str, Record], second: Mapping[str, Record]) -> Iterable[tuple[str, Record, Record]]:

@@ -132,6 +132,7 @@ def random_options(rng: random.Random, endpoint: str) -> tuple[dict[str, Any], d
     """Options to lay over the common preset, and a schedule."""
     method = rng.choice(["disabled", "disabled", "windows", "interval_sum", "fixed_days"])
     scope = rng.choice(["before_event", "before_event", "any_gap"])
+    gap_days = rng.choice([60, 90, 126])
     options: dict[str, Any] = {
         "origin": rng.choice(["randomisation", "first_component", "last_component", "first_tace"]),
         "origin_components": rng.choice([["first_tace", "first_ici"], ["first_tace"]]),
@@ -148,7 +149,7 @@ def random_options(rng: random.Random, endpoint: str) -> tuple[dict[str, Any], d
         "missed_visits": {
             "method": method,
             "n": rng.choice([1, 2, 3]),
-            "gap_days": rng.choice([60, 90, 126]),
+            "gap_days": gap_days if method == "fixed_days" else None,
             "reference": rng.choice(["last_evaluable", "last_any"]),
             "scope": scope,
             "applies_to": ["progression", "death"]

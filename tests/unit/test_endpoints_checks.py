@@ -45,6 +45,8 @@ def protocol(like: str, options: dict[str, Any], schedule: dict[str, Any] | None
         ("PFS", {"missed_visits": {"method": "fixed_days"}}, "missed_visits.gap_days"),
         ("PFS", {"missed_visits": {"method": "windows"}}, "missed_visits.method"),
         ("PFS", {"missed_visits": {"method": "interval_sum"}}, "missed_visits.method"),
+        ("PFS", {"missed_visits": {"method": "windows", "gap_days": 90}}, "missed_visits.gap_days"),
+        ("PFS", {"missed_visits": {"method": "interval_sum", "gap_days": 90}}, "missed_visits.gap_days"),
         (
             "PFS",
             {"missed_visits": {"method": "fixed_days", "gap_days": 90, "scope": "any_gap", "applies_to": ["death"]}},
@@ -61,7 +63,7 @@ def protocol(like: str, options: dict[str, Any], schedule: dict[str, Any] | None
     ],
 )
 def test_a_contradiction_is_named_with_its_place_and_remedy(like: str, options: dict[str, Any], path: str) -> None:
-    definition = endpoint(like, options)
+    definition = endpoint(like, options, SEGMENTS if path == "missed_visits.gap_days" else None)
     kind = default_registry().endpoint_kinds[definition.kind]
     found = kind.check(definition)
     assert [place for place, _what, _remedy in found] == [path]

@@ -128,3 +128,24 @@ def test_a_misspelled_bound_of_a_grading_is_an_error() -> None:
         ("thresholds[0].cutoffs.g/L[0].below.ulm", "uln"),
         ("thresholds[0].cutoffs.g/L[0].form", "from"),
     ]
+
+
+def test_a_stated_option_that_changes_nothing_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "rules_engine: 1\nid: mine\nkind: protocol\ntitle: T\nextends: [fda]\nschedule: {segments: [{every: 56}]}\n"
+        "responses: {read: {collected_as: RECIST 1.1}}\n"
+        "options: {missed_visits: {n: 3, gap_days: null}, origin_components: [first_tace], ttd_scope: any}\n"
+        "endpoints:\n"
+        "  PFS: {like: PFS, response: read, options: {death_handling: competing, clinical_progression: event}}\n"
+        "  TTD: {like: TTD}\n",
+        encoding="utf-8",
+    )
+    code, out, _err = run(capsys, str(file))
+    notes = [line.strip() for line in out.splitlines() if "note:" in line]
+    assert code == 0
+    # n is read by PFS, ttd_scope by TTD; death ends the time of PFS, and no origin is made of components.
+    assert notes == [
+        f"note: {file}:8: origin_components: [first_tace] is without effect for all endpoints, because of other options",
+        f"note: {file}:10: death_handling: competing is without effect for PFS, because of other options",
+    ]
