@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import dates, terms
+from rules_engine.contracts import CLINICAL_EVENTS, RESPONSE_ASSESSMENTS, TREATMENTS, Table
 from rules_engine.findings import ERROR, concat_findings, derive_findings, phrase
 from rules_engine.vocabulary import RECORD_FRAMES, SubjectRecords
 
@@ -38,7 +39,7 @@ ASSESSMENT_SCHEMA: dict[str, pl.DataType] = {
 
 def subject_records(tables: Mapping[str, pl.LazyFrame], assessments: pl.LazyFrame) -> SubjectRecords:
     """Gather a study's canonical tables and one stream of assessments into the records that endpoints look at."""
-    treatments = tables["treatments"].with_columns(source_id=_record_name("T"), seq=_sequence())
+    treatments = _named(tables["treatments"], TREATMENTS, "T", by="start_date")
     in_regimen = treatments.filter(pl.col("component").is_not_null())
     return SubjectRecords(
         subjects=tables["subjects"],
@@ -59,8 +60,8 @@ def subject_records(tables: Mapping[str, pl.LazyFrame], assessments: pl.LazyFram
             "ended",
             start_date=dates.first_possible_day(pl.col("start_date")),
         ),
-        clinical_events=tables["clinical_events"].select(
-            "subject", "date", "kind", source_id=_record_name("X"), seq=_sequence()
+        clinical_events=_named(tables["clinical_events"], CLINICAL_EVENTS, "X", by="date").select(
+            "subject", "date", "kind", "source_id", "seq"
         ),
         tables=tables,
     )
@@ -183,8 +184,8 @@ def assessments_from_collected(
         pl.col(column).str.to_lowercase() == value.lower() for column, value in wanted.items() if value is not None
     ]
     return (
-        responses.filter(pl.col("response").is_not_null(), *chosen)
-        .with_columns(source_id=_record_name("A"), seq=_sequence())
+        _named(responses, RESPONSE_ASSESSMENTS, "A", by="date")
+        .filter(pl.col("response").is_not_null(), *chosen)
         .select(list(ASSESSMENT_SCHEMA))
     )
 
@@ -203,10 +204,34 @@ def sightings(assessments: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _record_name(letter: str) -> pl.Expr:
-    """A text that names a record of a table: its letter and its row number."""
-    return phrase(letter + "{}", "row")
+def _named(rows: pl.LazyFrame, table: Table, letter: str, *, by: str) -> pl.LazyFrame:
+    """The rows of a table with `seq`, and `source_id`, a letter and that number.
 
-
-def _sequence() -> pl.Expr:
-    return pl.coalesce("seq", "row").cast(pl.Int64)
+    Of several records of one day the first counts, and the order of the rows must not decide which one that is. So a
+    record that the study does not number is numbered by what it says, in order of its date, after the subject's numbered
+    ones; where a number is there more than once, so are their names.
+    """
+    rows = rows.with_columns(pl.col("seq").cast(pl.Int64))
+    numbered, others = rows.filter(pl.col("seq").is_not_null()), rows.filter(pl.col("seq").is_null())
+    times = numbered.group_by("subject", "seq").len("times").filter(pl.col("times") > 1).drop("times")
+    content = [by, *(column.name for column in table.columns if column.name not in ("subject", "seq", by))]
+    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+    highest = (
+        numbered.join(others.select("subject").unique(), on="subject", how="semi")
+        .group_by("subject")
+        .agg(highest=pl.col("seq").max())
+    )
+    counted = (
+        others.sort("subject", *content)
+        .with_columns(place=place.over("subject"))
+        .join(highest, on="subject", how="left")
+        .with_columns(seq=pl.col("place") + pl.col("highest").fill_null(0))
+        .drop("place", "highest")
+    )
+    repeated = (
+        numbered.join(times, on=["subject", "seq"], how="semi")
+        .sort("subject", "seq", *content)
+        .with_columns(source_id=phrase(f"{letter}{{}}.{{}}", "seq", place.over("subject", "seq")))
+    )
+    once = pl.concat([numbered.join(times, on=["subject", "seq"], how="anti"), counted])
+    return pl.concat([once.with_columns(source_id=phrase(f"{letter}{{}}", "seq")), repeated])

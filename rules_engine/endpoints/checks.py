@@ -30,14 +30,16 @@ def _origins(endpoint: EndpointDefinition, words: Words) -> Iterator[Configurati
     options = endpoint.options
     if options["delayed_entry"] == "last_component" and not options["origin_components"]:
         yield NO_COMPONENTS
-    named = {"origin": [options["origin"]]}
-    if options["delayed_entry"] == "last_component":
-        named["origin_components"] = list(options["origin_components"])
+    # The components are looked at whatever the origin, also to say who never had all of them.
+    named = {"origin": [options["origin"]], "origin_components": options["origin_components"]}
+    told: set[str] = set()
     for key, names in named.items():
-        circles = dict.fromkeys(circle for name in names if (circle := circle_of(words, name, options)))
-        for circle in circles:
-            what = f"the origins are made of one another in a circle: {circle}"
-            yield (key, what, "take the origin that is made of others out of `origin_components`")
+        for name in names:
+            circle = circle_of(words, name, options)
+            if circle and circle not in told:
+                told.add(circle)
+                what = f"the origins are made of one another in a circle: {circle}"
+                yield (key, what, "take the origin that is made of others out of `origin_components`")
 
 
 #: There is nothing that an origin made of components could be made of.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 from rules_engine.describe.statements import tell
 from rules_engine.loading import load_ruleset
+from rules_engine.model import Schedule, Segment
 from rules_engine.registry import default_registry
 
 from tests.strategies.alternatives import alternatives
@@ -34,7 +36,10 @@ def effects(endpoint: str, seed: int, subjects: int, changes: int) -> list[str]:
     possible = [
         (path, changed)
         for path, changed in alternatives(options, schema)
-        if path.split(".")[0] not in PUBLISHED and _told_idle(path, idle) and _still_idle(path, changed, schema)
+        if path.split(".")[0] not in PUBLISHED
+        and path in idle
+        and _still_idle(path, changed, schema)
+        and _is_consistent(endpoint, changed)
     ]
     histories = [random_subject(rng, f"S{k:03d}", partial=rng.random() < 0.3) for k in range(subjects)]
     cut_off = rng.choice([CUT_OFF, date(2023, 7, 1)])
@@ -50,8 +55,11 @@ def effects(endpoint: str, seed: int, subjects: int, changes: int) -> list[str]:
     return found
 
 
-def _told_idle(path: str, idle: set[str]) -> bool:
-    return path in idle
+def _is_consistent(endpoint: str, options: dict[str, Any]) -> bool:
+    """`check` accepts the options."""
+    definition = replace(DEFINITIONS[endpoint], options=options, schedule=Schedule((Segment(56),), early=7, late=7))
+    check = REGISTRY.endpoint_kinds[definition.kind].check
+    return check is None or not check(definition)
 
 
 def _still_idle(path: str, changed: dict[str, Any], schema: Any) -> bool:
