@@ -21,6 +21,11 @@ Schema = Mapping[str, Any]
 #: A JSON Schema, or `False` for one that nothing meets.
 Condition = Schema | bool
 
+#: What the end of an option's key says about its unit.
+_UNITS = (
+    ("_days", "days"), ("_months", "months"), ("_mm", "mm"), ("_pct", "%"), (".pct", "%"), ("_hours", "hours"),
+)  # fmt: skip
+
 #: The key of a schema under which the words of an option stand.
 KEY = "x-wording"
 
@@ -100,3 +105,8 @@ def without_wording(schema: Any) -> Any:
     if isinstance(schema, list):
         return [without_wording(item) for item in schema]
     return schema
+
+
+def unit_of_key(key: str) -> str:
+    """The unit that an option's key tells (`gap_days`), or an empty text."""
+    return next((unit for ending, unit in _UNITS if key.endswith(ending)), "")

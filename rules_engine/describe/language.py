@@ -7,10 +7,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-#: What the end of an option's key says about its unit.
-_UNITS = (
-    ("_days", "days"), ("_months", "months"), ("_mm", "mm"), ("_pct", "%"), (".pct", "%"), ("_hours", "hours"),
-)  # fmt: skip
 #: Units that do not change with the number.
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _FIXED = frozenset({"mm", "%", "ng/mL"})
@@ -51,11 +47,6 @@ def counted(value: float, unit: str, manner: str) -> str:
     if manner == "words" and isinstance(value, int) and 0 <= value < len(_SMALL):
         return _SMALL[value]
     return with_unit(value, unit)
-
-
-def unit_of_key(key: str) -> str:
-    """The unit that an option's key tells (`gap_days`), or an empty text."""
-    return next((unit for ending, unit in _UNITS if key.endswith(ending)), "")
 
 
 def spoken(key: str) -> str:

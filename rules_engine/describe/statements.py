@@ -16,12 +16,11 @@ from rules_engine.describe.language import (
     plain,
     sentence,
     spoken,
-    unit_of_key,
     without_code,
     yaml_word,
 )
 from rules_engine.loading import properties_of
-from rules_engine.wording import Condition, Wording, wording_of
+from rules_engine.wording import Condition, Wording, unit_of_key, wording_of
 
 Schema = Mapping[str, Any]
 _PLACE = re.compile(r"\{([A-Za-z0-9_.]+)(?::(\w+))?\}")

@@ -282,6 +282,42 @@ def published(registry: Registry) -> Schema:
     }
 
 
+FROM_PARAMETER: Schema = {
+    "type": "object",
+    "description": "The value of a parameter that the protocol declares under `parameters`.",
+    "properties": {"from_parameter": {"type": "string", "description": "Name of the parameter."}},
+    "required": ["from_parameter"],
+    "additionalProperties": False,
+}
+
+
+def _or_parameter(schema: Any) -> Any:
+    """A schema that lets a parameter stand for each value, and a mapping be what it was."""
+    if not isinstance(schema, Mapping):
+        return schema
+    if _is_mapping(schema):
+        changed = dict(schema)
+        if isinstance(schema.get("properties"), Mapping):
+            changed["properties"] = {key: _or_parameter(about) for key, about in schema["properties"].items()}
+        if "additionalProperties" in schema:
+            changed["additionalProperties"] = _or_parameter(schema["additionalProperties"])
+        if "allOf" in schema:
+            changed["allOf"] = [{**part, "then": _or_parameter(part["then"])} for part in schema["allOf"]]
+        return changed
+    told = {key: schema[key] for key in ("description", "default") if key in schema}
+    rest = {key: about for key, about in schema.items() if key != "description"}
+    if set(rest) - {"default"} == {"anyOf"}:
+        return {
+            **told,
+            "anyOf": [*(_or_parameter(one) if _is_mapping(one) else one for one in rest["anyOf"]), FROM_PARAMETER],
+        }
+    return {**told, "anyOf": [{key: about for key, about in rest.items() if key != "default"}, FROM_PARAMETER]}
+
+
+def _is_mapping(schema: Mapping[str, Any]) -> bool:
+    return isinstance(schema.get("properties"), Mapping) or schema.get("type") == "object"
+
+
 class _Parts:
     """What plugins add to the grammar; without plugins, everything open."""
 
@@ -458,43 +494,42 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
             },
         },
     )
-    return record(
-        "Everything about one study.",
-        {
-            **HEADER,
-            "study": STUDY,
-            "estimand": ESTIMAND,
-            "schedule": SCHEDULE if required("segments") else partial(SCHEDULE),
-            "responses": named(
-                "Streams of timepoint responses by name; endpoints say which one they read.", _response(parts)
-            ),
-            "options": {
-                **parts.endpoint_options,
-                "description": "Options of all endpoints; a definition or an endpoint may state its own.",
-            },
-            "definitions": named(
-                "Endpoints that are derived only where an endpoint says `like: NAME`.", _endpoint(parts), None
-            ),
-            "endpoints": named(
-                "The endpoints, by PARAMCD: at most eight letters, digits and underscores.",
-                _endpoint(parts),
-                {
-                    "pattern": PARAMCD,
-                    "description": "A PARAMCD: at most eight letters, digits and underscores.",
-                },
-            ),
-            "adverse_events": record(
-                "How adverse events are graded and counted.", {**graded, "window": window}, required("grading")
-            ),
-            "labs": record("How laboratory results are graded.", {**graded, "window": window}, required("grading")),
-            "covariates": named("Characteristics of the subjects as analyses use them, by name.", COVARIATE),
-            "weights": named("Weights of subjects, by name; analyses say which they use.", _weights(required)),
-            "analyses": named("The estimates, by name.", _analysis(parts, required)),
-            "agreement": named("How far readers, assessors or criteria say the same, by name.", _agreement(required)),
-            "parameters": named("Values that options refer to by `{from_parameter: NAME}`.", _parameter(required)),
-            "data": DATA_SCHEMA,
+    sections = {
+        "study": STUDY,
+        "estimand": ESTIMAND,
+        "schedule": SCHEDULE if required("segments") else partial(SCHEDULE),
+        "responses": named(
+            "Streams of timepoint responses by name; endpoints say which one they read.", _response(parts)
+        ),
+        "options": {
+            **parts.endpoint_options,
+            "description": "Options of all endpoints; a definition or an endpoint may state its own.",
         },
-    )
+        "definitions": named(
+            "Endpoints that are derived only where an endpoint says `like: NAME`.", _endpoint(parts), None
+        ),
+        "endpoints": named(
+            "The endpoints, by PARAMCD: at most eight letters, digits and underscores.",
+            _endpoint(parts),
+            {
+                "pattern": PARAMCD,
+                "description": "A PARAMCD: at most eight letters, digits and underscores.",
+            },
+        ),
+        "adverse_events": record(
+            "How adverse events are graded and counted.", {**graded, "window": window}, required("grading")
+        ),
+        "labs": record("How laboratory results are graded.", {**graded, "window": window}, required("grading")),
+        "covariates": named("Characteristics of the subjects as analyses use them, by name.", COVARIATE),
+        "weights": named("Weights of subjects, by name; analyses say which they use.", _weights(required)),
+        "analyses": named("The estimates, by name.", _analysis(parts, required)),
+        "agreement": named("How far readers, assessors or criteria say the same, by name.", _agreement(required)),
+        "data": DATA_SCHEMA,
+    }
+    if not required("kind"):  # the loader knows the values of parameters; an editor sees their names
+        sections = {name: _or_parameter(section) for name, section in sections.items()}
+    declared = named("Values that options refer to by `{from_parameter: NAME}`.", _parameter(required))
+    return record("Everything about one study.", {**HEADER, **sections, "parameters": declared})
 
 
 def _parameter(required: Any) -> Schema:

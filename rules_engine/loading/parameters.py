@@ -20,8 +20,11 @@ from rules_engine.loading.merging import is_reference
 from rules_engine.loading.nodes import SETTINGS, Node, Path, from_plain, path_text, problem_at, to_plain
 from rules_engine.loading.validation import quoted
 from rules_engine.model import Parameter
+from rules_engine.wording import unit_of_key
 
 SECTION = "parameters"
+#: Units that have more spellings than singular and plural.
+_SPELLED = {"%": ("%", "percent", "per cent"), "mm": ("mm",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,22 @@ def _value_of(
         problems.append(problem_at(name, what, remedy, path=path, meant=closest(wanted, entries)))
         return node
     used[wanted].append(path_text(path))
+    problems.extend(_other_unit(wanted, entries[wanted], path))
     value = entries[wanted].child("value")
     return node if value is None else value
+
+
+def _other_unit(name: str, entry: Node, path: Path) -> Iterator[Problem]:
+    """A parameter in weeks for an option in days: the number would fit, and be wrong."""
+    unit = entry.child("unit")
+    expected = "days" if path[0] == "schedule" else unit_of_key(str(path[-1]))
+    if unit is None or not expected or not isinstance(unit.value, str):
+        return
+    if unit.value.strip().lower() not in _SPELLED.get(expected, (expected, expected.removesuffix("s"))):
+        what = f"the parameter {name!r} is in {unit.value}, and {path_text(path)} is in {expected}"
+        yield problem_at(
+            unit, what, f"state the value in {expected}, and `unit: {expected}`", path=(SECTION, name, "unit")
+        )
 
 
 def _declaration(name: str, entry: Node, known: list[str]) -> Iterator[Problem]:

@@ -36,6 +36,27 @@ def test_every_ruleset_is_valid_in_an_editor(file: Path) -> None:
     assert not errors, [(list(error.path), error.message[:200]) for error in errors[:3]]
 
 
+def test_a_parameter_may_stand_for_any_value_in_an_editor() -> None:
+    reference = {"from_parameter": "gap"}
+    validator = Draft202012Validator(schemas()["ruleset.schema.json"])
+
+    def protocol(**options: Any) -> dict[str, Any]:
+        endpoints = {"PFSGAP": {"like": "PFS", "options": options}}
+        return {
+            "rules_engine": 1,
+            "id": "p",
+            "kind": "protocol",
+            "endpoints": endpoints,
+            "schedule": {"late": reference},
+        }
+
+    assert not list(validator.iter_errors(protocol(missed_visits={"method": "fixed_days", "gap_days": reference})))
+    assert not list(validator.iter_errors(protocol(events=reference, response={"landmark": {"pick": reference}})))
+    assert list(validator.iter_errors(protocol(missed_visits={"gap_days": {"from_paramter": "gap"}})))
+    assert list(validator.iter_errors(protocol(missed_visits={"gap_days": "long"})))
+    assert list(validator.iter_errors({**protocol(), "parameters": {"gap": {"value": 1, "unit": reference}}}))
+
+
 @pytest.mark.parametrize("file", RULESETS, ids=lambda file: file.parent.name)
 def test_every_ruleset_names_the_schema(file: Path) -> None:
     first = file.read_text(encoding="utf-8").splitlines()[0]

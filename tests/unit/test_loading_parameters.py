@@ -100,6 +100,12 @@ def test_an_option_that_is_stated_anew_replaces_the_reference(base: Path, tmp_pa
         (("value: 180", "value: 20"), "the parameter 'gap' is `20`, and must be at least `30`", 6, ""),
         (("value: ignore", "value: forget"), "`forget` is none of the choices of the parameter 'way'", 7, ""),
         (("value: 180", "value: soon"), "the parameter 'gap' is `soon`, and must be at least `30`", 6, ""),
+        (
+            ("unit: days", "unit: weeks"),
+            "the parameter 'gap' is in weeks, and endpoints.PFSGAP.options.missed_visits.gap_days is in days",
+            6,
+            "",
+        ),
         (("  way: {value", "  wya: {value: 1}\n  way: {value"), "the parameter 'wya' has no description", 7, "way"),
     ],
 )
