@@ -17,7 +17,8 @@ def check_time_to_event(endpoint: EndpointDefinition, *, words: Words) -> Sequen
 
 def check_response(endpoint: EndpointDefinition, *, words: Words) -> Sequence[ConfigurationError]:
     """Contradictions in the options of a response endpoint."""
-    return [*_origins(endpoint, words), *_landmark(endpoint), *_of_words(endpoint, words)]
+    found = [*_origins(endpoint, words), *_landmark(endpoint), *_denominator(endpoint)]
+    return [*found, *_of_words(endpoint, words)]
 
 
 def _of_words(endpoint: EndpointDefinition, words: Words) -> Iterator[ConfigurationError]:
@@ -141,4 +142,14 @@ def _landmark(endpoint: EndpointDefinition) -> Iterator[ConfigurationError]:
             "response.landmark.from_days",
             f"the window opens on day {landmark['from_days']} and closes on day {landmark['to_days']}, before it opens",
             "exchange from_days and to_days",
+        )
+
+
+def _denominator(endpoint: EndpointDefinition) -> Iterator[ConfigurationError]:
+    """A rate among some of the subjects must not pass for one among all."""
+    if endpoint.options["denominator"] == "response_evaluable" and "evaluable" not in endpoint.label.lower():
+        yield (
+            "denominator",
+            f"the label {endpoint.label!r} does not say that only response-evaluable subjects are counted",
+            "say so in `label`, such as `Objective response rate, response-evaluable subjects`",
         )

@@ -13,6 +13,7 @@ from typing import Any
 from rules_engine.endpoints.options import (
     BENEFIT,
     COMPOSITION,
+    DENOMINATOR,
     REQUIRED_TEXTS,
     RESPONDERS,
     SHARED,
@@ -46,6 +47,7 @@ def response_schema(words: Words, options: Mapping[str, Any] | None = None, *, r
     composition = {
         "responders": RESPONDERS,
         **({"benefit": BENEFIT} if rate else {}),
+        "denominator": DENOMINATOR,
         "censoring_rules": _listed(
             "Rules that may put an end to the observation; assessments after it are not used.",
             words.censoring_rules.values(),

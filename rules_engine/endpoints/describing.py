@@ -385,10 +385,16 @@ def describe_response(endpoint: EndpointDefinition, words: Words) -> EndpointTex
         + (" or long disease control" if benefit else ""),
         definition=definition,
         situations=list(_response_rows(options, at_landmark=at_landmark)),
-        notes=["Every subject with a time origin up to the data cut-off is in the denominator."]
-        if not (at_landmark and landmark["missing"] == "exclude_not_assessed")
-        else ["Every subject with a time origin up to the data cut-off and not left out above is in the denominator."],
+        notes=[_denominator(options, some_left_out=at_landmark and landmark["missing"] == "exclude_not_assessed")],
     )
+
+
+def _denominator(options: Options, *, some_left_out: bool) -> str:
+    """Who is counted, in words."""
+    evaluable = options["denominator"] == "response_evaluable"
+    who = " with an adequate baseline, an assessment after it and" if evaluable else " with"
+    but = " and not left out above" if some_left_out else ""
+    return f"Every subject{who} a time origin up to the data cut-off{but} is in the denominator."
 
 
 def _anchor(anchor: str, options: Options, words: Words) -> str:

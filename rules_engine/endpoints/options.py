@@ -439,6 +439,16 @@ RESPONDERS: Final[Schema] = {
     "minItems": 1,
 }
 
+DENOMINATOR: Final = choice(
+    "Who has a record, and so is counted.",
+    {
+        "all": "every subject with an origin up to the data cut-off",
+        "response_evaluable": "those with an adequate baseline and an assessment after it; a sensitivity analysis, "
+        "which the label must name",
+    },
+    default="all",
+)
+
 BENEFIT: Final = choice(
     "What else makes a responder.",
     {

@@ -23,7 +23,7 @@ _I_FORMS = {plain: code for code, plain in terms.PLAIN_FORM.items() if plain != 
 def derive_response(
     records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
 ) -> pl.LazyFrame:
-    """One row of `RESPONSE_SCHEMA` per subject with an origin up to the cut-off.
+    """One row of `RESPONSE_SCHEMA` per subject with an origin up to the cut-off or, by `denominator`, who is evaluable.
 
     With `response.landmark` the response is that of the window, else the best one; clinical benefit always uses the
     best one.
@@ -44,12 +44,23 @@ def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
     rows = values.with_columns(responder=pl.col("value").is_in(accepted))
     if benefit:
         rows = _with_long_control(rows, window, observation, endpoint)
+    if options["denominator"] == "response_evaluable":
+        rows = rows.join(response_evaluable(observation), on="subject", how="semi")
     sources = observation.usable.select("subject", "date", **record_source(ASSESSMENT))
     return (
         rows.join(sources, on=["subject", "date"], how="left")
         .with_columns(pl.when(pl.col("date").is_not_null()).then(name).alias(name) for name in SOURCE_COLUMNS)
         .select("subject", *[pl.col(name).cast(dtype) for name, dtype in RESPONSE_SCHEMA.items() if name != "subject"])
     )
+
+
+def response_evaluable(observation: Observation) -> pl.LazyFrame:
+    """Subjects with an adequate baseline and at least one assessment after it that was done: subject.
+
+    Whether therapy follows makes nobody less evaluable, so the assessments are those of the snapshot.
+    """
+    done = observation.assessments.filter((pl.col("response") != terms.ND).fill_null(value=False)).select("subject")
+    return observation.clock.filter("baseline_adequate").select("subject").join(done, on="subject", how="semi")
 
 
 def _with_long_control(

@@ -586,6 +586,9 @@ COMPOSITION_WORDS: Final[dict[str, Wording]] = {
     "responders": Wording(
         "Responders", DEFINITION, items=RESPONSES, says="",
     ),
+    "denominator": Wording(
+        "Subjects counted", DEFINITION, says="",
+    ),
     "benefit": Wording(
         "Long disease control", DEFINITION, says="",
     ),
