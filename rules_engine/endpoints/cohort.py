@@ -15,7 +15,8 @@ import polars as pl
 from rules_engine.endpoints.observation import observe
 from rules_engine.endpoints.origin import derive_components, earliest, latest, latest_of_all
 from rules_engine.endpoints.sharing import numbered
-from rules_engine.endpoints.words import words_in_use
+from rules_engine.endpoints.truncation import is_usable
+from rules_engine.endpoints.words import WordsInUse, words_in_use
 from rules_engine.findings import NOTE, WARNING, concat_findings, derive_findings, phrase
 from rules_engine.model import EndpointDefinition
 from rules_engine.vocabulary import Observation, SubjectRecords, Words
@@ -29,6 +30,8 @@ TALLY_SCHEMA: dict[str, pl.DataType] = {
 #: Quantities: days from the first component to the last; whether every component is there (1) or not (0); and whether the next
 #: scan overturned (1) a progression that was suspected to be pseudoprogression, or one that was not.
 _SPAN, _COMPLETE, _SUSPECTED, _PLAIN = "span", "complete", "suspected progression", "plain progression"
+#: And the days from the last assessment to a death without progression.
+_LATE_DEATH = "late death"
 
 
 def tally_endpoint(
@@ -36,12 +39,15 @@ def tally_endpoint(
 ) -> pl.LazyFrame:
     """Count in some subjects' records what `conclude_endpoint` judges: `TALLY_SCHEMA`."""
     by_number = numbered(records)
-    observation = observe(by_number, endpoint, cutoff, words_in_use(words, endpoint.options))
+    used = words_in_use(words, endpoint.options)
+    observation = observe(by_number, endpoint, cutoff, used)
     counted = [pl.LazyFrame(schema={"quantity": pl.String(), "value": pl.Int64()})]
     if _is_combination(endpoint.options):
         counted += [_spans(observation, words), _completeness(observation, words)]
     if endpoint.options["pd_rule"] == "first_pd_pseudo_confirm":
         counted.append(_flags(observation))
+    if endpoint.options["report_deaths_after_days"] is not None and _ends_with_progression_or_death(used):
+        counted.append(_deaths_without_progression(observation))
     return (
         pl.concat(counted).group_by("quantity", "value").agg(number=pl.len().cast(pl.Int64)).select(list(TALLY_SCHEMA))
     )
@@ -55,6 +61,8 @@ def conclude_endpoint(tallies: pl.LazyFrame, endpoint: EndpointDefinition) -> pl
         found += [_immortal_time(_of(whole, _SPAN)), _incomplete_combination(_of(whole, _COMPLETE), endpoint.options)]
     if endpoint.options["pd_rule"] == "first_pd_pseudo_confirm":
         found += _flags_that_know_the_outcome(whole)
+    if endpoint.options["report_deaths_after_days"] is not None:
+        found.append(_late_deaths(_of(whole, _LATE_DEATH), endpoint.options["report_deaths_after_days"]))
     return concat_findings(found)
 
 
@@ -64,6 +72,12 @@ def _of(tally: pl.LazyFrame, quantity: str) -> pl.LazyFrame:
 
 def _is_combination(options: Mapping[str, Any]) -> bool:
     return bool(options["origin"] == "first_component" and len(options["origin_components"]) > 1)
+
+
+def _ends_with_progression_or_death(used: WordsInUse) -> bool:
+    """Death without an assessment before it is an event of the endpoint, which otherwise looks at assessments."""
+    classes = {event.missed_visits for event in used.events}
+    return "death" in classes and any(event.is_assessment for event in used.events)
 
 
 # Counted --------------------------------------------------------------------------------------------------------------
@@ -104,6 +118,23 @@ def _flags(observation: Observation) -> pl.LazyFrame:
     )
     quantity = pl.when("suspected").then(pl.lit(_SUSPECTED)).otherwise(pl.lit(_PLAIN))
     return following.select(quantity=quantity, value=pl.col("overturned").cast(pl.Int64))
+
+
+def _deaths_without_progression(observation: Observation) -> pl.LazyFrame:
+    """For each death that counts and that no progression precedes, the days since the last assessment, or the origin."""
+    last = observation.usable.group_by("subject").agg(last=pl.col("date").max())
+    progressed = observation.progression.filter(pl.col("p_date").is_not_null())
+    return (
+        observation.clock.filter("died")
+        .join(observation.truncation, on="subject", how="left")
+        .filter(is_usable(pl.col("death_date"), observation.options))
+        .join(progressed, on="subject", how="anti")
+        .join(last, on="subject", how="left")
+        .select(
+            quantity=pl.lit(_LATE_DEATH),
+            value=(pl.col("death_date") - pl.coalesce("last", "t0")).dt.total_days(),
+        )
+    )
 
 
 # Concluded ------------------------------------------------------------------------------------------------------------
@@ -189,3 +220,25 @@ def _flags_that_know_the_outcome(whole: pl.LazyFrame) -> list[pl.LazyFrame]:
         )
         for severity in (WARNING, NOTE)
     ]  # fmt: skip
+
+
+def _late_deaths(deaths: pl.LazyFrame, days: int) -> pl.LazyFrame:
+    """Any death is an event on its day, however long nobody has looked: a reader must know how many such there are."""
+    number, is_late = pl.col("number"), pl.col("value") > days
+    summary = deaths.select(
+        n=number.filter(is_late).sum(), of=number.sum(), longest=pl.col("value").filter(is_late).max()
+    ).filter(pl.col("n") > 0)
+    return derive_findings(
+        summary,
+        rule_id="endpoint.death.long_after_assessment",
+        severity=NOTE,
+        table="subjects",
+        subject=None,
+        message=phrase(
+            f"{{}} of {{}} deaths without progression came more than {days} days after the last assessment, the latest {{}} days",
+            "n", "of", "longest",
+        ),
+        action="none; `missed_visits` says whether such a death counts",
+        field="death_date",
+        value=pl.col("n"),
+    )  # fmt: skip

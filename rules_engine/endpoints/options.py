@@ -338,6 +338,13 @@ SHARED: Final[dict[str, Schema]] = {
         {"cap_at_cutoff": "known alive at the cut-off", "ignore": "only facts up to the cut-off are used"},
         default="cap_at_cutoff",
     ),
+    "report_deaths_after_days": {
+        "type": ["integer", "null"],
+        "minimum": 0,
+        "default": None,
+        "description": "Say how many deaths without progression came more than this many days after the last assessment; "
+        "null: not said. It changes no record.",
+    },
     "irecist": IRECIST,
     "imputation": IMPUTATION,
     "response": RESPONSE,

@@ -394,6 +394,14 @@ SHARED_WORDS: Final[dict[str, Wording]] = {
             "ignore": "Records dated after the data cut-off are not used to establish the last date known alive.",
         },
     ),
+    "report_deaths_after_days": Wording(
+        "Deaths long after the last assessment", FOLLOW_UP, unit="days",
+        when=_all(_lists("events", "progression"), _lists("events", "death")),
+        says={
+            "null": "How many deaths came long after the last assessment is not reported.",
+            "*": "The number of deaths without progression more than {value} after the last assessment is reported.",
+        },
+    ),
     "pfs2_censor": Wording(
         "Censoring of PFS2", FOLLOW_UP, when=_is("censoring", "pfs2_censor"),
         says={

@@ -11,17 +11,23 @@ from typing import Any
 
 import yaml
 
-from tests.mutation import runner, scope
+from tests.mutation import endpoints, exchange, runner
 from tests.mutation.operators import Fault, faults
-from tests.mutation.suites import SUITES, suites
+from tests.mutation.scope import Area
+from tests.mutation.suites import CRITERIA_AREA, SUITES
 
-EQUIVALENT = Path(__file__).with_name("criteria_equivalent.yaml")
+AREAS = {area.name: area for area in (CRITERIA_AREA, endpoints.AREA)}
+Tried = tuple[str, Path, Fault]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.mutation", description="Faults that the tests do not notice."
     )
+    parser.add_argument(
+        "--area", choices=sorted(AREAS), default="criteria", help="part of the engine (default: %(default)s)"
+    )
+    parser.add_argument("--part", default="0/1", help="0/2 and 1/2: every second fault, for two processes")
     parser.add_argument("modules", nargs="*", help="last parts of module names; all where none is given")
     parser.add_argument("--suites", help="suites to ask, with commas between (default: all)")
     parser.add_argument("--name", help="only faults whose name contains this")
@@ -30,15 +36,16 @@ def main() -> int:
         "--log", type=Path, help="write each verdict there as one line of JSON, and try nothing that stands there"
     )
     chosen = parser.parse_args()
-    explained = explained_faults()
+    area = AREAS[chosen.area]
+    explained = explained_faults(area)
     tried, survivors = 0, set()
-    runner.import_what_is_not_tried()
-    asked = suites(chosen.suites.split(",") if chosen.suites else SUITES, lambda work: runner.in_fork(work) or b"")
+    runner.import_what_is_not_tried(area)
+    asked = area.suites(chosen.suites.split(",") if chosen.suites else SUITES, lambda work: runner.in_fork(work) or b"")
     gc.freeze()  # what is there now stays shared with the forks
     verdict = runner.try_nothing(asked)
     if verdict.suite:
         parser.error(f"the tests fail without a fault: {verdict.suite}, {verdict.by}")
-    for dotted, file, fault in chosen_faults(chosen):
+    for dotted, file, fault in in_order(area, chosen_faults(area, chosen)):
         verdict = runner.try_fault(fault, dotted, file, asked)
         tried += 1
         if verdict.suite is None:
@@ -60,20 +67,42 @@ def main() -> int:
     return 1 if unexplained else 0
 
 
-def explained_faults() -> dict[str, str]:
+def explained_faults(area: Area) -> dict[str, str]:
     """Faults that change nothing, each with the reason."""
-    listed: list[dict[str, Any]] = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) if EQUIVALENT.exists() else []
+    file = Path(__file__).with_name(f"{area.name}_equivalent.yaml")
+    listed: list[dict[str, Any]] = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else []
     return {name: entry["reason"] for entry in listed for name in entry["faults"]}
 
 
-def chosen_faults(chosen: argparse.Namespace) -> Iterator[tuple[str, Path, Fault]]:
+def in_order(area: Area, found: Iterator[Tried]) -> Iterator[Tried]:
+    """Faults in what a module does when it is imported, then, with everything imported, those in its functions."""
+    if area.import_everything is None:
+        yield from found
+        return
+    inside = []
+    for one in found:
+        if exchange.lies_in_functions(one[2].source(), one[1]):
+            inside.append(one)
+        else:
+            yield one
+    area.import_everything()
+    gc.freeze()
+    yield from inside
+
+
+def chosen_faults(area: Area, chosen: argparse.Namespace) -> Iterator[Tried]:
     again = None if chosen.again is None else {line["name"] for line in read_log(chosen.again) if line["suite"] is None}
     done = {line["name"] for line in read_log(chosen.log)}
-    for dotted, file in scope.modules().items():
+    part, parts = map(int, chosen.part.split("/"))
+    place = -1
+    for dotted, file in area.modules().items():
         module = dotted.rsplit(".", 1)[-1]
         if chosen.modules and module not in chosen.modules:
             continue
-        for fault in faults(module, file.read_text(encoding="utf-8"), scope.left_alone(dotted)):
+        for fault in faults(module, file.read_text(encoding="utf-8"), area.left_alone(dotted)):
+            place += 1
+            if place % parts != part:
+                continue
             if (chosen.name or "") in fault.name and (again is None or fault.name in again) and fault.name not in done:
                 yield dotted, file, fault
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
 
+from tests.mutation import exchange
 from tests.mutation.operators import Fault
-from tests.mutation.scope import TRIED
+from tests.mutation.scope import Area
 from tests.mutation.suites import Suite
 
 #: A fault that makes the tests run this long has been noticed.
@@ -31,20 +32,13 @@ class Verdict:
     by: str
 
 
-#: What a fork need not import again. Nothing of what is tried may be among it, directly or not.
-_IMPORTED = (
-    "hypothesis", "jsonschema", "pluggy", "polars", "pytest", "scipy.stats", "yaml", "rules_engine.analysis", "rules_engine.describe",
-    "rules_engine.endpoints", "rules_engine.grading", "rules_engine.loading", "rules_engine.registry", "rules_engine_plugins.admiralonco",
-    "rules_engine_plugins.ctcae", "rules_engine_plugins.endpoints", "rules_engine_plugins.estimators", "rules_engine_plugins.events",
-    "rules_engine_plugins.readers",
-)  # fmt: skip
-
-
-def import_what_is_not_tried() -> None:
+def import_what_is_not_tried(area: Area) -> None:
     """So that a fork need not."""
-    for name in _IMPORTED:
+    for name in area.imported:
         importlib.import_module(name)
-    loaded = [name for name in sys.modules if name in TRIED or name.startswith(tuple(f"{it}." for it in TRIED))]
+    loaded = [
+        name for name in sys.modules if name in area.tried or name.startswith(tuple(f"{it}." for it in area.tried))
+    ]
     assert not loaded, f"imported before a fault can be put into them: {loaded}"
 
 
@@ -68,7 +62,10 @@ def try_fault(fault: Fault, dotted: str, file: Path, suites: Mapping[str, Suite]
     """Put the fault in and ask the suites in turn."""
 
     def ask() -> bytes:
-        sys.meta_path.insert(0, _Faulty(dotted, file, fault.source()))
+        if dotted in sys.modules:
+            exchange.put_in(fault.source(), dotted)
+        else:
+            sys.meta_path.insert(0, _Faulty(dotted, file, fault.source()))
         return _ask(fault.module, suites)
 
     return _verdict(in_fork(ask))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from tests.mutation.scope import ROOT
+from tests.mutation.scope import ROOT, TRIED, Area, left_alone, modules
 
 Suite = Callable[[str], str | None]
 SUITES = ("agreement", "cases", "unit", "properties", "length")
@@ -92,3 +92,19 @@ def suites(names: Sequence[str], draw: Callable[[Callable[[], bytes]], bytes]) -
         "length": lambda: partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=True)))),  # noqa: S301
     }
     return {name: suite() for name, suite in every.items() if name in names}
+
+
+CRITERIA_AREA = Area(
+    name="criteria",
+    tried=TRIED,
+    # Nothing of what is tried may be among it, directly or not.
+    imported=(
+        "hypothesis", "jsonschema", "pluggy", "polars", "pytest", "scipy.stats", "yaml", "rules_engine.analysis", "rules_engine.describe",
+        "rules_engine.endpoints", "rules_engine.grading", "rules_engine.loading", "rules_engine.registry",
+        "rules_engine_plugins.admiralonco", "rules_engine_plugins.ctcae", "rules_engine_plugins.endpoints",
+        "rules_engine_plugins.estimators", "rules_engine_plugins.events", "rules_engine_plugins.readers",
+    ),
+    modules=modules,
+    suites=suites,
+    left_alone=left_alone,
+)  # fmt: skip

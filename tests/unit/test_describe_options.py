@@ -158,7 +158,7 @@ def test_every_option_of_every_kind_is_in_effect_somewhere() -> None:
 ABOUT_TIMES = {
     "delayed_entry", "day_convention", "days_per_month", "clinical_progression", "missed_visits.method", "missed_visits.n",
     "missed_visits.gap_days", "missed_visits.reference", "missed_visits.scope", "missed_visits.applies_to",
-    "death_handling", "os_censor", "post_cutoff_alive", "ttup_kinds", "ttup_death", "efs_kinds", "ttd_scope",
+    "death_handling", "os_censor", "post_cutoff_alive", "report_deaths_after_days", "ttup_kinds", "ttup_death", "efs_kinds", "ttd_scope",
     "ttd_components", "pfs2_censor",
 }  # fmt: skip
 #: Options that only rates have.

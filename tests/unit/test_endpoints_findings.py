@@ -160,3 +160,26 @@ def test_how_many_never_completed_the_combination() -> None:
     found = findings_of(subjects, origin="first_component", origin_components=components)
     (said,) = of_rule("endpoint.origin.incomplete_combination", found)
     assert said["message"] == "2 of 3 subjects never had every one of first_tace, first_ici"
+
+
+@pytest.mark.parametrize(
+    ("subject", "late"),
+    [
+        # 1 March plus 180 days is 28 August.
+        ({"assessments": [assessment("2023-03-01", "SD")], "death": {"date": "2023-08-28"}}, None),
+        ({"assessments": [assessment("2023-03-01", "SD")], "death": {"date": "2023-08-29"}}, "181"),
+        ({"assessments": [assessment("2023-03-01", "NE")], "death": {"date": "2023-08-29"}}, "181"),
+        ({"death": {"date": "2023-07-02"}}, "181"),  # never assessed: from the origin, 2 January
+        ({"assessments": [assessment("2023-03-01", "PD")], "death": {"date": "2023-12-01"}}, None),
+        ({"assessments": [assessment("2023-03-01", "SD")], "death": {"date": "2024-01-01"}}, None),  # after the cut-off
+    ],
+)
+def test_deaths_long_after_the_last_assessment_are_counted(subject: dict[str, Any], late: str | None) -> None:
+    """Endpoints specification §12.8."""
+    found = of_rule("endpoint.death.long_after_assessment", findings_of([subject]))
+    told = (
+        f"1 of 1 deaths without progression came more than 180 days after the last assessment, the latest {late} days"
+    )
+    assert [finding["message"] for finding in found] == ([] if late is None else [told])
+    assert not of_rule("endpoint.death.long_after_assessment", findings_of([subject], report_deaths_after_days=None))
+    assert not of_rule("endpoint.death.long_after_assessment", findings_of([subject], "OS"))

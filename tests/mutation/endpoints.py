@@ -1,0 +1,107 @@
+"""The area of endpoints and censoring: what is tried, and the tests that may notice, cheapest first."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.mutation.scope import ROOT, Area
+from tests.mutation.suites import Suite, pytest_of
+
+_PLUGINS = ("censoring", "endpoints", "events", "origins")
+#: What decides a record and its date, from where a mistake would do the most harm; then what chooses among words and checks options.
+_STEPS = (
+    "censoring", "first_event", "missed_visits", "schedule", "truncation", "therapies", "event_dates", "evidence_of_life", "clock",
+    "censoring_facts", "censoring_dates", "progression", "events", "imputation", "origin", "observation", "time_to_event",
+    "assessment_dates", "response", "landmark", "best_response", "candidates", "sharing", "sources", "words", "needs", "checks",
+)  # fmt: skip
+_UNIT_TESTS = (
+    "tests/unit/test_endpoints_bad_input.py", "tests/unit/test_endpoints_censoring.py", "tests/unit/test_endpoints_checks.py",
+    "tests/unit/test_endpoints_denominator.py", "tests/unit/test_endpoints_durations.py", "tests/unit/test_endpoints_evidence.py",
+    "tests/unit/test_endpoints_findings.py", "tests/unit/test_endpoints_progression.py", "tests/unit/test_endpoints_row_order.py",
+    "tests/unit/test_endpoints_schedule.py", "tests/properties/test_endpoints_candidates.py", "tests/unit/test_interval_censoring.py",
+)  # fmt: skip
+_PROPERTIES = (
+    "tests/unit/test_explain_endpoints.py", "tests/properties/test_explain_endpoints.py",
+    "tests/properties/test_endpoints_exceptions.py", "tests/spec/test_words_of_third_parties.py",
+    "tests/unit/test_safety_endpoint.py", "tests/spec/test_frames_in.py", "tests/properties/test_endpoints_records.py",
+    "tests/properties/test_endpoints_invariants.py", "tests/properties/test_endpoints_changes.py",
+)  # fmt: skip
+#: From those that read most of the code.
+_ORDER = (
+    "PFS", "DOR", "TTP", "TTF", "PFS2", "OS", "BOR", "TTD", "TTUP", "EFS", "ORR", "CBR", "DCR", "DFS", "RFS", "TTR", "CRR",
+)  # fmt: skip
+
+
+def modules() -> dict[str, Path]:
+    """The dotted name and file of every module that is tried."""
+    steps = {f"rules_engine.endpoints.{step}": ROOT / f"rules_engine/endpoints/{step}.py" for step in _STEPS}
+    plugins = ROOT / "plugins/rules_engine_plugins"
+    return steps | {f"rules_engine_plugins.{name}": plugins / f"{name}.py" for name in _PLUGINS}
+
+
+def import_everything() -> None:
+    """So that a fault in a function, which is exchanged in place, needs no import at all."""
+    from rules_engine import casebook, cli  # noqa: F401
+
+    from tests.properties import test_endpoints_agree as agree
+    from tests.strategies import batches  # noqa: F401
+
+    agree.preset("common")
+
+
+def draw_samples(*, at_length: bool) -> bytes:
+    """Random histories with the answers of the reference, which no fault can change: they are worked out once."""
+    from tests.properties import test_endpoints_agree as agree
+
+    seeds, subjects = (range(100, 112), 500) if at_length else (range(3), 250)
+    drawn = [agree.draw(endpoint, seed, subjects) for seed in seeds for endpoint in _ORDER]
+    return pickle.dumps([vars(sample) for sample in drawn], protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def agreement(drawn: Sequence[dict[str, Any]], _module: str) -> str | None:
+    """The engine against the reference, as in `tests/properties/test_endpoints_agree.py`."""
+    from tests.properties import test_endpoints_agree as agree
+
+    for sample in drawn:
+        found = agree.disagreements(agree.Sample(**sample))
+        if found:
+            return found[0].splitlines()[0]
+    return None
+
+
+def cases(_module: str) -> str | None:
+    """The worked cases that the rulesets ship."""
+    from rules_engine.casebook import run_cases
+    from rules_engine.registry import default_registry
+
+    failed = [outcome for outcome in run_cases([ROOT / "rulesets/common"], default_registry()) if not outcome.passed]
+    return failed[0].id if failed else None
+
+
+def suites(names: Sequence[str], draw: Callable[[Callable[[], bytes]], bytes]) -> dict[str, Suite]:
+    """The suites of these names, in their order; `draw` has samples made where the engine may be imported."""
+    every: dict[str, Callable[[], Suite]] = {
+        "agreement": lambda: partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=False)))),  # noqa: S301
+        "cases": lambda: cases,
+        "unit": lambda: partial(pytest_of, _UNIT_TESTS),
+        "properties": lambda: partial(pytest_of, _PROPERTIES),
+        "length": lambda: partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=True)))),  # noqa: S301
+    }
+    return {name: suite() for name, suite in every.items() if name in names}
+
+
+AREA = Area(
+    name="endpoints",
+    tried=("rules_engine.endpoints", *(f"rules_engine_plugins.{name}" for name in _PLUGINS)),
+    imported=(
+        "hypothesis", "jsonschema", "pluggy", "polars", "pytest", "scipy.stats", "yaml", "rules_engine.analysis",
+        "rules_engine.criteria", "rules_engine.grading", "rules_engine.vocabulary", "rules_engine_plugins.estimators",
+    ),
+    modules=modules,
+    suites=suites,
+    import_everything=import_everything,
+)  # fmt: skip

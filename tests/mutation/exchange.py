@@ -1,0 +1,62 @@
+"""Puts a fault into code that is loaded already, by exchanging the code of the functions of its module."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+
+
+def lies_in_functions(faulty: str, file: Path) -> bool:
+    """The fault changes the code of functions, and nothing that the module does when it is imported."""
+    original = compile(ast.unparse(ast.parse(file.read_text(encoding="utf-8"))), str(file), "exec")
+    return _statements(original) == _statements(compile(faulty, str(file), "exec"))
+
+
+def put_in(faulty: str, dotted: str) -> None:
+    """Every function of the loaded module runs the faulty source from now on, whoever holds it."""
+    module = sys.modules[dotted]
+    codes = _codes(compile(faulty, str(module.__file__), "exec"))
+    for name, function in _functions(module).items():
+        function.__code__ = codes[name]
+
+
+def _statements(code: CodeType) -> tuple[object, ...]:
+    """What a module or a class does itself, without what its functions do."""
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    plain = [repr(constant) for constant in code.co_consts if not isinstance(constant, CodeType)]
+    bodies = [_statements(constant) for constant in inner if not _is_named_function(constant)]
+    return code.co_code, code.co_names, tuple(plain), tuple(bodies)
+
+
+def _is_named_function(code: CodeType) -> bool:
+    return bool(code.co_flags & 0x2) and not code.co_name.startswith("<")
+
+
+def _codes(code: CodeType, prefix: str = "") -> dict[str, CodeType]:
+    found = {}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            if _is_named_function(constant):
+                found[prefix + constant.co_name] = constant
+            else:
+                found |= _codes(constant, f"{prefix}{constant.co_name}.")
+    return found
+
+
+def _functions(module: ModuleType) -> dict[str, FunctionType]:
+    found: dict[str, FunctionType] = {}
+    for name, thing in vars(module).items():
+        if isinstance(thing, type) and thing.__module__ == module.__name__:
+            members = {f"{name}.{key}": getattr(value, "fget", value) for key, value in vars(thing).items()}
+        else:
+            members = {name: getattr(thing, "__wrapped__", thing)}
+        for key, value in members.items():
+            if (
+                isinstance(value, FunctionType)
+                and value.__code__.co_filename == module.__file__
+                and value.__name__ != "<lambda>"
+            ):
+                found[key] = value
+    return found
