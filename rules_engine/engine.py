@@ -302,7 +302,7 @@ class Result:
         """
         documents = {"report.html": self._page()} if report else {}
         return write_outputs(
-            self.data_sets(), Path(out), manifest=self.manifest, formats=formats, documents=documents,
+            self.data_sets(), Path(out), manifest=self.manifest, formats=formats, documents=documents, registry=self.registry,
             inputs=[Path(source.path) for source in self.study.sources if source.path is not None],
         )  # fmt: skip
 

@@ -112,6 +112,15 @@ class ReadError(Exception):
         self.place = place
 
 
+class WriteError(Exception):
+    """A format cannot hold the data without loss: what a writer says, before the file is known."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+
 class PluginError(RulesEngineError):
     """A plugin is missing, duplicate, incompatible, failing to import, or returned what its contract forbids."""
 

@@ -22,6 +22,7 @@ from rules_engine.vocabulary import (
     Reader,
     RulesetFolder,
     Table,
+    Writer,
 )
 
 #: Name of the entry-point group and of the pluggy project.
@@ -95,6 +96,12 @@ def rules_engine_estimators() -> Sequence[Estimator]:
 @hookspec
 def rules_engine_readers() -> Sequence[Reader]:
     """Offer file formats that tables can be read from."""
+    raise NotImplementedError
+
+
+@hookspec
+def rules_engine_writers() -> Sequence[Writer]:
+    """Offer file formats that results can be written in."""
     raise NotImplementedError
 
 

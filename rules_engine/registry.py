@@ -34,12 +34,13 @@ from rules_engine.vocabulary import (
     RulesetFolder,
     Table,
     Words,
+    Writer,
 )
 
 Named = TypeVar(
     "Named",
     bound="Criterion | Grading | EndpointKind | Event | CensoringRule | CensoringDate | Origin | Estimator | Reader "
-    "| Table | RulesetFolder",
+    "| Table | Writer | RulesetFolder",
 )
 
 #: Registry field, hook that fills it, class of its objects, and the word used in messages.
@@ -54,6 +55,7 @@ _KINDS: tuple[tuple[str, str, type[Any], str], ...] = (
     ("tables", "rules_engine_tables", Table, "table"),
     ("estimators", "rules_engine_estimators", Estimator, "estimator"),
     ("readers", "rules_engine_readers", Reader, "reader"),
+    ("writers", "rules_engine_writers", Writer, "writer"),
     ("ruleset_folders", "rules_engine_rulesets", RulesetFolder, "ruleset folder"),
 )
 
@@ -144,6 +146,7 @@ class Registry:
     tables: Index[Table]
     estimators: Index[Estimator]
     readers: Index[Reader]
+    writers: Index[Writer]
     ruleset_folders: Index[RulesetFolder]
     selection: PluginSelection = ALL_PLUGINS
     confined: bool = False

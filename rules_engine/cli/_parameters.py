@@ -50,3 +50,15 @@ set_option = click.option(
     metavar="NAME=VALUE",
     help="Set a parameter that the ruleset declares; may be given several times.",
 )
+
+format_option = click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    callback=lambda _ctx, _option, given: tuple(word for text in given for word in text.split(",") if word),
+    default=("parquet",),
+    metavar="NAME[,NAME…]",
+    show_default=True,
+    help="Formats of the data sets: parquet, arrow, csv, xpt (SAS transport), dataset-json, dataset-ndjson, xlsx, or what a "
+    "plugin offers.",
+)

@@ -7,22 +7,14 @@ from typing import Any
 
 import click
 
-from rules_engine.cli._parameters import set_option
+from rules_engine.cli._parameters import format_option, set_option
 
 
 @click.command("merge", short_help="Put the shards of a study together.")
 @click.argument("ruleset")
 @click.argument("shards", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results; made if missing.")
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(["parquet", "csv"]),
-    default=("parquet",),
-    show_default=True,
-    help="File format of the data sets; may be given twice.",
-)
+@format_option
 @set_option
 @click.option("--no-report", is_flag=True, help="Write the data sets only, without report.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")

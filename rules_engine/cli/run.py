@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rules_engine.cli._parameters import data_option, set_option
+from rules_engine.cli._parameters import data_option, format_option, set_option
 from rules_engine.errors import EXIT_CANCELLED
 
 if TYPE_CHECKING:
@@ -21,15 +21,7 @@ if TYPE_CHECKING:
 @data_option
 @click.option("--data-cutoff", help="Data cut-off (inclusive), such as 2025-12-31; may stand in the ruleset instead.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results; made if missing.")
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(["parquet", "csv"]),
-    default=("parquet",),
-    show_default=True,
-    help="File format of the data sets; may be given twice.",
-)
+@format_option
 @set_option
 @click.option(
     "--memory",
@@ -75,7 +67,7 @@ def command(
     \b
     Examples:
       rules-engine run tace_ici_hcc --data study/ --data-cutoff 2025-12-31 --out results/
-      rules-engine run my_protocol.yaml --data sdtm/ --out results/ --format parquet --format csv
+      rules-engine run my_protocol.yaml --data sdtm/ --out results/ --format parquet,xpt
       rules-engine run my_protocol.yaml --data large/ --out results/ --memory 8GiB
       rules-engine run my_protocol.yaml --data large/ --out shard3/ --shard 3/8
     """
@@ -83,10 +75,11 @@ def command(
     from rules_engine.cli._summary import print_result
     from rules_engine.engine import Engine
     from rules_engine.study import read_study
-    from rules_engine.study.writing import require_writable
+    from rules_engine.study.writing import chosen_writers, require_writable
 
     require_writable(out, inputs=[data])
     engine = Engine(ruleset, parameters=parameters or None)
+    chosen_writers(formats, engine.registry)
     if memory is not None or shard is not None:
         _run_in_parts(engine, data, out, data_cutoff, memory, shard, formats, report=not no_report, as_json=as_json)
         return

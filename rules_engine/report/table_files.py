@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from rules_engine.pages import Cell, Table, table_as_markdown
-from rules_engine.study.writing import FORMULA, NUMBER
+from rules_engine.pages.spreadsheet import FORMULA, NUMBER
 
 #: What LaTeX would take for a command, and how it is written.
 _TEX = {

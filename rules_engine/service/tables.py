@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.pages.spreadsheet import spreadsheet_safe
 from rules_engine.service.models import ColumnOut, TableOut
-from rules_engine.study.writing import spreadsheet_safe
 
 MEDIA_TYPES = {
     "csv": "text/csv",

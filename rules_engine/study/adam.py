@@ -6,7 +6,7 @@ for time-to-event analyses. Columns that CDISC does not know (RULEID, RULESET, R
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -14,18 +14,13 @@ from rules_engine import dates
 from rules_engine.criteria import in_units, percent_change
 from rules_engine.grading import GRADED_EVENTS_SCHEMA, GRADED_LABS_SCHEMA, derive_worst_flags
 from rules_engine.model import Ruleset
-from rules_engine.study.labels import COLUMN_NAMES, DATA_SETS
+from rules_engine.study.labels import COLUMN_NAMES, DATA_SETS, KEYS
 from rules_engine.study.manifest import ruleset_stamp
 from rules_engine.study.parameters import endpoint_names, subject_parameters, timepoint_parameters
 from rules_engine.study.study import Study
 from rules_engine.vocabulary import SumParameter
 
 Frames = Mapping[str, pl.DataFrame]
-
-
-def column_labels(data_set: str) -> dict[str, str]:
-    """The labels of a data set's columns by name; empty for a frame that is no ADaM data set."""
-    return {name: label for name, (_dtype, label) in DATA_SETS.get(data_set, {}).items()}
 
 
 def adtte(time_to_event: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame:
@@ -112,7 +107,7 @@ def adrs(
         best, progression = _subject_rows(rows)
         parts.append(_stream_columns(best, name, codes[name][0], ruleset, "SUBJECT"))
         parts.append(_stream_columns(progression, name, codes[name][1], ruleset, "SUBJECT"))
-    return _data_set("adrs", parts, study, ruleset, ["USUBJID", "PARAMCD", "ADT", "ADTC", "ASEQ"])
+    return _data_set("adrs", parts, study, ruleset, KEYS["adrs"])
 
 
 def adtr(
@@ -138,7 +133,7 @@ def adtr(
         together = pl.concat(visits, how="diagonal")
         named = _stream_columns(together, name, (sum_of.code, sum_of.label), ruleset)
         parts.append(named.with_columns(AVALU=pl.lit(sum_of.unit)))
-    return _data_set("adtr", parts, study, ruleset, ["USUBJID", "RESPONSE", "ADT"])
+    return _data_set("adtr", parts, study, ruleset, KEYS["adtr"])
 
 
 def _sums_of_visits(timepoints: pl.DataFrame, sum_of: SumParameter) -> pl.LazyFrame:
@@ -185,7 +180,7 @@ def adae(adverse_events: pl.DataFrame | None, study: Study, ruleset: Ruleset) ->
         rows = rows.with_columns(ADURN=days, ADURU=pl.when(days.is_not_null()).then(pl.lit("DAYS")))
     if set(GRADED_EVENTS_SCHEMA) <= set(adverse_events.columns):
         rows = pl.concat([rows, adverse_events.lazy().select(_event_rules())], how="horizontal")
-    return _data_set("adae", [rows], study, ruleset, ["USUBJID", "ASTDT", "AESTDTC", "AESEQ", "AETERM"])
+    return _data_set("adae", [rows], study, ruleset, KEYS["adae"])
 
 
 def _event_rules() -> list[pl.Expr]:
@@ -239,7 +234,7 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
             SHIFT2=_shift("BTOXGR", "ATOXGR"),
             TRTEMFL=_is_worse(),
         )
-    return _data_set("adlb", [rows], study, ruleset, ["USUBJID", "PARAMCD", "ADT", "LBSEQ", "AVALC"])
+    return _data_set("adlb", [rows], study, ruleset, KEYS["adlb"])
 
 
 def test_codes(labs: pl.DataFrame) -> pl.DataFrame:
@@ -379,7 +374,7 @@ _YES_NO = {"AESER", "AESDTH", "AESHOSP", "AREL"}
 # Shared ---------------------------------------------------------------------------------------------------------------
 
 
-def _data_set(name: str, parts: list[pl.LazyFrame], study: Study, ruleset: Ruleset, key: list[str]) -> pl.DataFrame:
+def _data_set(name: str, parts: list[pl.LazyFrame], study: Study, ruleset: Ruleset, key: Sequence[str]) -> pl.DataFrame:
     """The parts as one data set: identity and treatment added, columns in order and of their types, sorted by key then
     by all.
     """

@@ -213,6 +213,83 @@ ADLB: Columns = {
     "RULESET": (_TEXT, "Ruleset and its Hash"),
 }
 
+_SUBJECT_LABEL: Final = "Unique Subject Identifier"
+
+#: Labels of the tables that are no ADaM data sets; their columns keep the names that they have inside the engine.
+_OTHER_LABELS: Final[dict[str, dict[str, str]]] = {
+    "candidates": {
+        "subject": _SUBJECT_LABEL, "paramcd": "Parameter Code", "position": "Order of Consideration",
+        "role": "Event, Competing Event or Censoring", "word": "Word of the Ruleset", "reason": "Reason",
+        "date": "Date that It Would Give", "fact_date": "Date of the Fact", "date_imputation": "Imputation Flag",
+        "source_domain": "Source Data", "source_variable": "Source Variable",
+        "source_seq": "Source Sequence Number", "fact_domain": "Source Data of the Fact",
+        "fact_variable": "Source Variable of the Fact", "fact_seq": "Source Sequence Number of the Fact",
+        "rule_id": "Rule that Decided", "outcome": "Won or Lost", "detail": "Why It Won or Lost",
+    },
+    "ard": {
+        "analysis": "Analysis", "paramcd": "Parameter Code", "subgroup_variable": "Subgroup Variable",
+        "subgroup": "Subgroup", "group_variable": "Grouping Variable", "group": "Group",
+        "comparison": "Comparison of Groups", "variable": "Variable", "level": "Level of the Variable",
+        "statistic": "Statistic", "label": "Label of the Statistic", "value": "Value", "note": "Note",
+        "n": "Number of Subjects", "format": "Display Format", "method": "Method",
+    },
+    "findings": {
+        "rule_id": "Rule of the Finding", "severity": "Severity", "table": "Input Table", "subject": _SUBJECT_LABEL,
+        "record": "Record", "field": "Column", "value": "Value as Recorded", "message": "What Is Odd",
+        "action": "What Was Done",
+    },
+    "discrepancies": {
+        "response_name": "Response Stream of the Ruleset", "subject": _SUBJECT_LABEL, "date": "Date of the Visit",
+        "component": "Component of the Response", "derived": "Derived", "collected": "Collected",
+    },
+}  # fmt: skip
+
+#: Labels of what is written.
+DATA_SET_LABELS: Final = {
+    "adtr": "Tumor Results Analysis",
+    "adrs": "Disease Response Analysis",
+    "adtte": "Time-to-Event Analysis",
+    "candidates": "Candidates Considered for Time-to-Event",
+    "adae": "Adverse Events Analysis",
+    "adlb": "Laboratory Analysis",
+    "ard": "Analysis Results Data",
+    "findings": "Findings in the Data",
+    "discrepancies": "Derived against Collected Responses",
+}
+
+#: Names of at most eight letters for columns whose own name is longer, where a format allows no more.
+SHORT_NAMES: Final[dict[str, dict[str, str]]] = {
+    "adtte": {"EVENT_TYPE": "EVNTTYPE"},
+    "candidates": {
+        "fact_date": "FACTDT", "date_imputation": "DATEIMP", "source_domain": "SRCDOM", "source_variable": "SRCVAR",
+        "source_seq": "SRCSEQ", "fact_domain": "FACTDOM", "fact_variable": "FACTVAR", "fact_seq": "FACTSEQ",
+        "rule_id": "RULEID",
+    },
+    "ard": {
+        "subgroup_variable": "SUBGRVAR", "group_variable": "GROUPVAR", "comparison": "COMPARIS",
+        "statistic": "STATISTC",
+    },
+    "findings": {"rule_id": "RULEID"},
+    "discrepancies": {"response_name": "RESPONSE", "component": "COMPONNT", "collected": "COLLECTD"},
+}  # fmt: skip
+
+#: Columns that name a row, in the order in which the rows stand.
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "adtr": ("USUBJID", "RESPONSE", "ADT"),
+    "adrs": ("USUBJID", "PARAMCD", "ADT", "ADTC", "ASEQ"),
+    "adtte": ("USUBJID", "PARAMCD"),
+    "adae": ("USUBJID", "ASTDT", "AESTDTC", "AESEQ", "AETERM"),
+    "adlb": ("USUBJID", "PARAMCD", "ADT", "LBSEQ", "AVALC"),
+}
+
+
+def column_labels(data_set: str) -> dict[str, str]:
+    """The labels of a written table's columns by name; empty for a table that is not the engine's."""
+    if data_set in _OTHER_LABELS:
+        return dict(_OTHER_LABELS[data_set])
+    return {name: label for name, (_dtype, label) in DATA_SETS.get(data_set, {}).items()}
+
+
 #: Columns of each data set, in order: name to type and label.
 DATA_SETS: Final[dict[str, Columns]] = {"adtr": ADTR, "adrs": ADRS, "adtte": ADTTE, "adae": ADAE, "adlb": ADLB}
 

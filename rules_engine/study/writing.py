@@ -11,28 +11,23 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 
-from rules_engine.errors import UsageError
-from rules_engine.study.adam import column_labels
+from rules_engine.errors import UsageError, WriteError, closest
+from rules_engine.registry import Registry, default_registry
+from rules_engine.study.labels import DATA_SET_LABELS, KEYS, SHORT_NAMES, column_labels
 from rules_engine.study.manifest import PRODUCER, as_json
 from rules_engine.study.sources import hash_file
+from rules_engine.vocabulary import DataSet, Writer
 
-Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 Frames = Mapping[str, pl.DataFrame | pl.LazyFrame]
 MANIFEST = "manifest.json"
-#: Fixed, so that the bytes depend on nothing but the data.
-_PARQUET: dict[str, Any] = {
-    "compression": "zstd", "compression_level": 3, "statistics": True, "row_group_size": 250_000, "data_page_size": 1 <<
-    20,
-}  # fmt: skip
-#: What makes a spreadsheet take a text for a formula, unless the whole text is a number.
-FORMULA = r"^[=+\-@\t\r]"
-NUMBER = r"^[+-]?\d+(\.\d+)?$"
 
 
 def write_outputs(
@@ -43,22 +38,24 @@ def write_outputs(
     formats: Sequence[str] = ("parquet",),
     documents: Mapping[str, str] | None = None,
     inputs: Sequence[str | Path] = (),
+    registry: Registry | None = None,
 ) -> dict[str, Path]:
     """Write every frame in every format, the documents (file name to text) and the manifest into the folder `out`.
 
-    A lazy frame is streamed into its file, which has the same bytes as that of the frame collected.
+    A lazy frame is streamed into its file where the format can, which has the same bytes as that of the frame collected.
     Returns the path of everything written, by name (`adtte`, `report`, `manifest`; with several formats the first one's
     path). Raises `UsageError` where the folder cannot be written, lies in an input folder, or holds a file of the same
     name that is not ours; nothing is changed then.
     """
+    writers = chosen_writers(formats, registry)
     target = require_writable(out, inputs=inputs)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True) as work:
         new = Path(work) / "new"
         new.mkdir()
         with writing_to(target):
-            written = _write_files(new, frames, formats, documents or {})
-            _write_manifest(new, manifest, frames)
+            written = _write_files(new, frames, writers, documents or {}, manifest)
+            _write_manifest(new, manifest, frames, {writer.suffix for writer in writers})
             flush(new)
             _put_in_place(new, target, Path(work) / "old")
     return {name: target / file for name, file in {**written, "manifest": MANIFEST}.items()}
@@ -151,17 +148,35 @@ def _files_of_ours(folder: Path) -> set[str]:
 # Making the files -----------------------------------------------------------------------------------------------------
 
 
-def _write_files(folder: Path, frames: Frames, formats: Sequence[str], documents: Mapping[str, str]) -> dict[str, str]:
-    written: dict[str, str] = {}
-    for format_ in dict.fromkeys(formats):
-        if format_ not in _WRITERS:
+def chosen_writers(formats: Sequence[str], registry: Registry | None = None) -> list[Writer]:
+    """The writers of these formats, each once; raises `UsageError` for a format that no plugin offers."""
+    known = (registry or default_registry()).writers
+    for format_ in formats:
+        if format_ not in known:
             raise UsageError.at(
-                f"format {format_!r}", "results cannot be written in it", f"use {' or '.join(_WRITERS)}"
-            )
+                f"format {format_!r}", "results cannot be written in it", f"use {', '.join(known)}",
+                meant=closest(format_, known),
+            )  # fmt: skip
+    return [known[format_] for format_ in dict.fromkeys(formats)]
+
+
+def _write_files(
+    folder: Path,
+    frames: Frames,
+    writers: Sequence[Writer],
+    documents: Mapping[str, str],
+    manifest: Mapping[str, Any],
+) -> dict[str, str]:
+    written: dict[str, str] = {}
     for name, frame in frames.items():
-        for format_ in dict.fromkeys(formats):
-            file = f"{name}.{format_}"
-            _WRITERS[format_](name, frame, folder / file)
+        data_set = _data_set(name, frame, manifest)
+        for writer in writers:
+            file = f"{name}{writer.suffix}"
+            try:
+                writer.write(data_set, folder / file)
+            except WriteError as error:
+                remedy = error.remedy or "choose another format for the results"
+                raise UsageError.at(f"{file} ({writer.title})", error.what, f"{remedy}; nothing was written") from error
             written.setdefault(name, file)
     for file, text in documents.items():
         (folder / file).write_bytes(text.encode("utf-8"))
@@ -169,46 +184,29 @@ def _write_files(folder: Path, frames: Frames, formats: Sequence[str], documents
     return written
 
 
-def _write_parquet(name: str, frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
-    """Parquet with fixed settings; the labels of the columns stand in the file's metadata as JSON."""
+def _data_set(name: str, frame: pl.DataFrame | pl.LazyFrame, manifest: Mapping[str, Any]) -> DataSet:
+    """The frame with what its files say about it."""
     labels = column_labels(name)
-    columns = frame.lazy().collect_schema().names()
-    metadata = {"labels": as_json({column: labels[column] for column in columns if column in labels}, indent=None)}
-    if isinstance(frame, pl.LazyFrame):
-        frame.sink_parquet(path, metadata=metadata, **_PARQUET)
-    else:
-        frame.rechunk().write_parquet(path, metadata=metadata, **_PARQUET)
+    stated = manifest.get("data_cutoff")
+    return DataSet(
+        name=name,
+        label=DATA_SET_LABELS.get(name, name),
+        rows=frame,
+        labels={column: labels[column] for column in frame.lazy().collect_schema().names() if column in labels},
+        short_names=SHORT_NAMES.get(name, {}),
+        keys=KEYS.get(name, ()),
+        study=str(manifest.get("study") or ""),
+        **({"as_of": date.fromisoformat(str(stated))} if stated else {}),
+    )
 
 
-def spreadsheet_safe(frame: Frame) -> Frame:
-    """The same frame; a text that a spreadsheet would take for a formula gets an apostrophe."""
-    neutral = [
-        pl.when(text.str.contains(FORMULA) & ~text.str.contains(NUMBER)).then("'" + text).otherwise(text).alias(column)
-        for column, dtype in frame.lazy().collect_schema().items()
-        if dtype == pl.String
-        for text in [pl.col(column)]
-    ]
-    return frame.with_columns(neutral)
-
-
-def _write_csv(_name: str, frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
-    """CSV in UTF-8; missing is empty; no text that a spreadsheet would take for a formula."""
-    if isinstance(frame, pl.LazyFrame):
-        spreadsheet_safe(frame).sink_csv(path, line_terminator="\n", quote_style="necessary")
-    else:
-        spreadsheet_safe(frame).write_csv(path, line_terminator="\n", quote_style="necessary")
-
-
-_WRITERS = {"parquet": _write_parquet, "csv": _write_csv}
-
-
-def _write_manifest(folder: Path, manifest: Mapping[str, Any], frames: Frames) -> None:
+def _write_manifest(folder: Path, manifest: Mapping[str, Any], frames: Frames, suffixes: AbstractSet[str]) -> None:
     rows = {name: frame.lazy().select(pl.len()).collect().item() for name, frame in frames.items()}
     outputs = [
         {
             "file": path.name,
             "sha256": hash_file(path),
-            "rows": rows.get(path.stem) if path.suffix[1:] in _WRITERS else None,
+            "rows": rows.get(path.stem) if path.suffix in suffixes else None,
         }
         for path in sorted(folder.iterdir())
     ]

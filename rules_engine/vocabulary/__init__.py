@@ -55,6 +55,7 @@ __all__ = [
     "CensoringRule",
     "ConfigurationError",
     "Criterion",
+    "DataSet",
     "Effect",
     "EndpointKind",
     "Estimator",
@@ -73,6 +74,7 @@ __all__ = [
     "Told",
     "Word",
     "Words",
+    "Writer",
     "no_errors",
     "unbound",
 ]
@@ -479,6 +481,51 @@ class Reader:
     schemes: Sequence[str] = ()
     signatures: Sequence[tuple[int, bytes]] = ()
     takes_encoding: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A data set to be written: its rows, and what a file may say about them.
+
+    `labels` are the labels of its columns, `short_names` names of at most eight letters for those whose own is longer,
+    `keys` the columns that name a row, in order. `as_of` is the data cut-off: the only day that a file may carry, because
+    the same data must give the same bytes.
+    """
+
+    name: str
+    label: str
+    rows: pl.DataFrame | pl.LazyFrame
+    labels: Mapping[str, str]
+    short_names: Mapping[str, str] = field(default_factory=dict)
+    keys: Sequence[str] = ()
+    study: str = ""
+    as_of: date = date(1960, 1, 1)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The rows in memory; a format that can takes `rows` as they come and streams them."""
+        return self.rows.lazy().collect()
+
+    @property
+    def short_name(self) -> str:
+        """The name of the data set in formats that allow eight letters."""
+        return self.name.upper()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A file format of the results: `write(data_set, path)` makes one file, the same bytes for the same data.
+
+    `described` formats go to an agency or an archive: a define.xml is written beside their files. Raises `errors.WriteError`
+    where the format cannot hold the data without loss, and `errors.UsageError` where a library is missing.
+    """
+
+    id: str
+    version: str
+    title: str
+    suffix: str
+    write: Callable[[DataSet, Path], None]
+    described: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,42 @@
+"""Parquet, Arrow and CSV."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from rules_engine.pages.spreadsheet import spreadsheet_safe
+from rules_engine.vocabulary import DataSet
+
+#: Fixed, so that the bytes depend on nothing but the data.
+_PARQUET: Final[dict[str, Any]] = {
+    "compression": "zstd",
+    "compression_level": 3,
+    "statistics": True,
+    "row_group_size": 250_000,
+    "data_page_size": 1 << 20,
+}
+
+
+def write_parquet(data_set: DataSet, path: Path) -> None:
+    """Parquet with fixed settings; the labels of the columns stand in the file's metadata as JSON."""
+    metadata = {"labels": json.dumps(dict(data_set.labels), ensure_ascii=False, sort_keys=True)}
+    if isinstance(data_set.rows, pl.LazyFrame):
+        data_set.rows.sink_parquet(path, metadata=metadata, **_PARQUET)
+    else:
+        data_set.rows.rechunk().write_parquet(path, metadata=metadata, **_PARQUET)
+
+
+def write_arrow(data_set: DataSet, path: Path) -> None:
+    """An Arrow IPC file, uncompressed."""
+    data_set.frame.rechunk().write_ipc(path, compression="uncompressed")
+
+
+def write_csv(data_set: DataSet, path: Path) -> None:
+    """CSV in UTF-8; missing is empty; no text that a spreadsheet would take for a formula."""
+    if isinstance(data_set.rows, pl.LazyFrame):
+        spreadsheet_safe(data_set.rows).sink_csv(path, line_terminator="\n", quote_style="necessary")
+    else:
+        spreadsheet_safe(data_set.rows).write_csv(path, line_terminator="\n", quote_style="necessary")
