@@ -22,8 +22,8 @@ from rules_engine.registry import Registry, default_registry
 from rules_engine.study import Study, adam, as_study, require_tables
 from rules_engine.study.extra_columns import read_extra_columns
 from rules_engine.study.manifest import build_manifest
-from rules_engine.study.writing import write_outputs, write_text
-from rules_engine.vocabulary import Criterion
+from rules_engine.study.writing import chosen_writers, write_outputs, write_text
+from rules_engine.vocabulary import Criterion, Writer
 from rules_engine.watching import LOGGER, watched
 
 if TYPE_CHECKING:
@@ -301,9 +301,12 @@ class Result:
         Returns the path of everything written, by name. Raises `UsageError` where the folder cannot be written.
         """
         documents = {"report.html": self._page()} if report else {}
+        described = next((writer for writer in chosen_writers(formats, self.registry) if writer.described), None)
+        if described is not None:
+            documents["define.xml"] = self._define_xml(described)
         return write_outputs(
             self.data_sets(), Path(out), manifest=self.manifest, formats=formats, documents=documents, registry=self.registry,
-            inputs=[Path(source.path) for source in self.study.sources if source.path is not None],
+            inputs=[Path(source.path) for source in self.study.sources if source.path is not None and not source.alone],
         )  # fmt: skip
 
     def report(self, path: str | Path) -> Path:
@@ -372,6 +375,14 @@ class Result:
         from rules_engine.diff import Side
 
         return Side(self.ruleset, self.study.tables, self.derived, self.data_cutoff, self.registry, self._report_view)
+
+    def _define_xml(self, writer: Writer) -> str:
+        from rules_engine.study.define_xml import define_xml
+
+        return define_xml(
+            self.data_sets(), self.ruleset, self.registry, study=self.study.id or self.ruleset.id,
+            as_of=self.data_cutoff, writer=writer,
+        )  # fmt: skip
 
     def _page(self) -> str:
         from rules_engine.report import render_report

@@ -30,6 +30,8 @@ COMMANDS = {
     "diff": "Compare two rulesets, or two data cut-offs: rules, records and estimates that differ, and why.",
     "check": "Check rulesets without data; show the effective ruleset and where each value came from.",
     "describe": "Tell a ruleset in plain English, as a statistical analysis plan would say it.",
+    "template": "Write a workbook that a hospital can fill in: a sheet per input table, with drop-downs and notes.",
+    "map": "Propose a mapping of a study's own files (SDTM, ADaM, hospital tables) as YAML.",
     "cases": "Run worked cases through the engine and name each one that fails.",
     "ctcae": "Import NCI's workbook into a grading of your own; show the units of a grading.",
     "serve": "Serve the engine over HTTP, with a page where a ruleset is edited, run and compared.",

@@ -73,11 +73,12 @@ def chosen(parts: Mapping[str, Part], names: Sequence[str], kind: str) -> Mappin
 
 def require_folder(out: Path | None, data: Path | str) -> Path:
     """The folder for the files; raises `click.UsageError` without one and `UsageError` where it cannot be written."""
+    from rules_engine.cli._parameters import input_folders
     from rules_engine.study.writing import require_writable
 
     if out is None:
         raise click.UsageError("Missing option '--out'; --list shows what can be written.")
-    return require_writable(out, inputs=[data])
+    return require_writable(out, inputs=input_folders(data))
 
 
 def tell_parts(captions: Mapping[str, str], written: Sequence[Path] | None, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rules_engine.cli._parameters import data_option, format_option, set_option
+from rules_engine.cli._parameters import data_option, format_option, input_folders, set_option
 from rules_engine.errors import EXIT_CANCELLED
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def command(
     from rules_engine.study import read_study
     from rules_engine.study.writing import chosen_writers, require_writable
 
-    require_writable(out, inputs=[data])
+    require_writable(out, inputs=input_folders(data))
     engine = Engine(ruleset, parameters=parameters or None)
     chosen_writers(formats, engine.registry)
     if memory is not None or shard is not None:

@@ -18,6 +18,7 @@ ENCODINGS: Final = ("utf-8", "windows-1252", "latin-1", "utf-16")
 LAYOUTS: Final = {
     "tables": "the study brings the input tables themselves",
     "sdtm": "the study brings SDTM domains with the names of the SDTM Implementation Guide",
+    "adam": "the study brings ADaM data sets with the names of the ADaM Implementation Guide",
 }
 
 _NAME: Schema = {
@@ -132,6 +133,18 @@ _LOOKUP = _record(
     ("from", "match", "take"),
 )  # fmt: skip
 
+_PIVOT = _record(
+    "Records of one test each become one row: per `by`, and for every test and value a column TEST_VALUE, such as "
+    "LDIAM_TRSTRESC.",
+    {
+        "by": {"type": "array", "items": _NAME, "minItems": 1, "description": "Columns that name a row."},
+        "name": {**_NAME, "description": "The column that names the test, such as TRTESTCD."},
+        "values": {"type": "array", "items": _NAME, "minItems": 1, "description": "Columns that hold its values."},
+        "where": {**_CONDITIONS, "description": "Records to use: conditions that must all hold."},
+    },
+    ("by", "name", "values"),
+)
+
 
 def _part(table: Table) -> Schema:
     columns = {column.name: {**_VALUE, "description": column.meaning} for column in table.columns}
@@ -142,6 +155,12 @@ def _part(table: Table) -> Schema:
                 "type": "string", "minLength": 1,
                 "description": "The domain that the rows come from; `NAME if any`: the study may lack it.",
             },
+            "qualifiers": {
+                "type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1,
+                "description": "Supplemental domains (SUPP--): each QNAM becomes a column of the record that it qualifies; "
+                "`NAME if any`: the study may lack it.",
+            },
+            "pivot": _PIVOT,
             "where": {**_CONDITIONS, "description": "Rows to use: conditions that must all hold."},
             "lookups": {
                 "type": "object", "additionalProperties": _LOOKUP,

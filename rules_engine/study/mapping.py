@@ -39,6 +39,7 @@ class StudyMapping:
         parts = [part for table in self.tables.values() for part in table.values()]
         used = {part["from"] for part in parts}
         used |= {lookup["from"] for part in parts for lookup in (part.get("lookups") or {}).values()}
+        used |= {name for part in parts for name in part.get("qualifiers") or ()}
         return frozenset(file for domain in used for file in self.files_of(domain))
 
     def files_of(self, domain: str) -> tuple[str, ...]:
@@ -93,6 +94,12 @@ def _require_complete(tables: Mapping[str, Mapping[str, Any]], ruleset: Ruleset 
         raise RulesetError(problems)
 
 
+def layout_tables(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """The parts of each input table in the ready-made mapping of this name."""
+    tables: Mapping[str, Mapping[str, Any]] = _layout(name).get("tables", {})
+    return tables
+
+
 @lru_cache
 def _layout(name: str) -> Mapping[str, Any]:
     """The ready-made mapping of this name; empty for studies that bring the input tables."""
@@ -130,9 +137,24 @@ def mapped_tables(mapping: StudyMapping, found: Mapping[str, RawTable]) -> tuple
     for name, parts in mapping.tables.items():
         built = [rows for part_name, part in parts.items() if (rows := builder.part(name, part_name, part)) is not None]
         if built:
-            rows = pl.concat(built, how="diagonal")
+            rows = pl.concat(_of_one_kind(built), how="diagonal")
             tables[name] = RawTable(name, rows, dict(rows.collect_schema()))
     return tables, list(dict.fromkeys(builder.problems))
+
+
+def _of_one_kind(parts: Sequence[pl.LazyFrame]) -> Sequence[pl.LazyFrame]:
+    """The parts; where a column is a condition in one and text in another, it is text in both."""
+    schemas = [part.collect_schema() for part in parts]
+    mixed = {
+        name
+        for schema in schemas
+        for name, dtype in schema.items()
+        if any(other.get(name, dtype) != dtype for other in schemas)
+    }
+    return [
+        part.with_columns(pl.col(sorted(mixed & set(schema.names()))).cast(pl.String))
+        for part, schema in zip(parts, schemas, strict=True)
+    ]
 
 
 class _Builder:
@@ -152,6 +174,9 @@ class _Builder:
         rows = self.domain(part["from"])
         if rows is None:
             return None
+        rows = self._with_qualifiers(rows, part.get("qualifiers") or ())
+        if part.get("pivot"):
+            rows = self._pivoted(rows, part["pivot"])
         for lookup in (part.get("lookups") or {}).values():
             rows = self._look_up(rows, lookup)
         known = set(rows.collect_schema().names())
@@ -178,6 +203,78 @@ class _Builder:
             for table in present
         ]
         return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
+
+    def _with_qualifiers(self, rows: pl.LazyFrame, supplemental: Sequence[str]) -> pl.LazyFrame:
+        """The rows with a column for each qualifier (QNAM) of the supplemental domains, beside the record that it belongs
+        to: by IDVAR and IDVARVAL, or the subject where there is no IDVAR. Of several values of one the smallest is taken.
+        """
+        for given in supplemental:
+            supp = self.domain(given)
+            if supp is None:
+                continue
+            there = set(supp.collect_schema().names())
+            needed = {
+                name: self._name(name.upper(), there) for name in ("usubjid", "idvar", "idvarval", "qnam", "qval")
+            }
+            if None in needed.values():
+                continue
+            pairs = supp.select("idvar", "qnam").unique().drop_nulls("qnam").sort("idvar", "qnam", nulls_last=True)
+            by_key: dict[str | None, list[str]] = {}
+            for key, name in pairs.collect().iter_rows():
+                by_key.setdefault(key, []).append(name)
+            for key, names in by_key.items():
+                rows = self._with_some(rows, supp, key, names)
+        return rows
+
+    def _with_some(self, rows: pl.LazyFrame, supp: pl.LazyFrame, key: str | None, names: Sequence[str]) -> pl.LazyFrame:
+        """The rows with the qualifiers that are given by one IDVAR."""
+        known = set(rows.collect_schema().names())
+        if key is not None and key.lower() not in known:
+            self._problem(f"a supplemental domain refers to {key!r}, which the rows do not have", "correct IDVAR", "")
+            return rows
+        values = [
+            pl.col("qval").filter(pl.col("qnam") == name).drop_nulls().min().alias(f"_q_{name.lower()}")
+            for name in names
+        ]
+        concerned = supp.filter(pl.col("idvar").is_null() if key is None else pl.col("idvar") == key)
+        on, there = [pl.col("usubjid")], [pl.col("usubjid").alias("_q_subject")]
+        if key is not None:
+            on.append(_as_key(pl.col(key.lower())).alias("_q_key"))
+            there.append(_as_key(pl.col("idvarval")).alias("_q_key"))
+        wide = concerned.group_by(there).agg(values)
+        keys = ["usubjid", "_q_key"][: len(on)]
+        joined = rows.with_columns(on[1:]).join(
+            wide, left_on=keys, right_on=["_q_subject", "_q_key"][: len(on)], how="left", maintain_order="left"
+        )
+        given = [
+            (
+                pl.coalesce(name.lower(), f"_q_{name.lower()}")
+                if name.lower() in known
+                else pl.col(f"_q_{name.lower()}")
+            ).alias(name.lower())
+            for name in names
+        ]
+        return joined.with_columns(given).select(pl.exclude("^_q_.*$"))
+
+    def _pivoted(self, rows: pl.LazyFrame, pivot: Mapping[str, Any]) -> pl.LazyFrame:
+        """One row per `by`; of each test a column for each of `values`, named TEST_VALUE. Of several records of one test
+        the smallest value is taken.
+        """
+        known = set(rows.collect_schema().names())
+        conditions = [self._condition(condition, known) for condition in pivot.get("where") or ()]
+        rows = rows.filter(conditions) if conditions else rows
+        by = [name for given in pivot["by"] if (name := self._name(given, known)) is not None]
+        values = [name for given in pivot["values"] if (name := self._name(given, known)) is not None]
+        test = self._name(pivot["name"], known)
+        if test is None or not by:
+            return rows
+        tests = rows.select(pl.col(test).drop_nulls().unique()).collect().to_series().sort()
+        wide = [
+            pl.col(value).filter(pl.col(test) == name).drop_nulls().min().alias(f"{name}_{value}".lower())
+            for name in tests
+            for value in values
+        ]
+        return rows.group_by(by, maintain_order=True).agg(wide)
 
     def _look_up(self, rows: pl.LazyFrame, lookup: Mapping[str, Any]) -> pl.LazyFrame:
         """The rows with the columns of the first matching row of another domain; missing where none matches."""
@@ -305,6 +402,11 @@ class _Builder:
 
 def _bare(name: str) -> str:
     return name.removesuffix(_OPTIONAL).lower()
+
+
+def _as_key(text: pl.Expr) -> pl.Expr:
+    """A key as both sides of a supplemental domain can write it: `3`, ` 3` and `3.0` are one."""
+    return text.str.strip_chars().str.replace(r"^(\d+)\.0+$", "${1}")
 
 
 def _as_word(value: Any) -> Any:

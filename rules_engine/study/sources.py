@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ _CONNECTION = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Source:
     """One table as it was read: its name, its file (None for a frame in memory or a database), the file's SHA-256 and its
-    number of rows. `origin` names the database, without user and password.
+    number of rows. `origin` names the database, without user and password; `alone` is true where the file itself was named,
+    not the folder that it lies in.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Source:
     sha256: str | None
     rows: int
     origin: str = ""
+    alone: bool = False
 
     def as_dict(self) -> dict[str, object]:
         """The source as the manifest shows it: the file by its name, without the folders above it."""
@@ -60,6 +62,7 @@ class RawTable:
     schema: Mapping[str, pl.DataType]
     path: Path | None = None
     origin: str = ""
+    alone: bool = False
 
     @property
     def where(self) -> str:
@@ -143,6 +146,7 @@ class _Opener:
         self.readers = registry.readers
         self.wanted = wanted
         self.encoding = encoding
+        self.alone = False
         self.by_name: dict[str, list[RawTable]] = {}
         self.problems: list[Problem] = []
         self.unread: list[str] = []
@@ -165,6 +169,7 @@ class _Opener:
 
     def files(self, files: Iterable[Path], *, alone: bool) -> Found:
         """The tables of these files. A single file is there to be read, whatever it is called."""
+        self.alone = alone
         by_suffix = {suffix: reader for reader in self.readers.values() for suffix in reader.suffixes}
         twice = self._names_twice(files := list(files), by_suffix)
         for file in files:
@@ -262,7 +267,7 @@ class _Opener:
         for name, given in sorted(self.by_name.items()):
             if len(given) > 1:
                 self.problems.append(_twice(name, [table.path.name if table.path else table.origin for table in given]))
-            tables[name] = given[0]
+            tables[name] = replace(given[0], alone=self.alone)
         return Found(tables, tuple(self.problems), tuple(sorted(self.unread)))
 
 

@@ -153,7 +153,8 @@ def _sources(found: Found, canonical: Mapping[str, CanonicalTable]) -> tuple[Sou
     sources = []
     for name, table in sorted(found.tables.items()):
         rows = canonical[name].source_rows if name in canonical else table.rows.select(pl.len()).collect().item()
-        sources.append(Source(name, table.path, hash_file(table.path) if table.path else None, rows, table.origin))
+        sha256 = hash_file(table.path) if table.path else None
+        sources.append(Source(name, table.path, sha256, rows, table.origin, table.alone))
     return tuple(sources)
 
 

@@ -516,8 +516,10 @@ class DataSet:
 class Writer:
     """A file format of the results: `write(data_set, path)` makes one file, the same bytes for the same data.
 
-    `described` formats go to an agency or an archive: a define.xml is written beside their files. Raises `errors.WriteError`
-    where the format cannot hold the data without loss, and `errors.UsageError` where a library is missing.
+    `described` formats go to an agency or an archive: a define.xml is written beside their files. `columns(data_set)` says what
+    such a file holds where that is not the rows as they are: them as they are written, and by name the column that each comes
+    from and its label. Raises `errors.WriteError` where the format cannot hold the data without loss, and `errors.UsageError`
+    where a library is missing.
     """
 
     id: str
@@ -526,6 +528,7 @@ class Writer:
     suffix: str
     write: Callable[[DataSet, Path], None]
     described: bool = False
+    columns: Callable[[DataSet], tuple[pl.DataFrame, Mapping[str, tuple[str, str]]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

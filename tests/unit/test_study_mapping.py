@@ -205,7 +205,7 @@ def test_what_the_study_does_not_have_is_named(section: str, message: str, meant
 @pytest.mark.parametrize(
     "section",
     [
-        "{tables: {subject: {}}}", "{layout: adam}", "{table: {}}",
+        "{tables: {subject: {}}}", "{layout: send}", "{table: {}}",
         "{tables: {subjects: {s: {from: a, columns: {subjct: A}}}}}", "{domains: {rs: rs_onco}}",
         "{tables: {subjects: {s: {from: a, columns: {subject: A}, where: [{column: B, equals: 1}]}}}}",
         "{tables: {subjects: {s: {from: a, columns: {subject: {column: A, expression: a + b}}}}}}",
@@ -354,3 +354,124 @@ def test_a_protocol_changes_only_what_differs_from_the_layout() -> None:
     study = read(section, demographics=DM.with_columns(TREATED=pl.lit("Z")), ds=DS, ex=ex)
     assert values(study, "subjects", "subject", "arm", "sex") == [("1", "Z", "F"), ("2", "Z", "M")]
     assert not study.has("treatments")
+
+
+# Qualifiers, tests side by side, ADaM
+
+SUPP = pl.DataFrame(
+    {
+        "RDOMAIN": ["AE"] * 5,
+        "USUBJID": ["1", "1", "2", "2", "1"],
+        "IDVAR": ["AESEQ", "AESEQ", "AESEQ", None, None],
+        "IDVARVAL": ["1", " 2.0", "1", None, None],
+        "QNAM": ["AEIMM", "AEIMM", "AEIMM", "SITE", "SITE"],
+        "QVAL": ["Y", "N", "Y", "S2", "S1"],
+    }
+)
+EVENTS = pl.DataFrame({"USUBJID": ["1", "1", "2"], "AESEQ": [1.0, 2.0, 2.0], "AETERM": ["a", "b", "c"]})
+QUALIFIED = """
+    tables:
+      subjects: {s: {from: dm, columns: {subject: USUBJID}}}
+      adverse_events:
+        ae:
+          from: ae
+          qualifiers: [suppae, suppxx if any]
+          columns: {subject: USUBJID, term: AETERM, aeseq: AESEQ, immune_related: AEIMM if any}
+          extra: {site: SITE}
+"""
+BOTH = pl.DataFrame({"USUBJID": ["1", "2"]})
+
+
+def test_qualifiers_stand_beside_the_record_that_they_qualify() -> None:
+    study = read(QUALIFIED, dm=BOTH, ae=EVENTS, suppae=SUPP)
+    found = values(study, "adverse_events", "subject", "term", "immune_related", "site")
+    assert found == [("1", "a", True, "S1"), ("1", "b", False, "S1"), ("2", "c", None, "S2")]
+    assert values(read(QUALIFIED, dm=BOTH, ae=EVENTS, suppae=SUPP.reverse()), "adverse_events", "subject", "term",
+                  "immune_related", "site") == found  # fmt: skip
+
+
+def test_a_qualifier_of_a_column_that_is_not_there_is_refused() -> None:
+    wrong = SUPP.with_columns(IDVAR=pl.lit("AESPID"))
+    with pytest.raises(StudyError, match="refers to 'AESPID'"):
+        read(QUALIFIED, dm=BOTH, ae=EVENTS, suppae=wrong)
+
+
+def test_tests_of_one_lesion_become_one_row() -> None:
+    tr = pl.DataFrame(
+        {
+            "USUBJID": ["1"] * 4,
+            "TRLNKID": ["T1", "T1", "T2", "T2"],
+            "TRDTC": ["2024-01-01"] * 4,
+            "TRTESTCD": ["LDIAM", "LPERP", "LPERP", "OTHER"],
+            "TRSTRESC": ["40", "20", "15", "x"],
+        }
+    )
+    section = """
+        tables:
+          subjects: {s: {from: dm, columns: {subject: USUBJID}}}
+          lesion_assessments:
+            tr:
+              from: tr
+              pivot: {by: [USUBJID, TRLNKID, TRDTC, TREVAL if any], name: TRTESTCD, values: [TRSTRESC],
+                      where: [{column: TRTESTCD, in: [LDIAM, LPERP]}]}
+              columns:
+                subject: USUBJID
+                visit_date: TRDTC
+                is_baseline: {value: true}
+                lesion_id: TRLNKID
+                role: {value: target}
+                mm: [LDIAM_TRSTRESC, LPERP_TRSTRESC]
+    """
+    expected = [("T1", 4000), ("T2", 1500)]
+    assert values(read(section, dm=BOTH, tr=tr), "lesion_assessments", "lesion_id", "mm_x100") == expected
+    with pytest.raises(StudyError, match="no column 'LDIAM_TRSTRESC'"):
+        read(section, dm=BOTH, tr=tr.filter(pl.col("TRTESTCD") == "LPERP"))
+
+
+def test_a_flag_in_one_part_and_text_in_another_are_one_column() -> None:
+    section = """
+        tables:
+          subjects:
+            a: {from: a, columns: {subject: USUBJID, safety_population: SAFFL}}
+            b: {from: b, columns: {subject: USUBJID, safety_population: {where: [{column: EXDOSE, missing: false}]}}}
+    """
+    a = pl.DataFrame({"USUBJID": ["1"], "SAFFL": ["N"]})
+    b = pl.DataFrame({"USUBJID": ["2"], "EXDOSE": ["5"]})
+    assert values(read(section, a=a, b=b), "subjects", "subject", "safety_population") == [("1", False), ("2", True)]
+
+
+def test_the_ready_mapping_of_adam() -> None:
+    adsl = pl.DataFrame(
+        {"USUBJID": ["1", "2"], "TRT01A": ["A", "B"], "TRTSDT": [date(2024, 1, 1), None], "EOSDT": [date(2024, 5, 1)] * 2,
+         "DCSREAS": ["LOST TO FOLLOW-UP", None], "SAFFL": ["Y", "N"]}
+    )  # fmt: skip
+    adrs = pl.DataFrame(
+        {"USUBJID": ["1", "1"], "PARAMCD": ["OVR", "BOR"], "ADT": [date(2024, 3, 1)] * 2, "AVALC": ["PR", "PR"],
+         "RSEVAL": ["INVESTIGATOR"] * 2, "ASEQ": [1, 2]}
+    )  # fmt: skip
+    adlb = pl.DataFrame(
+        {"USUBJID": ["1"] * 3, "PARAMCD": ["ALT"] * 3, "ADT": [date(2024, 1, 1)] * 3, "AVAL": [31.0, 32.0, 33.0],
+         "LBORRES": ["0.5", None, None], "LBORRESU": ["ukat/L", None, None], "LBSTRESU": ["U/L"] * 3,
+         "LBORNRHI": ["0.75", None, None], "ANRHI": [45.0] * 3, "DTYPE": [None, None, "LOV"], "ABLFL": ["Y", "", ""]}
+    )  # fmt: skip
+    study = read("layout: adam", adsl=adsl, adrs=adrs, adlb=adlb)
+    assert values(study, "subjects", "subject", "arm", "lost_to_followup_date", "safety_population") == [
+        ("1", "A", date(2024, 5, 1), True), ("2", "B", None, False),
+    ]  # fmt: skip
+    assert values(study, "treatments", "subject", "component", "start_date") == [("1", "other", "2024-01-01")]
+    assert values(study, "response_assessments", "response", "criterion", "assessor", "seq") == [
+        ("PR", "RECIST 1.1", "investigator", 1)
+    ]
+    assert values(study, "labs", "value", "unit", "uln", "is_baseline") == [
+        ("0.5", "ukat/L", 0.75, True), ("32", "U/L", 45.0, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["sdtm_ig", "adam_ig"])
+def test_the_ready_mappings_are_rulesets_to_build_on(name: str) -> None:
+    from rules_engine.loading import load_ruleset
+    from rules_engine.study.mapping import mapping_of
+
+    mapping = mapping_of(load_ruleset({"rules_engine": 1, "id": "x", "kind": "protocol", "extends": [name, "ema"]}))
+    assert mapping is not None
+    assert {"subjects", "treatments", "adverse_events", "labs"} <= set(mapping.tables)

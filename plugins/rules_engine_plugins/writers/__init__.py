@@ -9,7 +9,7 @@ from rules_engine.vocabulary import Writer
 
 from rules_engine_plugins.writers.dataset_json import write_dataset_json, write_dataset_ndjson
 from rules_engine_plugins.writers.plain import write_arrow, write_csv, write_parquet
-from rules_engine_plugins.writers.transport import write_transport
+from rules_engine_plugins.writers.transport import transport_columns, write_transport
 from rules_engine_plugins.writers.workbooks import write_workbook
 
 
@@ -20,7 +20,15 @@ def rules_engine_writers() -> Sequence[Writer]:
         Writer("parquet", "1", "Apache Parquet", ".parquet", write_parquet),
         Writer("arrow", "1", "Arrow IPC (Feather 2)", ".arrow", write_arrow),
         Writer("csv", "1", "Comma-separated text, UTF-8", ".csv", write_csv),
-        Writer("xpt", "1", "SAS transport file, version 5", ".xpt", write_transport, described=True),
+        Writer(
+            "xpt",
+            "1",
+            "SAS transport file, version 5",
+            ".xpt",
+            write_transport,
+            described=True,
+            columns=transport_columns,
+        ),
         Writer("dataset-json", "1", "CDISC Dataset-JSON 1.1", ".json", write_dataset_json, described=True),
         Writer(
             "dataset-ndjson",

@@ -39,7 +39,8 @@ def write_transport(data_set: DataSet, path: Path) -> None:
         raise UsageError.at(
             path.name, "writing SAS files needs polars-readstat", "pip install 'endpoint-rules-engine[sas]'"
         ) from None
-    rows, labels = transport_columns(data_set)
+    rows, held = transport_columns(data_set)
+    labels = {column: label for column, (_source, label) in held.items()}
     _require_limits(data_set, rows, labels)
     hours = [column for column, dtype in rows.schema.items() if dtype == pl.Time]
     formats = {column: _DATE_FORMAT for column, dtype in rows.schema.items() if dtype == pl.Date}
@@ -52,21 +53,23 @@ def write_transport(data_set: DataSet, path: Path) -> None:
     _state_time(path, data_set.as_of)
 
 
-def transport_columns(data_set: DataSet) -> tuple[pl.DataFrame, dict[str, str]]:
-    """The rows under short names, flags as numbers and long texts in several columns, and the label of each column."""
+def transport_columns(data_set: DataSet) -> tuple[pl.DataFrame, dict[str, tuple[str, str]]]:
+    """The rows under short names, flags as numbers and long texts in several columns; of each column where it comes from
+    and its label.
+    """
     columns: list[pl.Series] = []
-    labels: dict[str, str] = {}
+    held: dict[str, tuple[str, str]] = {}
     for series in data_set.frame.iter_columns():
         name = data_set.short_names.get(series.name, series.name.upper())
         parts = _parts(series) if series.dtype == pl.String else [_number(series)]
         for number, part in enumerate(parts):
             own = name if number == 0 else f"{name[: LONGEST_NAME - len(str(number))]}{number}"
-            if own in labels:
+            if own in held:
                 raise WriteError(f"two columns would be called {own}: {series.name} is one of them")
             label = data_set.labels.get(series.name, "")
-            labels[own] = label if number == 0 else f"{label[: LONGEST_LABEL - 4]} ({number + 1})"
+            held[own] = (series.name, label if number == 0 else f"{label[: LONGEST_LABEL - 4]} ({number + 1})")
             columns.append(part.alias(own))
-    return pl.DataFrame(columns), labels
+    return pl.DataFrame(columns), held
 
 
 def _number(series: pl.Series) -> pl.Series:
