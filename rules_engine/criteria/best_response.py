@@ -19,6 +19,10 @@ SCHEMA: dict[str, pl.DataType] = {
     "rule_id": pl.String(),
 }
 
+#: A subject without disease (NED) has nothing that could respond. Eisenhauer 2009 §4.4.2 knows no such best response: it stands only
+#: where nothing came that is progression.
+_BEST_FIRST = ("CR", "PR", "SD", "NON-CR/NON-PD", "iCPD", "iUPD", "PD", "NED", "NE")
+
 #: An iRECIST code for each plain one, for the answer of a criterion that speaks iRECIST.
 _IRECIST_FORM = {terms.PLAIN_FORM[code]: code for code in (terms.ICR, terms.IPR, terms.ISD, terms.NON_ICR_NON_IUPD)}
 
@@ -35,7 +39,7 @@ def best_overall_response(
     """
     assessed = _assessments_that_count(timepoints, reference_dates, rules)
     required = rules["bor.confirmation"] == "required"
-    candidates = _confirmed_candidates(assessed, rules) if required else _unconfirmed_candidates(assessed, rules)
+    candidates = _confirmed_candidates(assessed, rules) if required else _unconfirmed_candidates(assessed)
     best = (
         candidates.group_by("subject", "rank", "bor")
         .agg(bor_date=pl.col("date").min())
@@ -50,7 +54,6 @@ def best_overall_response(
     decided = {code: f"{_family(rules)}.bor.{word}" for code, word in words.items()}
     return (
         reference_dates.select("subject")
-        .unique()
         .join(best, on="subject", how="left")
         .join(responses, on="subject", how="left")
         .with_columns(rule_id=pl.col("bor").fill_null("NE").replace(decided), bor=spoken.fill_null("NE"))
@@ -77,7 +80,7 @@ def _assessments_that_count(
     """
     rows = timepoints.filter(pl.col("accepted")).select(
         "subject", "visit_date", "overall", "state", "anchor_date", "target",
-        number=pl.col("visit_date").rank("ordinal").over("subject").cast(pl.Int64),
+        number="visit_date",
     )  # fmt: skip
     if _speaks_irecist(rules):
         code = pl.col("overall").replace({k: v for k, v in terms.PLAIN_FORM.items() if v != "PD"})
@@ -100,42 +103,36 @@ def _assessments_that_count(
 
 def _without_void_progression(rows: pl.LazyFrame) -> pl.LazyFrame:
     """The same rows, with NE for an iUPD whose block was reset: the suspicion came to nothing."""
-    closed = (pl.col("state") == "OPEN") & pl.col("anchor_date").is_not_null()
-    reset = rows.filter(closed).select("subject", "anchor_date", void=pl.lit(value=True)).unique()
+    # A block is closed once, at the visit that is OPEN again and still names its anchor.
+    reset = rows.filter(pl.col("state") == "OPEN").select("subject", "anchor_date", void=pl.lit(value=True))
     return rows.join(reset, on=["subject", "anchor_date"], how="left").with_columns(
         overall=pl.when(pl.col("void") & (pl.col("overall") == "iUPD")).then(pl.lit("NE")).otherwise("overall")
     )
 
 
-def _ranked(rows: pl.LazyFrame, rank: int, bor: str, condition: pl.Expr, date: str = "visit_date") -> pl.LazyFrame:
+def _candidates(rows: pl.LazyFrame, bor: str, condition: pl.Expr, date: str = "visit_date") -> pl.LazyFrame:
     """One candidate per row that meets the condition."""
-    return rows.filter(condition).select("subject", rank=pl.lit(rank), bor=pl.lit(bor), date=pl.col(date))
+    rank = pl.lit(_BEST_FIRST.index(bor))
+    return rows.filter(condition).select("subject", rank=rank, bor=pl.lit(bor), date=pl.col(date))
 
 
 def _lesser_candidates(rows: pl.LazyFrame, stable: pl.Expr, without_target: pl.Expr) -> list[pl.LazyFrame]:
-    """Everything below PR: SD and its like after the least duration, progression, not evaluable.
-
-    A subject without disease (NED) has nothing that could respond: that stands only where no new lesion came (Eisenhauer 2009
-    §4.4.2 knows no such response, and any progression is named before what is none).
-    """
-    code, long_enough = pl.col("code"), pl.col("long_enough").fill_null(value=False)
+    """Everything below PR: SD and its like after the least duration, progression, not evaluable."""
+    code, long_enough = pl.col("code"), pl.col("long_enough")
     return [
-        _ranked(rows, 3, "SD", stable & long_enough),
-        _ranked(rows, 4, "NON-CR/NON-PD", without_target & long_enough),
-        _ranked(rows, 5, "iCPD", code == "iCPD"),
-        _ranked(rows, 6, "iUPD", code == "iUPD"),
-        _ranked(rows, 7, "PD", code == "PD"),
-        _ranked(rows, 8, "NED", code == "NED"),
-        _ranked(rows, 9, "NE", pl.lit(value=True)),
+        _candidates(rows, "SD", stable & long_enough),
+        _candidates(rows, "NON-CR/NON-PD", without_target & long_enough),
+        *(_candidates(rows, bor, code == bor) for bor in ("iCPD", "iUPD", "PD", "NED")),
+        _candidates(rows, "NE", pl.lit(value=True)),
     ]
 
 
-def _unconfirmed_candidates(rows: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:  # noqa: ARG001
+def _unconfirmed_candidates(rows: pl.LazyFrame) -> pl.LazyFrame:
     code = pl.col("code")
     return pl.concat(
         [
-            _ranked(rows, 1, "CR", code == "CR"),
-            _ranked(rows, 2, "PR", code == "PR"),
+            _candidates(rows, "CR", code == "CR"),
+            _candidates(rows, "PR", code == "PR"),
             *_lesser_candidates(rows, code == "SD", code == "NON-CR/NON-PD"),
         ]
     )
@@ -153,12 +150,12 @@ def _confirmed_candidates(rows: pl.LazyFrame, rules: CriterionRules) -> pl.LazyF
     always = pl.lit(value=True)
     return pl.concat(
         [
-            _ranked(complete, 1, "CR", always, "first_date"),
-            _ranked(partial, 2, "PR", always, "first_date"),
+            _candidates(complete, "CR", always, "first_date"),
+            _candidates(partial, "PR", always, "first_date"),
             *_lesser_candidates(
                 rows,
                 controlled & pl.col("has_target"),
-                (code == "NON-CR/NON-PD") | (controlled & ~pl.col("has_target")),
+                (code == "NON-CR/NON-PD") | controlled,  # with targets it is SD, which is better
             ),
         ]
     )

@@ -194,12 +194,10 @@ def derive_subjects(rows: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
     )
     return (
         rows.group_by("subject")
-        .agg(target_anywhere=_IS_TARGET.any())
+        .agg(has_targets=_IS_TARGET.any())
         .join(first_baseline_dates(rows), on="subject", how="left")
         .join(at_baseline, on="subject", how="left")
         .with_columns(pl.col("n_targets", "n_nontargets").fill_null(0))
-        .with_columns(has_targets=(pl.col("n_targets") > 0) | pl.col("target_anywhere"))
-        .drop("target_anywhere")
     )
 
 

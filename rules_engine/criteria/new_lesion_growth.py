@@ -13,8 +13,8 @@ import polars as pl
 from rules_engine.criteria.new_lesions import counts
 from rules_engine.model import CriterionRules
 
-#: What is remembered of a new lesion: it counts; first shown; first diameter; part of the sum; counted at the anchor; caused the
-#: iUPD; the diameter that growth is compared with.
+#: What is remembered of a new lesion: it counts; first shown; first diameter; part of the sum; caused the iUPD; the diameter
+#: that growth is compared with.
 LESION_MEMORY: dict[str, Any] = {
     "subject": pl.Categorical(pl.Categories("subject", "rules_engine.criteria")),
     "lesion_id": pl.Categorical(pl.Categories("lesion", "rules_engine.criteria")),
@@ -23,11 +23,10 @@ LESION_MEMORY: dict[str, Any] = {
     "shown_on": pl.Date,
     "first_c": pl.Int64,
     "in_sum": pl.Boolean,
-    "at_anchor": pl.Boolean,
     "cause": pl.Boolean,
     "compared_c": pl.Int64,
 }
-_FLAGS = ("known", "in_sum", "at_anchor", "cause")
+_FLAGS = ("known", "in_sum", "cause")
 _ROW_FLAGS = ("shown", "certain", "typical", "resolved", "unread", "increased", "unequivocal", "nodule")
 
 
@@ -52,7 +51,7 @@ def derive_lesions_now(now: pl.DataFrame, memory: pl.DataFrame, rules: Criterion
             first_c_now=pl.when(~vanished).then(pl.coalesce("first_c", pl.when("shown").then("c"))),
             shown_on_now=pl.when(~vanished).then(pl.coalesce("shown_on", pl.when("shown").then("visit_date"))),
         )
-        .with_columns(counts=counts(rules, pl.col("first_c_now")).fill_null(value=False))
+        .with_columns(counts=counts(rules, pl.col("first_c_now")))
         .with_columns(
             begins=~pl.col("known") & pl.col("counts"),
             read=pl.col("recorded") & ~pl.col("unread") & (~pl.col("measured") | pl.col("c").is_not_null()),
@@ -69,11 +68,12 @@ def derive_lesion_facts(lesions_now: pl.DataFrame) -> pl.DataFrame:
     """
     counted = pl.col("known") | pl.col("begins")
     is_there = counted & pl.col("recorded") & ~pl.col("resolved") & ~pl.col("unread")
-    compared = pl.col("measured") & pl.col("at_anchor")
+    # While an iUPD waits, the lesions that count are those of its anchor: a further one confirms at once.
+    compared = pl.col("measured") & pl.col("known")
     growth = (pl.col("c") - pl.col("compared_c")).filter(compared)
     joins = counted & pl.col("measured") & ~pl.col("in_sum") & pl.col("c").is_not_null()
     unmeasured_there = pl.col("known") & ~pl.col("measured") & ~pl.col("resolved") & ~pl.col("unread")
-    earlier = pl.col("shown_on").filter(pl.col("begins") & (pl.col("shown_on") < pl.col("visit_date")))
+    earlier = pl.col("shown_on").filter("begins")  # what is remembered is from before this visit
     return (
         lesions_now.group_by("subject")
         .agg(
@@ -81,7 +81,7 @@ def derive_lesion_facts(lesions_now: pl.DataFrame) -> pl.DataFrame:
             new_lesion=is_there.any(),
             persists=(counted & ~pl.col("resolved")).any(),
             backdated_to=earlier.min(),
-            first_sights=earlier.unique().sort(),
+            first_sights=earlier.drop_nulls(),
             new_sum_known=pl.col("c").filter("in_sum").sum(),
             new_sum_members=pl.col("in_sum").sum(),
             new_sum_missing=(pl.col("in_sum") & pl.col("c").is_null()).any(),
@@ -99,7 +99,7 @@ def derive_lesion_facts(lesions_now: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(
             new_sum_known=pl.when(pl.col("new_sum_members") > 0).then("new_sum_known"),
-            new_sum_complete=(pl.col("new_sum_members") > 0) & ~pl.col("new_sum_missing"),
+            new_sum_complete=~pl.col("new_sum_missing"),
             new_growth=pl.when(pl.col("compared_members") == 0)
             .then(None)
             .when("compared_missing")
@@ -112,8 +112,7 @@ def derive_lesion_facts(lesions_now: pl.DataFrame) -> pl.DataFrame:
 def remember_lesions(lesions_now: pl.DataFrame, now: pl.DataFrame, rules: CriterionRules) -> pl.DataFrame:
     """What the next visit must know of each new lesion; a scan that was disregarded shows nothing for the first time."""
     decisions = now.select(
-        "subject", "accepted", "begins_block", "state", "grown_new", "fate",
-        all_compared=~pl.col("compared_unread").fill_null(value=True),
+        "subject", "accepted", "begins_block", "grown_new", "fate", "compared_unread",
     )  # fmt: skip
     known = pl.col("known") | pl.col("begins")
     begins_block, accepted = pl.col("begins_block"), pl.col("accepted")
@@ -123,12 +122,7 @@ def remember_lesions(lesions_now: pl.DataFrame, now: pl.DataFrame, rules: Criter
         | (pl.col("known") & ~pl.col("measured") & pl.col("unequivocal"))
         | (known & (pl.col("fate") == "late"))
     )
-    moves_on = (
-        pl.lit(rules["irecist.further_from"] == "previous")
-        & (pl.col("state") == "PENDING")
-        & accepted
-        & pl.col("all_compared")
-    )
+    moves_on = pl.lit(rules["irecist.further_from"] == "previous") & accepted & ~pl.col("compared_unread")
     in_sum = pl.col("in_sum") | (known & pl.col("measured") & pl.col("c").is_not_null())
     return (
         lesions_now.join(decisions, on="subject", how="left")
@@ -138,7 +132,6 @@ def remember_lesions(lesions_now: pl.DataFrame, now: pl.DataFrame, rules: Criter
             shown_on=pl.when(accepted).then("shown_on_now").otherwise("shown_on"),
             first_c=pl.when(accepted).then("first_c_now").otherwise("first_c"),
             in_sum=pl.when(accepted).then(in_sum).otherwise("in_sum"),
-            at_anchor=pl.when(begins_block).then(known).otherwise("at_anchor"),
             cause=pl.when(begins_block).then(caused).otherwise("cause"),
             compared_c=pl.when(begins_block | moves_on).then("c").otherwise("compared_c"),
         )

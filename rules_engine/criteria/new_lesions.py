@@ -121,7 +121,7 @@ def derive_new_lesion_visits(new_lesions: pl.LazyFrame, rules: CriterionRules) -
         .agg(
             new_lesion=((pl.col("visit_date") >= pl.col("counted_on")) & is_there()).any(),
             backdated_to=first_sights.min(),
-            first_sights=first_sights.unique().sort(),
+            first_sights=first_sights,
         )
     )
 

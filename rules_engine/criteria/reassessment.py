@@ -42,8 +42,9 @@ OPEN, PENDING, CONFIRMED, PROGRESSED = "OPEN", "PENDING", "CONFIRMED", "PROGRESS
 I_CODES = {"CR": "iCR", "PR": "iPR", "SD": "iSD", "NON-CR/NON-PD": "NON-iCR/NON-iUPD"}
 _I_WORDS = {"CR": "icr", "PR": "ipr", "SD": "isd", "NON-CR/NON-PD": "non_icr_non_iupd", "NE": "ne", "NED": "ned"}
 
-#: Categories of target and non-target response from worst to best; the same number is no improvement.
-_CATEGORY = {"PD": 1, "SD": 2, "NON-CR/NON-PD": 2, "PR": 3, "CR": 4, "NED": 4}
+#: Categories of target and non-target response from worst to best; beside each other there is no improvement.
+_WORST_FIRST = (("PD",), ("SD", "NON-CR/NON-PD"), ("PR",), ("CR", "NED"))
+_CATEGORY = {category: rank for rank, categories in enumerate(_WORST_FIRST) for category in categories}
 
 #: What is remembered of a subject from one visit to the next, and how it begins.
 MEMORY: dict[str, tuple[Any, Any]] = {
@@ -446,13 +447,7 @@ def _remember(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     """What the next visit must know; a scan that was disregarded leaves everything as it was."""
     rules = reading.rules
     begins, accepted = pl.col("begins_block"), pl.col("accepted")
-    stays_pending = (pl.col("state") == PENDING) & ~begins
-    moves_on = (
-        pl.lit(rules["irecist.further_from"] == "previous")
-        & stays_pending
-        & accepted
-        & pl.col("sum_x100").is_not_null()
-    )
+    moves_on = pl.lit(rules["irecist.further_from"] == "previous") & accepted & pl.col("sum_x100").is_not_null()
     ends_response = pl.col("is_target_pd") | pl.col("code").is_in(["iUPD", "iCPD"]).fill_null(value=False)
     responds = pl.col("target").is_in(["CR", "PR"])
     is_late = pl.col("fate") == "late"

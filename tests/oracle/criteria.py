@@ -93,7 +93,13 @@ class History:
         return self._at_baseline("non-target")
 
     def new(self) -> list[str]:
-        return [name for name, row in self.lesions.items() if row["role"] == "new"]
+        """Lesions first called new; one that is seen at baseline is not, whatever it is called."""
+        return [
+            name for name, row in self.lesions.items() if row["role"] == "new" and not self._is_seen_at_baseline(name)
+        ]
+
+    def _is_seen_at_baseline(self, name: str) -> bool:
+        return any("absent" not in (row.get("state"), row.get("status")) for row in self.baseline.rows.get(name, []))
 
     def _at_baseline(self, role: str) -> list[str]:
         return [name for name in self.baseline.rows if self.lesions[name]["role"] == role]

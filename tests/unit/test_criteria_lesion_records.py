@@ -74,3 +74,17 @@ def test_a_code_that_no_codelist_has_is_refused_and_named() -> None:
     rules = load_criterion_rules("recist_1_1", registry=default_registry())
     with pytest.raises(pl.exceptions.InvalidOperationError, match="vanished"):
         criteria.derive_visits(lesions, rules).collect()
+
+
+def test_a_visit_without_a_reason_is_a_scheduled_one_and_a_symptom_goes_before() -> None:
+    def reasons(*of_rows: str | None) -> list[str]:
+        rows = [lesion(f"T{number}", 20, reason=reason) for number, reason in enumerate(of_rows)]
+        first = [lesion(f"T{number}", 20) for number in range(len(of_rows))]
+        rules = load_criterion_rules("recist_1_1", registry=default_registry())
+        visits = criteria.derive_visits(history({0: first, 42: rows}), rules)
+        return visits.collect()["reason"].to_list()
+
+    assert reasons(None, None) == ["scheduled"]
+    assert reasons(None, "other") == ["other"]
+    assert reasons("scheduled", "symptom", "other") == ["symptom"]
+    assert reasons("other", "scheduled") == ["scheduled"]
