@@ -65,13 +65,14 @@ def test_any_request_is_answered_as_documented(label: str, service: Client) -> N
     holds()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", [label for label in OPERATIONS if "{" in label and "DELETE" not in label])
 def test_any_request_about_what_is_there_is_answered_as_documented(
     label: str, service: Client, done: dict[str, Any]
 ) -> None:
     there = {"run_id": done["id"], "table": "adtte", "study_id": "small", "ruleset_id": "tace_ici_hcc"}
 
-    @settings(QUICK, max_examples=2)
+    @settings(QUICK, max_examples=20)
     @given(OPERATIONS[label].as_strategy(generation_mode=MODES[0]))
     def holds(case: Any) -> None:
         for name in case.path_parameters:

@@ -48,7 +48,7 @@ def offered_first(word: str) -> str:
 def test_a_person_edits_runs_and_sees_what_changed(service: Client, browser: Browser, tmp_path: Path) -> None:
     pictures = Path(os.environ.get("RULES_ENGINE_PICTURES", tmp_path))
     browser.open(service.url)
-    browser.wait_for("verdict?.classList.contains('good')")
+    browser.wait_for("document.getElementById('verdict')?.classList.contains('good')")
     browser.wait_for("document.querySelectorAll('#open option').length > 5")
 
     # A mistake is told at its line, and the remedy beside it.
@@ -92,10 +92,14 @@ def test_a_person_edits_runs_and_sees_what_changed(service: Client, browser: Bro
 
     # A subject that changed, explained before and after; and the report.
     browser.run("document.querySelector('#panel-changes td button').click()")
-    browser.wait_for("document.querySelectorAll('#explanation pre').length === 2")
+    browser.wait_for("document.querySelectorAll('#explanation .story').length === 2")
+    assert browser.run("document.querySelectorAll('#explanation .differs').length") >= 2
     browser.picture(pictures / "page-subject.png")
     browser.run("document.getElementById('tab-report').click()")
     browser.wait_for("document.querySelector('#panel-report iframe') !== null")
+    browser.wait_for(
+        "new Promise((seen) => setTimeout(() => seen(true), 1500))"
+    )  # what a frame shows is not told to the page
     browser.picture(pictures / "page-report.png")
     browser.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     browser.run("document.getElementById('tab-changes').click()")

@@ -120,7 +120,7 @@ def state() -> dict[str, Any]:
 def test_a_run_prints_nothing_and_changes_nothing(study_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = state()
     with warnings.catch_warnings(record=True) as warned:
-        result = Engine("tace_ici_hcc").run(study_folder, data_cutoff=CUTOFF)
+        result = Engine(PROTOCOL).run(study_folder, data_cutoff=CUTOFF)
         result.explain("HCC-000014", "PFS")
         result.data_sets()
     assert [str(one.message) for one in warned] == []

@@ -242,7 +242,9 @@ options:
 
   text.addEventListener("input", (event) => {
     changed();
-    if (event.inputType === "insertText" || event.inputType === "deleteContentBackward") soon("offer", 120, offer);
+    // A letter that was typed, not a text that was put in.
+    const typed = event.inputType === "insertText" && event.data?.length === 1 && event.data.trim();
+    if (typed || (event.inputType === "deleteContentBackward" && !offers.hidden)) soon("offer", 120, offer);
     else closeOffers();
   });
   text.addEventListener("scroll", () => { follow(); closeOffers(); });
@@ -370,12 +372,29 @@ options:
     const place = $("explanation");
     place.replaceChildren(make("p", { className: "busy" }, "Explaining"));
     const question = (run) => ask(`/runs/${run.id}/explanation?subject=${encodeURIComponent(subject)}${endpoint ? `&endpoint=${encodeURIComponent(endpoint)}` : ""}`);
-    const told = async (title, run) => {
-      try { return make("div", {}, make("h3", {}, title), make("pre", { className: "told", tabIndex: 0 }, (await question(run)).text)); }
-      catch (error) { return make("div", {}, make("h3", {}, title), make("p", { className: "verdict bad" }, error.message)); }
-    };
-    const parts = state.before ? [told("Before", state.before), told("After", state.run)] : [told("Why", state.run)];
-    place.replaceChildren(make("div", { className: "two" }, ...(await Promise.all(parts))));
+    const runs = state.before ? [["Before", state.before], ["After", state.run]] : [["Why", state.run]];
+    const answers = await Promise.all(runs.map(([, run]) => question(run).catch((error) => error)));
+    const said = answers.map((answer) => new Set(sentences(answer).map((one) => one.text)));
+    place.replaceChildren(make("div", { className: "two" }, ...answers.map((answer, which) => {
+      const others = said.length > 1 ? said[1 - which] : null;
+      const content = answer instanceof Error ? make("p", { className: "verdict bad" }, answer.message) : story(answer, others);
+      return make("div", {}, make("h3", {}, runs[which][0]), content);
+    })));
+  }
+
+  const steps = (endpoint) => [...endpoint.steps, { title: "Conclusion", sentences: endpoint.conclusion }];
+  const sentences = (answer) => (answer.explanation?.endpoints ?? []).flatMap((endpoint) => steps(endpoint).flatMap((step) => step.sentences));
+
+  // Each step with its sentences; what only this run says is marked. Visits are told in the words of the command line.
+  function story(answer, others) {
+    const rule = (one) => `${one.name}${one.value === null ? "" : ` = ${written(one.value)}`}${one.line ? `, ${one.file}:${one.line}` : ""}`;
+    const told = (one) => make("li", { className: others && !others.has(one.text) ? "differs" : "" }, one.text, one.rules.length ? make("small", {}, ` [${one.rules.map(rule).join("; ")}]`) : null);
+    const endpoints = answer.explanation.endpoints.flatMap((endpoint) => [
+      make("h4", {}, `${endpoint.endpoint}: ${endpoint.label}`),
+      ...steps(endpoint).flatMap((step) => [make("p", { className: "step" }, step.title), make("ul", {}, ...step.sentences.map(told))]),
+    ]);
+    const visits = answer.explanation.timepoints.length ? [make("details", {}, make("summary", {}, "Everything, with each visit"), make("pre", { className: "told", tabIndex: 0 }, answer.text))] : [];
+    return make("div", { className: "story" }, ...endpoints, ...visits);
   }
 
   // Tabs -------------------------------------------------------------------------------------------------------------
