@@ -305,6 +305,7 @@ PROPORTION_DIFFERENCE = _estimator(
         }
     ),
     response.estimate_rate_differences,
+    interaction=response.estimate_rate_interaction,
     wording={**WORDING, "method": DIFFERENCE_METHOD},
 )
 

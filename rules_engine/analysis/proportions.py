@@ -139,6 +139,44 @@ def _restricted_rates(one: Rate, two: Rate, delta: float) -> tuple[float, float]
     return max(0.0, min(1.0, p2 + delta)), p2
 
 
+def breslow_day(pairs: Sequence[tuple[Rate, Rate]]) -> tuple[float, int]:
+    """Is the odds ratio the same in all strata? Chi-square with Tarone's correction, and its degrees of freedom.
+
+    One pair (rate, reference) per stratum (Breslow and Day 1980, section 4.4; Tarone 1985). The expected number of responders
+    is the one at which a stratum has the common odds ratio of Mantel and Haenszel. Strata without a subject on a side, or
+    in which everybody or nobody responds, say nothing of it. NaN where fewer than two are left, or where there is no common
+    odds ratio above 0.
+    """
+    tables = [
+        (one, two) for one, two in pairs if one.n and two.n and 0 < one.responders + two.responders < one.n + two.n
+    ]
+    for_it = sum(one.responders * (two.n - two.responders) / (one.n + two.n) for one, two in tables)
+    against = sum(two.responders * (one.n - one.responders) / (one.n + two.n) for one, two in tables)
+    if len(tables) < 2 or not for_it or not against:
+        return nan, max(len(tables) - 1, 0)
+    ratio = for_it / against
+    statistic = distance = total = 0.0
+    for one, two in tables:
+        responders = one.responders + two.responders
+        expected = _responders_at(ratio, one.n, two.n, responders)
+        cells = (expected, responders - expected, one.n - expected, two.n - responders + expected)
+        variance = 1 / sum(1 / cell for cell in cells)
+        statistic += (one.responders - expected) ** 2 / variance
+        distance += one.responders - expected
+        total += variance
+    return statistic - distance**2 / total, len(tables) - 1
+
+
+def _responders_at(ratio: float, n1: int, n2: int, responders: int) -> float:
+    """Responders of the first group at which the odds ratio is `ratio`, all margins as they are: the root of a quadratic."""
+    if ratio == 1:
+        return n1 * responders / (n1 + n2)
+    a, b, c = 1 - ratio, n2 - responders + ratio * (n1 + responders), -ratio * n1 * responders
+    # Of the two roots the one between the bounds; in the form in which nothing cancels.
+    root = sqrt(b * b - 4 * a * c)
+    return -2 * c / (b + root) if b >= 0 else (root - b) / (2 * a)
+
+
 def cochran_mantel_haenszel(pairs: Sequence[tuple[Rate, Rate]]) -> float:
     """P value of no association over strata, two-sided, no continuity correction; NaN where there is none."""
     observed = expected = variance = 0.0

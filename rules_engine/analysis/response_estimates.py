@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy import special
 
 from rules_engine import terms
-from rules_engine.analysis.ard import COUNT, P_VALUE, PERCENT, Estimates
+from rules_engine.analysis.ard import COUNT, P_VALUE, PERCENT, THREE_DECIMALS, Estimates
 from rules_engine.analysis.groups import ONE_GROUP, Grouping, group_rows, reference_number
 from rules_engine.analysis.proportions import (
     Rate,
+    breslow_day,
     clopper_pearson,
     cochran_mantel_haenszel,
     miettinen_nurminen,
@@ -93,6 +95,40 @@ def estimate_rate_differences(rows: pl.DataFrame, group: str | None, options: Ma
                 "cmh_p_value", "Cochran-Mantel-Haenszel p value", cochran_mantel_haenszel(pairs), P_VALUE,
                 group=label, comparison=other, note=no_p,
             )  # fmt: skip
+    return estimates.frame()
+
+
+_NO_COMMON_RATIO = "fewer than two levels tell of an odds ratio"
+
+
+def estimate_rate_interaction(
+    rows: pl.DataFrame, group: str | None, subgroup: str, options: Mapping[str, Any]
+) -> pl.DataFrame:
+    """Does the odds ratio differ between the levels of `subgroup`? One test for each group against the reference."""
+    estimates = Estimates("Interaction, Breslow-Day with Tarone's correction", group)
+    grouping = group_rows(rows, group, {**options, "strata": [subgroup], "missing_stratum": "exclude"})
+    grouping.report_to(estimates)
+    for number, label in enumerate(grouping.names):
+        reference = reference_number(grouping, options) if len(grouping.names) > 1 else number
+        if number == reference and len(grouping.names) > 1:
+            continue
+        chi_square, freedom = breslow_day(_rates_by_stratum(grouping, number, reference)) if group else (np.nan, 0)
+        alone = len(grouping.names) < 2
+        note = ONE_GROUP if alone else _NO_COMMON_RATIO if np.isnan(chi_square) else None
+        p_value = None if note else float(special.chdtrc(freedom, chi_square))
+        other = None if alone else grouping.names[reference]
+        where: dict[str, Any] = {
+            "group": label,
+            "comparison": other,
+            "variable": "interaction",
+            "level": subgroup,
+            "note": note,
+        }
+        estimates.add("chi_square", "Interaction: chi-square", None if note else chi_square, THREE_DECIMALS, **where)
+        estimates.add(
+            "degrees_of_freedom", "Interaction: degrees of freedom", None if note else freedom, COUNT, **where
+        )
+        estimates.add("p_value", "Interaction: p value", p_value, P_VALUE, **where)
     return estimates.frame()
 
 
