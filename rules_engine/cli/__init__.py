@@ -36,6 +36,7 @@ COMMANDS = {
     "ctcae": "Import NCI's workbook into a grading of your own; show the units of a grading.",
     "serve": "Serve the engine over HTTP, with a page where a ruleset is edited, run and compared.",
     "simulate": "Make up a realistic study of the first trial, reproducibly.",
+    "plugin": "Begin a plugin of your own: a package that installs and passes its tests.",
     "plugins": "List the plugins that are installed and what each offers.",
     "schema": "Write the JSON Schemas of rulesets and cases, for editors and other programs.",
 }

@@ -22,7 +22,7 @@ from rules_engine.loading import load_criterion_rules, read_document
 from rules_engine.model import CriterionRules
 from rules_engine.registry import Registry, build_registry, default_registry
 from rules_engine.testing import laws, strategies
-from rules_engine.vocabulary import BASELINE_SCHEMA, TIMEPOINT_SCHEMA, Criterion
+from rules_engine.vocabulary import BASELINE_SCHEMA, TIMEPOINT_SCHEMA, Criterion, RulesetFolder
 
 LESIONS = LESION_ASSESSMENTS.name
 
@@ -53,7 +53,9 @@ class CriterionConformance:
         criterion = self.criterion
         offers: dict[str, Any] = {}
         if self.criterion.id not in known.criteria:
+            beside = [RulesetFolder("under test", self.ruleset.parent)]
             offers["rules_engine_criteria"] = rules_engine.hookimpl(lambda: [criterion])
+            offers["rules_engine_rulesets"] = rules_engine.hookimpl(lambda: beside)
         if missing:
             offers["rules_engine_tables"] = rules_engine.hookimpl(lambda: missing)
         if not offers:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
@@ -13,9 +14,10 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
+from rules_engine.casebook import run_cases
 from rules_engine.errors import RulesetError
 from rules_engine.guard import fingerprint
-from rules_engine.loading import load_ruleset
+from rules_engine.loading import load_ruleset, read_document
 from rules_engine.model import EndpointDefinition, Ruleset
 from rules_engine.records import in_memory
 from rules_engine.registry import Registry, build_registry, default_registry
@@ -41,20 +43,25 @@ class EndpointConformance:
     """Everything that the engine relies on in an endpoint. A subclass names a protocol and its endpoint.
 
     `protocol` is a protocol ruleset as a mapping (`extends`, `responses`, `endpoints` …) and `paramcd` the endpoint of it that is tested.
-    `plugin` is the module that offers its kind or words, where it is not installed.
+    `plugin` is the module that offers its kind or words; `cases` a file of worked cases.
     """
 
     protocol: ClassVar[Mapping[str, Any]]
     paramcd: ClassVar[str]
     plugin: ClassVar[object | None] = None
+    cases: ClassVar[Path | None] = None
     cutoff: ClassVar[date] = CUTOFF
     examples: ClassVar[int] = 10
     subjects: ClassVar[int] = 12
 
     @cached_property
     def registry(self) -> Registry:
-        """The installed plugins, and the plugin under test."""
-        return default_registry() if self.plugin is None else build_registry(extra=[("under test", self.plugin)])
+        """The installed plugins, and the plugin under test where it is not installed."""
+        known = default_registry()
+        module = getattr(self.plugin, "__name__", None)
+        if self.plugin is None or module in {plugin.module for plugin in known.plugins}:
+            return known
+        return build_registry(extra=[("under test", self.plugin)])
 
     @cached_property
     def endpoint(self) -> EndpointDefinition:
@@ -191,6 +198,16 @@ class EndpointConformance:
         laws.require_descriptions(self.kind.schema_of(self.endpoint.options))
         with pytest.raises(RulesetError):
             self._loaded({"endpoints": {self.paramcd: {"options": {"no_such_option": 1}}}})
+
+    def test_the_worked_cases_pass(self) -> None:
+        """Each case of `cases` has a title, a reason and a source, and comes out."""
+        if self.cases is None:
+            return
+        for case in read_document(self.cases)["cases"]:
+            for word in ("title", "why", "source"):
+                assert str(case.get(word) or "").strip(), f"case {case.get('id')!r} has no {word}"
+        failed = [(case.id, case.mismatches) for case in run_cases([self.cases], self.registry) if not case.passed]
+        assert not failed, failed
 
     def test_the_kind_says_what_it_is_and_where_it_is_from(self) -> None:
         """Id, version, title and reference."""

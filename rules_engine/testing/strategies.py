@@ -192,5 +192,6 @@ def _timeline(rng: Random, subject: str) -> Row:
         "therapies": [{"start": later.isoformat(), "kind": "systemic"}] if rng.random() < 0.3 else [],
         "treatment": [{"component": "other", "start": START, "last": last, "ended": rng.random() < 0.5}],
         "death": {"date": (later + timedelta(days=40)).isoformat()} if rng.random() < 0.4 else None,
+        "other_events": [{"date": later, "kind": "vascular_invasion"}] if rng.random() < 0.3 else [],
         "last_contact": later + timedelta(days=30),
     }
