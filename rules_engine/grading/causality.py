@@ -6,6 +6,7 @@ The few different texts are read one by one; the records then look theirs up.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import polars as pl
@@ -36,9 +37,8 @@ def derive_causality(events: pl.DataFrame, rules: GradingRules) -> pl.DataFrame:
     )
 
 
-def _lookup(texts: pl.Series, read: object) -> pl.DataFrame:
+def _lookup(texts: pl.Series, read: Callable[[str], Mapping[str, str | None]]) -> pl.DataFrame:
     """One row per different text: `text` and what `read` makes of it."""
-    assert callable(read)  # noqa: S101
     distinct = texts.drop_nulls().unique().sort().to_list()
     rows = [{"text": text, **read(text)} for text in distinct]
     names = ["text", *read("")]

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rules_engine.grading.rules import NEEDS, REFERENCES, WHEN
+
 Schema = dict[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _NUMBER: Final[Schema] = {"type": "number"}
 _TEXTS: Final[Schema] = {"type": "array", "items": {"type": ["string", "number"]}}
-_LIMITS: Final = ("uln", "lln", "baseline", "mi_cutoff")
-_WHEN: Final = (
-    "any", "normal", "abnormal_high", "abnormal_low", "baseline_missing", "baseline_available", "on_anticoagulation",
-    "not_on_anticoagulation",
-)  # fmt: skip
 
 
 def _record(description: str, properties: Mapping[str, Any], required: tuple[str, ...] = ()) -> Schema:
@@ -32,7 +29,7 @@ def _named(description: str, value: Schema) -> Schema:
 
 
 def _bound(description: str) -> Schema:
-    multiples = {limit: {"type": "number", "description": f"Multiple of the {limit}."} for limit in _LIMITS}
+    multiples = {limit: {"type": "number", "description": f"Multiple of the {limit}."} for limit in REFERENCES}
     one = {
         "type": "object",
         "properties": multiples,
@@ -60,22 +57,23 @@ CUTOFF: Final = _record(
         "to": _bound("The value is at most this."),
         "below": _bound("The value is less than this."),
         "and_above": _bound("The value must also be more than this."),
-        "change_from": {"enum": list(_LIMITS[:3]), "description": "The bounds are of the value minus this limit."},
+        "change_from": {"enum": list(REFERENCES[:3]), "description": "The bounds are of the value minus this limit."},
         "percent_change_from": {"enum": ["baseline"], "description": "The bounds are of the change from this, in %."},
-        "when": {"enum": list(_WHEN), "description": "The baseline or treatment under which the cut-off holds."},
+        "when": {"enum": list(WHEN), "description": "The baseline or treatment under which the cut-off holds."},
         "arm": {**_TEXT, "description": "Which of several routes to the grade this is."},
         "baseline_printed_to": {
             "type": "object",
             "description": "The highest baseline that the text speaks of, such as `{uln: 5}`; higher ones are graded alike, flagged.",
             "properties": {
-                limit: {**_NUMBER, "description": f"Multiple of the {limit} of the baseline."} for limit in _LIMITS[:2]
+                limit: {**_NUMBER, "description": f"Multiple of the {limit} of the baseline."}
+                for limit in REFERENCES[:2]
             },
             "additionalProperties": False,
             "minProperties": 1,
             "maxProperties": 1,
         },
         "or": {**_TEXT, "description": "Clinical text that would do instead of the number."},
-        "and": {**_TEXT, "description": "Clinical text that is needed beside the number."},
+        "and": {"enum": list(NEEDS), "description": "The clinical fact that is needed beside the number."},
         **_PROVENANCE,
     },
     ("grade",),

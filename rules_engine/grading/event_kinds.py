@@ -11,12 +11,13 @@ import polars as pl
 from rules_engine.grading.causality import NONE, UNSPECIFIED, has_component, is_listed
 from rules_engine.grading.event_rules import EventGroup, Syndrome
 from rules_engine.grading.groups import in_group
-
-#: From which grade on an event is severe: the field's usual cut.
-SEVERE: Final = 3
+from rules_engine.grading.validity import SEVERE
 
 #: Actions taken with a treatment, and what tables call them.
 ACTIONS: Final = {"withdrawn": "discontinuation", "interrupted": "interruption or delay", "reduced": "dose reduction"}
+
+#: What tables call a component of the regimen; the others are abbreviations.
+COMPONENTS: Final = {"other": "another component"}
 
 #: Grade of an event as it is counted.
 GRADE: Final = "_grade"
@@ -62,7 +63,7 @@ class Recorded:
 def _named(components: pl.Series) -> list[str]:
     """Components in a column of lists such as `ici;tace`."""
     parts = {part for text in components.drop_nulls().unique() for part in text.split(";")}
-    return sorted(parts - {NONE, UNSPECIFIED})
+    return sorted(parts - {NONE, UNSPECIFIED}, key=lambda name: (name in COMPONENTS, name))
 
 
 def kinds(
@@ -82,10 +83,10 @@ def kinds(
         *(kind for group in groups for kind in _of_group(group, recorded.columns)),
         *(_of_treatment() if "treated_with" in recorded.columns else ()),
         *(kind for syndrome in syndromes for kind in _of_syndrome(syndrome)),
-        Kind("outside_tace_window", "Not soon after TACE", ~pl.col("after_tace")),
+        Kind("outside_tace_window", "Any but soon after TACE", ~pl.col("after_tace")),
         Kind(
             "outside_tace_window_grade_ge_3",
-            "Not soon after TACE, grade 3 or higher",
+            "Any but soon after TACE, grade 3 or higher",
             ~pl.col("after_tace") & is_severe(),
         ),
         *(kind for days in within_days for kind in _within(days, known)),
@@ -112,12 +113,15 @@ def _of_causality(components: Sequence[str]) -> Iterator[Kind]:
     yield Kind("related_grade_ge_3", "Related, grade 3 or higher", related & is_severe())
     to = {name: has_component("related_components", name, missing=True) for name in components}
     for name, condition in to.items():
-        yield Kind(f"related_{name}", f"Related to {name.upper()}", condition, by_term=True)
-        yield Kind(
-            f"related_{name}_grade_ge_3", f"Related to {name.upper()}, grade 3 or higher", condition & is_severe()
-        )
+        words = f"Related to {_called(name)}"
+        yield Kind(f"related_{name}", words, condition, by_term=True)
+        yield Kind(f"related_{name}_grade_ge_3", f"{words}, grade 3 or higher", condition & is_severe())
     if {"tace", "ici"} <= set(to):
         yield Kind("related_tace_and_ici", "Related to TACE and ICI", to["tace"] & to["ici"])
+
+
+def _called(component: str) -> str:
+    return COMPONENTS.get(component, component.upper())
 
 
 def _of_seriousness() -> Iterator[Kind]:
@@ -133,7 +137,7 @@ def _of_actions(components: Mapping[str, Sequence[str]]) -> Iterator[Kind]:
         )
         of = {name: has_component(action, name, missing=False) for name in components[action]}
         for name, condition in of.items():
-            yield Kind(f"{action}_{name}", f"Leading to {word} of {name.upper()}", condition)
+            yield Kind(f"{action}_{name}", f"Leading to {word} of {_called(name)}", condition)
         if action == "withdrawn" and len(of) > 1:
             yield Kind("withdrawn_all", "Leading to discontinuation of all treatment", pl.all_horizontal(of.values()))
 

@@ -4,11 +4,14 @@ queried.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from rules_engine.findings import NOTE, WARNING, concat_findings, derive_findings, phrase
+from rules_engine.grading.lab_columns import FLAGS
+from rules_engine.grading.worst import has_flag
 
 #: Why laboratory results have no grade, in words; a test as a whole is at fault, or nobody.
 _REASONS: Final = {
@@ -29,13 +32,33 @@ _REASONS: Final = {
     "QUALIFIER_UNKNOWN": (WARNING, "a clinical fact that decides is not recorded"),
 }
 
-#: What is odd in single results: rule, column that says so, the words for it there, message, what is done.
+
+@dataclass(frozen=True)
+class OddResult:
+    """What is odd in single results: the rule's name, the code that says so (a reason or a flag), what it is about, the
+    message, what is done.
+    """
+
+    rule: str
+    code: str
+    about: str
+    message: str
+    action: str
+    severity: str = WARNING
+
+
+_UNGRADED: Final = "left without a grade"
+_BY_RATIO: Final = "graded where multiples of the limits of normal suffice, else left without a grade"
 _ODD_RESULTS: Final = (
-    ("not_numeric", "grade_reason", "NOT_NUMERIC", "what was reported is no number", "left without a grade"),
-    ("value_impossible", "grade_reason", "VALUE_IMPOSSIBLE", "the number cannot be", "left without a grade"),
-    ("range_invalid", "grade_flags", "RANGE_INVALID", "the limits of normal cannot be right", "the limits are not used"),
-    (
-        "unit_contradicts_range", "grade_flags", "UNIT_CONTRADICTS_RANGE",
+    OddResult("not_numeric", "NOT_NUMERIC", "value", "what was reported is no number", _UNGRADED),
+    OddResult("value_missing", "NO_VALUE", "value", "no result was reported", _UNGRADED, NOTE),
+    OddResult("value_impossible", "VALUE_IMPOSSIBLE", "value", "the number cannot be", _UNGRADED),
+    OddResult("value_censored", "CENSORED", "value", "the result is a limit of the method", "graded as just beyond it", NOTE),
+    OddResult("unit_unknown", "UNIT_UNKNOWN", "value", "the unit is missing, or none that the grading knows", _BY_RATIO),
+    OddResult("range_missing", "NO_RANGE", "lln, uln", "a limit of normal is missing", _UNGRADED, NOTE),
+    OddResult("range_invalid", "RANGE_INVALID", "lln, uln", "the limits of normal cannot be right", "the limits are not used"),
+    OddResult(
+        "unit_contradicts_range", "UNIT_CONTRADICTS_RANGE", "lln, uln",
         "the limits of normal cannot be in the unit of the result", "left without a grade, unless the options say otherwise",
     ),
 )  # fmt: skip
@@ -55,8 +78,8 @@ _CODES: Final = {
 
 def lab_findings(graded: pl.LazyFrame) -> pl.LazyFrame:
     """Odd results by subject, and baselines that are in doubt; results without a grade are counted by `tally_ungraded`."""
-    odd = [_odd_results(graded, *rule) for rule in _ODD_RESULTS]
-    return concat_findings([*odd, _marked_baselines(graded), _tied_baselines(graded)])
+    odd = [_odd_results(graded, one) for one in _ODD_RESULTS]
+    return concat_findings([*odd, _unknown_analytes(graded), _marked_baselines(graded), _tied_baselines(graded)])
 
 
 def tally_ungraded(graded: pl.LazyFrame) -> pl.LazyFrame:
@@ -99,14 +122,40 @@ def conclude_ungraded(tallies: pl.LazyFrame) -> pl.LazyFrame:
         field="value",
         value=pl.col("reason"),
         message=message,
-        action="left without a grade",
+        action=_UNGRADED,
     ).with_columns(severity=pl.col("value").replace_strict(severity, default=WARNING))
 
 
-def _odd_results(graded: pl.LazyFrame, rule: str, column: str, word: str, message: str, action: str) -> pl.LazyFrame:
+def _unknown_analytes(graded: pl.LazyFrame) -> pl.LazyFrame:
+    """One finding per subject with results under codes that are no analytes of the grading: a test without a term, or a slip
+    of the pen.
+    """
+    unknown = (
+        graded.filter(pl.col("analyte_key").is_null())
+        .sort("row")
+        .group_by("subject")
+        .agg(pl.len().alias("results"), pl.col("row").first(), codes=pl.col("analyte").unique().sort())
+    )
+    return derive_findings(
+        unknown,
+        rule_id="grading.labs.analyte_unknown",
+        severity=NOTE,
+        table="labs",
+        record=phrase("row {}", "row"),
+        field="analyte",
+        value=pl.col("codes").list.join(", "),
+        message=phrase("no analytes of the grading; {} such result(s)", "results"),
+        action=_UNGRADED,
+    )
+
+
+def _odd_results(graded: pl.LazyFrame, odd: OddResult) -> pl.LazyFrame:
     """One finding per subject, analyte and unit with such results: how many, and the first of them."""
-    is_odd = pl.col(column).cast(pl.String).str.contains(word, literal=True).fill_null(value=False)
-    if rule == "range_invalid":  # swapped limits are reported as such where the study is read
+    says = [pl.col(name) == odd.code for name in ("reason_low", "reason_high", "grade_reason")]
+    if odd.code in FLAGS:
+        says.append(has_flag(odd.code))
+    is_odd = pl.any_horizontal(one.fill_null(value=False) for one in says)
+    if odd.rule == "range_invalid":  # swapped limits are reported as such where the study is read
         is_odd &= (pl.col("lln") <= pl.col("uln")).fill_null(value=True)
     found = (
         graded.filter(is_odd)
@@ -115,17 +164,17 @@ def _odd_results(graded: pl.LazyFrame, rule: str, column: str, word: str, messag
         .agg(pl.len().alias("results"), pl.col("row", "value", "lln", "uln").first())
     )
     limits = [pl.col(limit).cast(pl.String).fill_null("none") for limit in ("lln", "uln")]
-    shown = pl.col("value") if column == "grade_reason" else phrase("{} to {}", *limits)
+    shown = pl.col("value").fill_null("(none)") if odd.about == "value" else phrase("{} to {}", *limits)
     return derive_findings(
         found,
-        rule_id=f"grading.labs.{rule}",
-        severity=WARNING,
+        rule_id=f"grading.labs.{odd.rule}",
+        severity=odd.severity,
         table="labs",
         record=phrase("row {}", "row"),
-        field="value" if column == "grade_reason" else "lln, uln",
+        field=odd.about,
         value=phrase("{} {}", shown, pl.col("unit").fill_null("(no unit)")),
-        message=phrase(f"{{}}: {message}; {{}} such result(s)", "analyte", "results"),
-        action=action,
+        message=phrase(f"{{}}: {odd.message}; {{}} such result(s)", "analyte", "results"),
+        action=odd.action,
     )
 
 

@@ -1,6 +1,7 @@
 """Hy's law: a rise of transaminases together with one of bilirubin, which foretells severe liver injury by a drug.
 
-Every number is the protocol's: multiples of the upper limit, inclusive or not, and how many days may lie between the two.
+Every number is the protocol's: multiples of the upper limit or, for a subject whose baseline was already raised, of the
+baseline; inclusive or not; and how many days may lie between the two.
 """
 
 from __future__ import annotations
@@ -12,9 +13,25 @@ import polars as pl
 
 from rules_engine.findings import WARNING, derive_findings, phrase
 
-_BOUND: Final[dict[str, Any]] = {
-    "above": {"type": "number", "exclusiveMinimum": 0, "description": "More than this multiple of the upper limit."},
-    "from": {"type": "number", "exclusiveMinimum": 0, "description": "At least this multiple of the upper limit."},
+
+def _bound(of: str) -> dict[str, Any]:
+    return {
+        "above": {"type": "number", "exclusiveMinimum": 0, "description": f"More than this multiple of {of}."},
+        "from": {"type": "number", "exclusiveMinimum": 0, "description": f"At least this multiple of {of}."},
+    }
+
+
+_RAISED_BASELINE: Final[dict[str, Any]] = {
+    "type": ["object", "null"],
+    "default": None,
+    "description": (
+        "The bound for subjects whose baseline of the analyte lies above its upper limit, as in cirrhosis; null: the same "
+        "multiple of the upper limit for all."
+    ),
+    "additionalProperties": False,
+    "properties": _bound("the baseline"),
+    "minProperties": 1,
+    "maxProperties": 1,
 }
 _REMARKS: Final[dict[str, Any]] = {
     "reference": {"type": "string", "description": "Source."},
@@ -34,9 +51,13 @@ def _rise(what: str) -> dict[str, Any]:
         "description": what,
         "additionalProperties": False,
         "required": ["analytes"],
-        "properties": {"analytes": analytes, **_BOUND},
-        "minProperties": 2,  # the analytes and one bound
-        "maxProperties": 2,
+        "properties": {"analytes": analytes, **_bound("the upper limit"), "raised_baseline": _RAISED_BASELINE},
+        # The analytes and one bound; what an editor completes need not be whole, so nothing is `required` by name.
+        "minProperties": 2,
+        "dependentSchemas": {
+            "above": {"properties": {"from": False}},
+            "raised_baseline": {"minProperties": 3},
+        },
     }
 
 
@@ -79,11 +100,18 @@ HYS_LAW_FRAME: Final[dict[str, pl.DataType]] = {
 
 
 def derive_hys_law(labs: pl.DataFrame, rule: Mapping[str, Any], tolerance: float) -> pl.DataFrame:
-    """Graded results to `HYS_LAW_FRAME`; only results of the window with a usable upper limit count."""
+    """Graded results to `HYS_LAW_FRAME`; only results of the window with a usable upper limit count.
+
+    A baseline in another unit than the result is not compared with; peaks are multiples of the upper limit always.
+    """
+    is_raised = (pl.col("base") > pl.col("base_uln")) & (pl.col("base_unit").cast(pl.String) == pl.col("unit"))
     usable = labs.filter(
         pl.col("in_window"), pl.col("value_number").is_not_null(), pl.col("uln") > 0,
         ~((pl.col("lln") > pl.col("uln")).fill_null(value=False)),
-    ).select("subject", "date", "uln", key=pl.col("analyte_key").cast(pl.String), value="value_number")  # fmt: skip
+    ).select(
+        "subject", "date", "uln", key=pl.col("analyte_key").cast(pl.String), value="value_number",
+        raised_base=pl.when(is_raised).then("base"),
+    )  # fmt: skip
     transaminase, bilirubin = (_risen(usable, rule[part], tolerance) for part in ("transaminase", "bilirubin"))
     pairs = (
         transaminase.filter("risen")
@@ -114,14 +142,24 @@ def derive_hys_law(labs: pl.DataFrame, rule: Mapping[str, Any], tolerance: float
 
 
 def _risen(results: pl.DataFrame, rise: Mapping[str, Any], tolerance: float) -> pl.DataFrame:
-    """Results of the analytes with `multiple` of the upper limit, and whether it is beyond the bound (`risen`)."""
-    key = "from" if rise.get("from") is not None else "above"
-    limit = pl.col("uln") * float(rise[key])
+    """Results of the analytes with `multiple` of the upper limit, and whether the value is beyond the bound (`risen`)."""
+    risen = _is_beyond(pl.col("uln"), rise, tolerance)
+    if rise.get("raised_baseline"):
+        is_raised = pl.col("raised_base").is_not_null()
+        by_baseline = _is_beyond(pl.col("raised_base"), rise["raised_baseline"], tolerance)
+        risen = pl.when(is_raised).then(by_baseline).otherwise(risen)
+    return results.filter(pl.col("key").is_in(list(rise["analytes"]))).with_columns(
+        multiple=pl.col("value") / pl.col("uln"), risen=risen
+    )
+
+
+def _is_beyond(reference: pl.Expr, bound: Mapping[str, Any], tolerance: float) -> pl.Expr:
+    """The value is above the multiple of the reference (`above`), or at least at it (`from`)."""
+    is_inclusive = bound.get("from") is not None
+    limit = reference * float(bound["from" if is_inclusive else "above"])
     slack = tolerance * pl.max_horizontal(pl.lit(1.0), pl.col("value").abs(), limit.abs())
     distance = pl.col("value") - limit
-    return results.filter(pl.col("key").is_in(list(rise["analytes"]))).with_columns(
-        multiple=pl.col("value") / pl.col("uln"), risen=distance >= -slack if key == "from" else distance > slack
-    )
+    return distance >= -slack if is_inclusive else distance > slack
 
 
 def _peaks(results: pl.DataFrame, name: str) -> pl.DataFrame:

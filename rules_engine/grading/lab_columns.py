@@ -93,6 +93,7 @@ FLAGS: Final[Mapping[str, str]] = {
     "QUALIFIER_ASSUMED": "qualifier_assumed",
     "PARTIAL_EVIDENCE": "partial_evidence",
     "UNIT_CONVERTED": "unit_converted",
+    "UNIT_UNKNOWN": "unit_unknown",
     "UNIT_CONTRADICTS_RANGE": "range_doubted",
     "RANGE_INVALID": "range_invalid",
     "RANGE_FILLED": "range_filled",

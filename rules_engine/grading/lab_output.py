@@ -164,6 +164,8 @@ def _flags(work: pl.DataFrame, graded: Graded, tests: LabTests, grades: pl.DataF
     }
     raised |= {flag: graded["low"][flag] | graded["high"][flag] for flag in _OF_DIRECTIONS}
     raised["unit_converted"] = converted.gather(tests.number)
+    # Graded all the same where only multiples of the limits are asked for.
+    raised["unit_unknown"] = tests.table["scale_unit"].is_null().gather(tests.number)
     # A record that is no later than the baseline is not meant to have one.
     raised["base_missing"] &= work["is_post_baseline"]
     bits = [raised[column].cast(pl.UInt16) * 2**position for position, column in enumerate(FLAGS.values())]

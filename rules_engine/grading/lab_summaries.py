@@ -9,6 +9,7 @@ import polars as pl
 
 from rules_engine.grading.exposure import exposure_rule
 from rules_engine.grading.population import Population, long
+from rules_engine.grading.validity import SEVERE
 from rules_engine.grading.worst import derive_worst_grades
 from rules_engine.vocabulary import ARD_SCHEMA
 
@@ -16,7 +17,6 @@ from rules_engine.vocabulary import ARD_SCHEMA
 ANALYSIS: Final = "laboratory"
 METHOD: Final = "worst grade per subject in the window"
 GRADES: Final = (0, 1, 2, 3, 4)
-SEVERE: Final = 3
 MISSING: Final = "missing"
 _LEVEL: Final = ("analyte_key", "direction", "term")
 

@@ -339,8 +339,9 @@ _KEYS: Final = (
     "grade", "arm", "when", "from", "above", "to", "below", "change_from", "percent_change_from", "and_above", "and", "or",
     "baseline_printed_to", "sources", "agreement", "note", "source_note",
 )  # fmt: skip
-_REFERENCES: Final = ("uln", "lln", "baseline", "mi_cutoff")
-_WHEN: Final = ("any", *BASELINE_STATES, "on_anticoagulation", "not_on_anticoagulation")
+#: What a bound may be a multiple of, and the states of baseline or treatment under which a cut-off may hold.
+REFERENCES: Final = ("uln", "lln", "baseline", "mi_cutoff")
+WHEN: Final = ("any", *BASELINE_STATES, "on_anticoagulation", "not_on_anticoagulation")
 #: Clinical facts that a cut-off may need beside its number.
 NEEDS: Final = (
     "symptomatic", "asymptomatic", "with physiologic consequences", "without physiologic consequences",
@@ -374,11 +375,11 @@ def _words(row: Mapping[str, Any]) -> Iterator[tuple[Any, tuple[str, ...]]]:
     for key, value in row.items():
         yield key, _KEYS
         if key in ("from", "above", "to", "below", "and_above", "baseline_printed_to") and isinstance(value, Mapping):
-            yield from ((name, _REFERENCES) for name in value)
+            yield from ((name, REFERENCES) for name in value)
         elif key in ("change_from", "percent_change_from"):
-            yield value, _REFERENCES
+            yield value, REFERENCES
         elif key == "when":
-            yield value, _WHEN
+            yield value, WHEN
         elif key == "and":
             yield value, NEEDS
 

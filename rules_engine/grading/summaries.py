@@ -11,11 +11,12 @@ from typing import Final
 
 import polars as pl
 
-from rules_engine.grading.event_kinds import GRADE, SEVERE, Kind, Recorded, is_severe, kinds
+from rules_engine.grading.event_kinds import GRADE, Kind, Recorded, is_severe, kinds
 from rules_engine.grading.event_rules import read_groups, read_syndromes
 from rules_engine.grading.exposure import days_at_risk, exposure_rule
 from rules_engine.grading.options import EventOptions
 from rules_engine.grading.population import RATES, Population, long
+from rules_engine.grading.validity import SEVERE
 from rules_engine.vocabulary import ARD_SCHEMA
 
 #: Name of the analysis in the results.

@@ -24,7 +24,9 @@ DEATH_NOT_RECORDED: Final = "DEATH_NOT_RECORDED"
 
 #: Grades of an adverse event; 0 is no event, and grade 5 is death.
 LOWEST, HIGHEST = 1, 5
-LIFE_THREATENING, SEVERE = 4, 3
+LIFE_THREATENING = 4
+#: From which grade on an event or a laboratory value is severe: the field's usual cut.
+SEVERE = 3
 
 #: `3`, `3.0`, `Grade 3`, `G3`; no roman numerals, no ranges.
 _GRADE: Final = r"(?i)^(?:grade\s*|g\s*)?(\d+)(?:\.0+)?$"

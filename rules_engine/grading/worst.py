@@ -10,9 +10,8 @@ from typing import Final
 import polars as pl
 
 from rules_engine.findings import NOTE, concat_findings, derive_findings, phrase
+from rules_engine.grading.validity import SEVERE
 
-#: From which laboratory grade on an event of the same term is looked for.
-SEVERE: Final = 3
 #: A grade that rests on an assumed clinical fact is no ground to doubt a reported grade.
 ASSUMED: Final = "QUALIFIER_ASSUMED"
 
@@ -135,7 +134,7 @@ def _below_laboratory(events: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFram
 
 
 def _unreported(events: pl.LazyFrame, values: pl.LazyFrame, within_days: int | None) -> pl.LazyFrame:
-    """Severe laboratory grades without an event: one finding per subject and term, at the first day of the worst one."""
+    """Laboratory grades of 3 and 4 without an event: one finding per subject and term, at the first day of the worst one."""
     severe = values.filter(pl.col("grade") >= SEVERE)
     matched = severe.select("subject", "term", "date").join(
         events.select("subject", "term", "astdt", "aendt"), on=["subject", "term"], how="inner"

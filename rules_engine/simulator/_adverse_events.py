@@ -34,7 +34,8 @@ def draw_adverse_events(
     events = pl.concat([piece for piece in pieces if piece.height] or pieces[:1]).sort(
         "_who", "_start", "term", "_grade", "_end"
     )
-    return _records(rng, plan, catalogue, cohort, events)
+    judged = _judge(streams("immune"), catalogue["immune_judgement"], cohort, events)
+    return _records(rng, plan, catalogue, cohort, judged)
 
 
 def _piece(
@@ -119,6 +120,37 @@ def _fatal(rng: np.random.Generator, catalogue: dict[str, Any], cohort: Cohort) 
     return pl.concat(pieces)
 
 
+def _judge(rng: np.random.Generator, asked: dict[str, Any], cohort: Cohort, events: pl.DataFrame) -> pl.DataFrame:
+    """Add `immune_related` (null where the site does not record it), `treated_with` and `_treated`, the day of its start.
+
+    The draws have a stream of their own: without them the study is otherwise the same.
+    """
+    draws = [rng.random(events.height) for _number in range(3)]
+    agreed, treated, second = (pl.Series(draw) for draw in draws)
+    is_recorded = pl.Series(rng.random(len(cohort)) < asked["recorded"]).gather(events["_who"])
+    begins = pl.Series(days_between(rng, asked["begins"], events.height))
+    last_day = pl.Series(cohort.end).gather(events["_who"])
+    grade = pl.col("_grade")
+    is_immune = (pl.col("related_to") == "ici") & ~pl.col("term").is_in(asked["not_immune"])
+    share = grade.replace_strict(asked["treated"], default=1.0, return_dtype=pl.Float64)
+    is_high = grade >= asked["high_dose_from_grade"]
+    drug = (
+        pl.when(pl.col("term").is_in(asked["hormone"]))
+        .then(pl.lit("hormone"))
+        .when(is_high & (second < asked["immunosuppressant"]))
+        .then(pl.lit("high_dose_steroid;immunosuppressant"))
+        .when(is_high)
+        .then(pl.lit("high_dose_steroid"))
+        .otherwise(pl.lit("steroid"))
+    )
+    is_treated = is_immune & (treated < share)
+    return events.with_columns(
+        immune_related=pl.when(is_recorded).then(is_immune & (agreed < asked["agreed"])),
+        treated_with=pl.when(is_treated).then(drug),
+        _treated=pl.when(is_treated).then(pl.min_horizontal(pl.col("_start") + begins, last_day)),
+    )
+
+
 def _records(
     rng: np.random.Generator, plan: dict[str, Any], catalogue: dict[str, Any], cohort: Cohort, events: pl.DataFrame
 ) -> pl.DataFrame:
@@ -154,6 +186,10 @@ def _records(
     rest = events.with_columns(
         _start=pl.when("_parts").then(start + 2).otherwise(start),
         _initial=pl.when("_parts").then(grade - 1).otherwise("_initial"),
+        # What was given for the first part goes on.
+        _treated=pl.when(pl.col("_parts") & pl.col("_treated").is_not_null())
+        .then(pl.max_horizontal("_treated", start + 2))
+        .otherwise("_treated"),
         _part=pl.lit(2),
     )
     rows = pl.concat([first, rest]).sort("_who", "_start", "_event", "_part")
@@ -187,6 +223,9 @@ def _records(
         .when(pl.col("related_to").str.contains("ici") & (pl.col("_grade") >= 3))
         .then(pl.lit("DRUG INTERRUPTED"))
         .otherwise(pl.lit("DOSE NOT CHANGED")),
+        immune_related="immune_related",
+        treated_with="treated_with",
+        treated_from=pl.from_epoch("_treated", time_unit="d").dt.strftime("%Y-%m-%d"),
         outcome=pl.when("_fatal")
         .then(pl.lit("FATAL"))
         .when(pl.col("_end") < NEVER)

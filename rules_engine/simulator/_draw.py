@@ -30,6 +30,7 @@ STREAMS = (
     "labs",
     "defects",
     "responses",
+    "immune",
 )
 
 

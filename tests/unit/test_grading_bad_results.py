@@ -51,7 +51,12 @@ def test_an_analyte_or_a_unit_that_nobody_knows_is_counted_with_the_first_record
     )  # fmt: skip
     assert out["grade_reason"].to_list() == ["NO_TERM", "UNIT_UNKNOWN", "UNIT_UNKNOWN", "UNIT_UNKNOWN"]
     findings = ungraded_findings(out).sort("record")
-    assert lab_findings(out.lazy()).collect().is_empty()
+    assert found(out, "analyte_unknown") == [("1", "row 1", "XYZ")]
+    assert found(out, "unit_unknown") == [
+        ("1", "row 2", "40 drops"),
+        ("1", "row 3", "40 (no unit)"),
+        ("2", "row 4", "41 drops"),
+    ]
     assert findings["record"].to_list() == ["PLAT in drops", "PLAT in no unit", "XYZ in g/L"]
     assert findings["severity"].to_list() == ["warning", "warning", "note"]
     assert "2 result(s) of 2 subject(s)" in findings["message"][0]
@@ -228,3 +233,17 @@ def test_other_subjects_lend_a_range_only_where_the_protocol_says_so_and_sex_and
     assert graded(given, *wanting, people=people)["atoxgr"].to_list()[1:] == [None] * 4
     filled = graded(given, *wanting, people=people, missing_range="same_laboratory")
     assert filled["atoxgr"].to_list()[1:] == [1, None, None, None]
+
+
+def test_every_odd_result_is_told_by_subject_and_record() -> None:
+    alt = {"analyte": "ALT", "unit": "U/L", "lln": 5.0, "uln": 40.0}
+    out = graded(
+        {**alt, "value": ">1000"}, {**alt, "value": None}, {**alt, "value": "50", "uln": None, "lln": None},
+        {**alt, "value": "50", "unit": "furlongs"}, {**alt, "value": "50"},
+    )  # fmt: skip
+    assert out["atoxgr"].to_list() == [4, None, None, 1, 1]  # multiples of the limit need no unit
+    assert found(out, "value_censored") == [("1", "row 1", ">1000 U/L")]
+    assert found(out, "value_missing") == [("1", "row 2", "(none) U/L")]
+    assert found(out, "range_missing") == [("1", "row 3", "none to none U/L")]
+    assert found(out, "unit_unknown") == [("1", "row 4", "50 furlongs")]
+    assert "UNIT_UNKNOWN" in str(out["grade_flags"][3]).split(";")

@@ -116,6 +116,41 @@ def test_cholestasis_is_told_apart() -> None:
     assert hys_law(*rows, result("1", 6, 200, "ALP"))["cholestasis"] is False  # another day
 
 
+BY_BASELINE = {
+    **RULE,
+    "transaminase": {**RULE["transaminase"], "raised_baseline": {"above": 3}},
+    "bilirubin": {**RULE["bilirubin"], "raised_baseline": {"from": 2}},
+}
+
+
+@pytest.mark.parametrize(
+    ("base", "enzyme", "base_bilirubin", "bilirubin", "by_limit", "by_baseline"),
+    [
+        (80, 200, 1.5, 2.9, True, False),  # both were raised before: 2.5 and 1.9 times what they were
+        (80, 240, 1.5, 3.0, True, False),  # exactly three times the baseline is not more than that
+        (80, 241, 1.5, 3.0, True, True),
+        (40, 121, 1.0, 2.0, True, True),  # a baseline at the limit is not raised
+        (80, 241, 1.0, 2.0, True, True),  # each test by its own baseline
+    ],
+)
+def test_where_the_baseline_was_raised_its_multiples_may_be_asked_for(
+    base: float, enzyme: float, base_bilirubin: float, bilirubin: float, by_limit: bool, by_baseline: bool
+) -> None:
+    rows = [
+        result("1", 0, base), result("1", 5, enzyme), result("1", 0, base_bilirubin, "BILI"), result("1", 6, bilirubin, "BILI"),
+    ]  # fmt: skip
+    assert hys_law(*rows)["is_case"] == by_limit
+    found = grading.derive_hys_law(graded(*rows), BY_BASELINE, 1e-9).row(0, named=True)
+    assert found["is_case"] == by_baseline
+    assert found["transaminase_peak"] == enzyme / 40  # of the upper limit, whatever the rule
+
+
+def test_a_baseline_in_another_unit_is_not_compared_with() -> None:
+    rows = [result("1", 0, 2.0, "BILI"), result("1", 5, 200), result("1", 6, 51, "BILI", unit="umol/L", uln=17.1)]
+    found = grading.derive_hys_law(graded(*rows), BY_BASELINE, 1e-9).row(0, named=True)
+    assert found["is_case"]  # 2.98 x the limit; 1.5 x the baseline
+
+
 def test_a_missing_or_impossible_limit_makes_no_case() -> None:
     out = graded(
         result("1", 5, 200, uln=None),

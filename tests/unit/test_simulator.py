@@ -109,6 +109,12 @@ def test_every_feature_of_the_trial_occurs(study: dict[str, pl.DataFrame]) -> No
     assert subjects["withdrawal_date"].drop_nulls().len() > 0
     assert subjects["lost_to_followup_date"].drop_nulls().len() > 0
     assert {"1", "2", "3", "4", "5"} == set(study["adverse_events"]["grade"].drop_nulls())
+    events = study["adverse_events"]
+    assert {True, False, None} == set(events["immune_related"])
+    by_ici = pl.col("related_to") == "ici"
+    assert events.filter(~by_ici & (pl.col("immune_related") | pl.col("treated_with").is_not_null())).is_empty()
+    assert {"steroid", "high_dose_steroid", "hormone"} <= set(events["treated_with"].drop_nulls())
+    assert events.filter(pl.col("treated_from") < pl.col("start_date")).is_empty()
     assert study["labs"]["value"].str.starts_with("<").any()
     assert {"g/L", "g/dL"} == set(study["labs"].filter(analyte="HGB")["unit"])
 
