@@ -67,3 +67,11 @@ format_option = click.option(
     help="Formats of the data sets: parquet, arrow, csv, xpt (SAS transport), dataset-json, dataset-ndjson, xlsx, or what a "
     "plugin offers. With xpt or Dataset-JSON a define.xml (2.1) is written beside them.",
 )
+set_b_option = click.option(
+    "--set-b",
+    "parameters_b",
+    multiple=True,
+    callback=_settings,
+    metavar="NAME=VALUE",
+    help="Set a parameter of the second ruleset alone; may be given several times.",
+)

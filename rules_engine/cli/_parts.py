@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from rules_engine.cli._parameters import data_option
+from rules_engine.cli._parameters import data_option, set_option
 
 if TYPE_CHECKING:
     from rules_engine.engine import Result
@@ -34,6 +34,7 @@ def part_options(kind: str, forms: Sequence[str]) -> Callable[[Callable[..., Non
             help="Form of the files; may be given more than once.",
         ),
         click.option("--list", "listing", is_flag=True, help=f"Only name the {kind}s, with their captions."),
+        set_option,
         click.option("--json", "as_json", is_flag=True, help="Print the names, captions and files as JSON."),
     ]  # fmt: skip
 
@@ -45,13 +46,15 @@ def part_options(kind: str, forms: Sequence[str]) -> Callable[[Callable[..., Non
     return with_options
 
 
-def derive_result(ruleset: str, data: Path | str, data_cutoff: str | None) -> Result:
+def derive_result(
+    ruleset: str, data: Path | str, data_cutoff: str | None, parameters: Mapping[str, Any] | None = None
+) -> Result:
     """The result of a run, with its stages shown on the way."""
     from rules_engine.cli._progress import StageProgress
     from rules_engine.engine import Engine
     from rules_engine.study import read_study
 
-    engine = Engine(ruleset)
+    engine = Engine(ruleset, parameters=parameters or None)
     with StageProgress() as progress:
         progress("reading")
         study = read_study(data, ruleset=engine.ruleset, registry=engine.registry)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from rules_engine.cli._parameters import data_option
+from rules_engine.cli._parameters import data_option, set_option
 
 
 @click.command("explain", short_help="Explain one subject's records.")
@@ -24,6 +25,7 @@ from rules_engine.cli._parameters import data_option
     metavar="FILE",
     help="Also draw the subject's course: FILE.svg or FILE.png.",
 )
+@set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def command(
     ruleset: str,
@@ -35,6 +37,7 @@ def command(
     data_cutoff: str | None,
     timeline: Path | None,
     as_json: bool,
+    parameters: dict[str, Any],
 ) -> None:
     """Explain how RULESET derives the records of one subject of the study in --data, step by step.
 
@@ -59,7 +62,7 @@ def command(
 
     if timeline is not None:
         picture_format(timeline)
-    engine = Engine(ruleset)
+    engine = Engine(ruleset, parameters=parameters or None)
     with StageProgress() as progress:
         progress("reading")
         study = read_study(data, ruleset=engine.ruleset, registry=engine.registry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,6 +21,7 @@ def command(
     formats: tuple[str, ...],
     listing: bool,
     as_json: bool,
+    parameters: dict[str, Any],
 ) -> None:
     """Draw the figures of RULESET on the study in --data, each as a file in --out.
 
@@ -37,7 +39,7 @@ def command(
     from rules_engine.study.writing import write_file
 
     folder = None if listing else require_folder(out, data)
-    figures = chosen(derive_result(ruleset, data, data_cutoff).figures(), names, "figure")
+    figures = chosen(derive_result(ruleset, data, data_cutoff, parameters).figures(), names, "figure")
     captions = {name: one.caption for name, one in figures.items()}
     if folder is None:
         tell_parts(captions, None, as_json=as_json)

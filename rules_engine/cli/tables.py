@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,6 +21,7 @@ def command(
     formats: tuple[str, ...],
     listing: bool,
     as_json: bool,
+    parameters: dict[str, Any],
 ) -> None:
     """Write the tables of RULESET on the study in --data, each as a file in --out.
 
@@ -36,7 +38,7 @@ def command(
     from rules_engine.study.writing import write_text
 
     folder = None if listing else require_folder(out, data)
-    tables = chosen(derive_result(ruleset, data, data_cutoff).tables(), names, "table")
+    tables = chosen(derive_result(ruleset, data, data_cutoff, parameters).tables(), names, "table")
     captions = {name: one.caption for name, one in tables.items()}
     if folder is None:
         tell_parts(captions, None, as_json=as_json)

@@ -14,7 +14,7 @@ from rules_engine.diff.curves import curve_figures
 from rules_engine.diff.estimates import compare_estimates
 from rules_engine.diff.page import comparison_page
 from rules_engine.diff.records import compare_records
-from rules_engine.diff.rules import RuleDifference, compare_rules, written
+from rules_engine.diff.rules import RuleDifference, compare_rules, with_sentences, written
 from rules_engine.diff.side import Side
 from rules_engine.errors import UsageError, closest
 from rules_engine.pages import notebook, render_html, render_markdown
@@ -104,5 +104,6 @@ def compare_runs(before: Side, after: Side, *, endpoints: Sequence[str] = ()) ->
         records = records.filter(pl.col("paramcd").is_in(list(endpoints)))
         estimates = estimates.filter(pl.col("paramcd").is_in(list(endpoints)))
     causes = find_causes(before, after, records, rules)
+    rules = with_sentences(rules, before.ruleset, after.ruleset, before.registry)
     caused = records.join(causes, on=["paramcd", "subject"], how="left", maintain_order="left")
     return Comparison(before, after, rules, caused.select(*records.columns, *list(CAUSE_SCHEMA)[2:]), estimates)

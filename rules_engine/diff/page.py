@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from rules_engine.diff.causes import ALONE, ONLY_ONE, TOGETHER
+from rules_engine.diff.causes import ALONE, ONLY_ONE, PAIR, THREE, TOGETHER
 from rules_engine.diff.rules import RuleDifference, written
 from rules_engine.diff.side import Side
 from rules_engine.loading import path_text
@@ -28,7 +28,9 @@ LIMITS = ("lower", "upper")
 LIMITED = tuple(name for name in MAIN if name not in ("n", "events", "responders", "p_value"))
 _HOW = {
     ALONE: "alone: each rule named gives the record by itself",
-    TOGETHER: "together: no rule gives the record by itself",
+    PAIR: "as a pair: two rules give it together, and neither by itself",
+    THREE: "three together: these give it together, and fewer do not",
+    TOGETHER: "together: neither one rule nor two or three give the record",
     ONLY_ONE: "the endpoint has no other difference",
 }
 
@@ -91,12 +93,18 @@ def _together(rules: Sequence[RuleDifference]) -> list[tuple[str, str, str, str]
     for rule in rules:
         of_endpoint = rule.path[0] == "endpoints" and len(rule.path) > 2
         name = path_text(rule.path[2:]) if of_endpoint else rule.name
-        key = (of_endpoint, name, written(rule.before), written(rule.after), _places(rule))
+        one, other = _in_words(rule.before, rule.before_told), _in_words(rule.after, rule.after_told)
+        key = (of_endpoint, name, one, other, _places(rule))
         alike.setdefault(key, []).append(rule.path[1] if of_endpoint else "")
     return [
         (f"{name} ({', '.join(owners)})" if of_endpoint else str(name), str(one), str(other), str(places))
         for (of_endpoint, name, one, other, places), owners in alike.items()
     ]
+
+
+def _in_words(value: object, sentence: str) -> str:
+    """The value as a ruleset writes it, and as a description says it."""
+    return f"{written(value)}: {sentence}" if sentence else written(value)
 
 
 def _places(rule: RuleDifference) -> str:
@@ -141,7 +149,10 @@ def _causes_table(records: pl.DataFrame) -> Table:
         Row(heading(paramcd), [words(by), Cell(f"{number:,}"), words(_HOW.get(how, ""))])
         for paramcd, by, how, number in counted.iter_rows()
     ]
-    notes = ["Found by giving the first run each differing rule of the second alone, and deriving the endpoint again."]
+    notes = [
+        "Found by giving the first run each differing rule of the second alone, then two and three of them together, and deriving "
+        "the endpoint again."
+    ]
     return Table("Records by the rules that change them", ["Endpoint", "Rules", "Records", "How they act"], rows, notes)
 
 

@@ -32,7 +32,7 @@ def compare_records(before: Derived, after: Derived) -> pl.DataFrame:
     """`RECORD_SCHEMA` for every endpoint that both runs have, in the order of the first run, then by subject.
 
     A record differs in its outcome (event, censored, competing; the response and whether it makes a responder), its date, its
-    start, its length or its reason. Numbers of source records are no difference.
+    start, its length, its reason, the bounds of its interval or its descriptions. Numbers of source records are no difference.
     """
     parts = [pl.DataFrame(schema=RECORD_SCHEMA)]
     for of_shape, prepared in (("time_to_event", _times), ("responses", _responses)):
@@ -56,6 +56,8 @@ def _times(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         "subject", outcome=pl.col("event_type").replace_strict(_EVENT_TYPES, return_dtype=pl.String), reason="reason",
         start="start_date", date="date", days="days", rule="rule_id", entry="entry_days",
+        interval=pl.concat_list("interval_left", "interval_right"),
+        words=pl.concat_list("event_description", "censoring_description"),
     )  # fmt: skip
 
 
@@ -66,6 +68,7 @@ def _responses(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         "subject", outcome=pl.col("value"), reason=responder, start=pl.lit(None, pl.Date), date="date",
         days=pl.lit(None, pl.Int64), rule="rule_id", entry=pl.lit(None, pl.Int64),
+        interval=pl.lit(None, pl.List(pl.Date)), words=pl.lit(None, pl.List(pl.String)),
     )  # fmt: skip
 
 
@@ -87,6 +90,8 @@ def _differing(paramcd: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.Da
         .when(differs("start")).then(pl.lit("other start"))
         .when(differs("date")).then(pl.lit("other date"))
         .when(differs("days") | differs("entry")).then(pl.lit("other length"))
+        .when(differs("interval")).then(pl.lit("other interval"))
+        .when(differs("words")).then(pl.lit("other words"))
     )  # fmt: skip
     return (
         sided(before, "before")

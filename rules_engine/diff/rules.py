@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from rules_engine.describe.statements import tell
 from rules_engine.loading import flow, path_text
 from rules_engine.model import GradedRecords, Position, ResponseDefinition, Ruleset, Schedule
+from rules_engine.registry import Registry
 
 Path = tuple[str, ...]
 
@@ -32,7 +34,8 @@ _WORDS = ("label",)
 class RuleDifference:
     """One value that differs: its path, the value on either side (`ABSENT` where there is none), and where each is stated.
 
-    A place is None for a default of a plugin's schema and for an absent value.
+    A place is None for a default of a plugin's schema and for an absent value. `…_told` is the sentence that a description of the ruleset
+    has for the value; empty where it has none.
     """
 
     path: Path
@@ -40,6 +43,8 @@ class RuleDifference:
     after: Any
     before_at: Position | None = None
     after_at: Position | None = None
+    before_told: str = ""
+    after_told: str = ""
 
     @property
     def name(self) -> str:
@@ -54,10 +59,16 @@ class RuleDifference:
     def as_dict(self) -> dict[str, Any]:
         """The difference as plain data; an absent side has no key."""
         stated: dict[str, Any] = {"path": self.name}
-        for side, value, place in (("before", self.before, self.before_at), ("after", self.after, self.after_at)):
+        sides = (
+            ("before", self.before, self.before_at, self.before_told),
+            ("after", self.after, self.after_at, self.after_told),
+        )
+        for side, value, place, told in sides:
             if value is not ABSENT:
                 stated[side] = value
                 stated[f"{side}_at"] = None if place is None else str(place)
+                if told:
+                    stated[f"{side}_told"] = told
         return stated
 
 
@@ -89,6 +100,54 @@ def compare_rules(before: Ruleset, after: Ruleset) -> list[RuleDifference]:
                 place, one, other, _position(before, place, one), _position(after, place, other)
             )
     return list(differences.values())
+
+
+def with_sentences(
+    rules: Sequence[RuleDifference], before: Ruleset, after: Ruleset, registry: Registry
+) -> list[RuleDifference]:
+    """The differences with what a description of either ruleset says of the value."""
+    one, other = _Sentences(before, registry), _Sentences(after, registry)
+    return [replace(rule, before_told=one.of(rule.path), after_told=other.of(rule.path)) for rule in rules]
+
+
+class _Sentences:
+    """What a description of a ruleset says of its options, by path; each schema is read once."""
+
+    def __init__(self, ruleset: Ruleset, registry: Registry) -> None:
+        self.ruleset, self.registry = ruleset, registry
+        self.known: dict[Path, dict[str, str]] = {}
+
+    def of(self, path: Path) -> str:
+        """The sentence for the value at a path; empty where it is without effect, or goes without saying."""
+        if "options" not in path:
+            return ""
+        place = path.index("options")
+        owner = path[:place]
+        if owner not in self.known:
+            self.known[owner] = self._of_owner(owner)
+        return self.known[owner].get(".".join(path[place + 1 :]), "")
+
+    def _of_owner(self, owner: Path) -> dict[str, str]:
+        told: dict[str, str] = {}
+        # What a style says for all endpoints is told as the first of its definitions has it in which it does something.
+        owners = [("definitions", name) for name in self.ruleset.definitions] if owner == () else [owner]
+        for one in owners:
+            options, schema = self._options(one)
+            told = {said.path: said.sentence for said in tell(options, schema) if said.in_effect} | told
+        return told
+
+    def _options(self, owner: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        match owner:
+            case ("endpoints" | "definitions" as section, paramcd):
+                endpoint = getattr(self.ruleset, section).get(paramcd)
+                if endpoint is not None:
+                    return endpoint.options, self.registry.endpoint_kinds.require(endpoint.kind).options_schema
+            case ("responses", name):
+                response = self.ruleset.responses.get(name)
+                if response is not None and response.rules is not None:
+                    rules = response.rules
+                    return rules.options, self.registry.criteria.require(rules.criterion).options_schema
+        return {}, {}
 
 
 def _has(values: Mapping[Path, Any], start: Path) -> bool:

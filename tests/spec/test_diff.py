@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from rules_engine import Engine, load_ruleset, read_study
+from rules_engine import Engine, describe_ruleset, load_ruleset, read_study
 from rules_engine.diff import ABSENT, Comparison, compare_rules
+from rules_engine.diff.records import compare_records
 from rules_engine.engine import Result
 
 from tests.spec.test_cli import rules_engine
@@ -149,6 +151,50 @@ def test_each_change_is_put_down_to_the_rules_that_make_it(
             assert how == "together"
 
 
+def test_a_rule_that_needs_another_is_tried_with_it(censored: Comparison) -> None:
+    # The method needs the gap, and the gap without the method does nothing: only the two together censor.
+    of_pfs = censored.records.filter((pl.col("paramcd") == "PFS") & (pl.col("how") == "as a pair"))
+    assert of_pfs.height > 0
+    pair = "missed_visits.method + missed_visits.gap_days"
+    assert set(of_pfs["by"].str.split("; ").list.contains(pair)) == {True}
+    # PFSNAT censors at a therapy in both runs: no other rule differs than these two.
+    together = censored.records.filter(pl.col("how") == "together")
+    assert set(together["by"]) <= {"missed_visits.method; missed_visits.gap_days"}
+
+
+def test_three_rules_are_tried_together_where_a_fourth_does_nothing(study_folder: Path, before: Result) -> None:
+    gaps = {"method": "fixed_days", "gap_days": 70, "scope": "any_gap"}
+    options = {"missed_visits": gaps, "post_cutoff_alive": "ignore"}
+    after = run(study_folder, variant(endpoints={"PFS": {"options": options}}))
+    of_pfs = before.diff(after, endpoints=["PFS"]).records
+    three = set(of_pfs.filter(pl.col("how") == "three together")["by"])
+    # A gap that is not the last before the event: the two alone do not look at it.
+    assert three == {"missed_visits.method + missed_visits.scope + missed_visits.gap_days"}
+    assert "together" not in set(of_pfs["how"])
+
+
+def test_records_that_differ_in_words_or_bounds_alone_are_told(before: Result) -> None:
+    rows = before.derived.time_to_event["PFS"]
+    named = rows.with_columns(event_description=pl.lit("another text"))
+    moved = rows.with_columns(interval_left=pl.col("interval_left").dt.offset_by("-1d"))
+    for changed, told in ((named, "other words"), (moved, "other interval")):
+        derived = replace(before.derived, time_to_event={"PFS": changed}, responses={})
+        records = compare_records(replace(before.derived, time_to_event={"PFS": rows}, responses={}), derived)
+        assert (records.height, records["change"].unique().to_list()) == (rows.height, [told])
+
+
+def test_a_difference_is_told_in_the_words_of_the_description(before: Result, censored: Comparison) -> None:
+    (rule,) = [rule for rule in censored.rules if rule.name == "endpoints.PFS.options.new_therapy"]
+    for sentence, ruleset in ((rule.before_told, before.ruleset), (rule.after_told, censored.after.ruleset)):
+        assert sentence
+        assert sentence in str(describe_ruleset(ruleset))
+    assert f"censor: {rule.after_told}" in str(censored)
+    assert rule.as_dict()["after_told"] == rule.after_told
+    # A limit that the method of the first run does not read is without effect there, and so is not told.
+    (gap,) = [rule for rule in censored.rules if rule.name == "endpoints.PFS.options.missed_visits.gap_days"]
+    assert gap.before_told == ""
+
+
 def test_estimates_that_differ_are_those_of_the_two_results(before: Result, censored: Comparison) -> None:
     median = (pl.col("analysis") == "survival") & (pl.col("paramcd") == "PFS") & (pl.col("statistic") == "events")
     shown = {
@@ -192,6 +238,32 @@ def test_the_command_leaves_with_1_where_results_differ_and_0_where_none_does(
     document = json.loads(done.stdout)
     assert {record["paramcd"] for record in document["records"]} == {"OS"}
     assert page.is_file()
+
+
+def test_the_command_sets_parameters_of_both_or_of_the_second(tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    file.write_text(
+        "rules_engine: 1\nid: plan\nkind: protocol\ntitle: Plan\nextends: [ema]\n"
+        "parameters: {way: {value: ignore, description: What a new therapy does}}\n"
+        "options: {new_therapy: {from_parameter: way}}\n"
+        "responses: {site: {collected_as: RECIST 1.1}}\nendpoints: {PFS: {like: PFS, response: site}}\n",
+        encoding="utf-8",
+    )
+    done = rules_engine("diff", str(file), str(file), "--set-b", "way=censor", "--json")
+    (rule,) = [rule for rule in json.loads(done.stdout)["rules"] if rule["path"].startswith("endpoints")]
+    assert (done.returncode, rule["before"], rule["after"]) == (1, "ignore", "censor")
+    assert rule["after_told"].startswith("The start of a new anticancer therapy")
+    assert rules_engine("diff", str(file), str(file), "--set", "way=censor").returncode == 0
+    unknown = rules_engine("diff", str(file), str(file), "--set-b", "wya=censor")
+    assert (unknown.returncode, "declares no parameter 'wya'" in unknown.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["explain", "plot", "tables"])
+def test_the_other_commands_set_parameters_too(command: str, study_folder: Path) -> None:
+    more = ["--subject", "HCC-000001"] if command == "explain" else ["--list"]
+    done = rules_engine(command, "tace_ici_hcc", "--data", str(study_folder), *more, "--set", "gap=1")
+    assert done.returncode == 2
+    assert "declares no parameter 'gap'" in done.stderr
 
 
 def test_options_of_the_study_need_the_study() -> None:
