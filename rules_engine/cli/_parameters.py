@@ -18,11 +18,6 @@ class StudyPlace(click.ParamType[Path | str]):
         return value if not isinstance(value, str) or "://" in value else Path(value)
 
 
-def input_folders(data: Path | str) -> list[Path]:
-    """The folder that results must stay out of: that of the study's files, where a folder was named."""
-    return [data] if isinstance(data, Path) and data.is_dir() else []
-
-
 STUDY_PLACE = StudyPlace()
 STUDY_HELP = (
     "Where the study's tables are: a folder or file (CSV, Parquet, Arrow, Excel, SAS, Dataset-JSON, DuckDB, SQLite), or a "

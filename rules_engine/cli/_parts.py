@@ -76,7 +76,7 @@ def chosen(parts: Mapping[str, Part], names: Sequence[str], kind: str) -> Mappin
 
 def require_folder(out: Path | None, data: Path | str) -> Path:
     """The folder for the files; raises `click.UsageError` without one and `UsageError` where it cannot be written."""
-    from rules_engine.cli._parameters import input_folders
+    from rules_engine.study.sources import input_folders
     from rules_engine.study.writing import require_writable
 
     if out is None:

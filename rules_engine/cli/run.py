@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rules_engine.cli._parameters import data_option, format_option, input_folders, set_option
+from rules_engine.cli._parameters import data_option, format_option, set_option
 from rules_engine.errors import EXIT_CANCELLED
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def command(
     from rules_engine.cli._summary import print_result
     from rules_engine.engine import Engine
     from rules_engine.study import read_study
+    from rules_engine.study.sources import input_folders
     from rules_engine.study.writing import chosen_writers, require_writable
 
     require_writable(out, inputs=input_folders(data))

@@ -30,6 +30,7 @@ from rules_engine.pipeline.plans import Progress
 from rules_engine.study import Source, Study, open_study, require_tables
 from rules_engine.study.extra_columns import read_extra_columns
 from rules_engine.study.manifest import as_json, ruleset_hash
+from rules_engine.study.sources import input_folders
 from rules_engine.study.writing import require_writable
 from rules_engine.watching import watched
 
@@ -58,7 +59,7 @@ def run_in_parts(
     beside `out`, until the result is closed; an interrupted run is called again and derives only what is missing.
     `progress` is told the stages and, from the second part on, how long the parts that are left will take.
     """
-    target = require_writable(out, inputs=[source])
+    target = require_writable(out, inputs=input_folders(source))
     tell = watched(progress, cancel)
     cutoff = cutoff_of(data_cutoff, engine.ruleset)
     folder = Path(work) if work is not None else target.with_name(f".{target.name}.parts")
@@ -87,7 +88,7 @@ def run_shard(
     """Derive one shard of a study into the folder `out`, for `merge_shards`; an interrupted shard goes on where it stopped."""
     tell = watched(progress, cancel)
     cutoff = cutoff_of(data_cutoff, engine.ruleset)
-    with working_in(require_writable(out, inputs=[source])) as place:
+    with working_in(require_writable(out, inputs=input_folders(source))) as place:
         _derive_parts(engine, source, place, shard, (memory, parts), cutoff, tell)
         return place.path
 
@@ -218,7 +219,7 @@ def _what(engine: Engine, sources: Sequence[Source], cutoff: date, shards: int) 
         "shards": shards,
         "sources": [
             {"name": one.name, "path": None if one.path is None else str(one.path), "sha256": one.sha256, "rows": one.rows,
-             "origin": one.origin}
+             "origin": one.origin, "alone": one.alone}
             for one in sources
         ],
     }  # fmt: skip
@@ -236,7 +237,10 @@ def _complete(places: Sequence[WorkFolder], engine: Engine) -> tuple[list[WorkFo
     runs = [(place, place.run()) for place in places]
     first = runs[0][1]["what"]
     cutoff = date.fromisoformat(first["data_cutoff"])
-    sources = [Source(one["name"], _path(one), one["sha256"], one["rows"], one["origin"]) for one in first["sources"]]
+    sources = [
+        Source(one["name"], _path(one), one["sha256"], one["rows"], one["origin"], one["alone"])
+        for one in first["sources"]
+    ]
     expected = _identity(_what(engine, sources, cutoff, first["shards"]))
     problems = []
     by_number: dict[int, WorkFolder] = {}
@@ -302,7 +306,8 @@ def _study(places: Sequence[WorkFolder], parts: Sequence[Part], opened: pl.DataF
         tables[name] = tables[name].sort(ROW.name).collect().lazy()  # in the order of the source
     findings = pl.concat([opened.lazy(), *(pl.scan_parquet(part[READING]) for part in parts)])
     sources = tuple(
-        Source(one["name"], _path(one), one["sha256"], one["rows"], one["origin"]) for one in run["what"]["sources"]
+        Source(one["name"], _path(one), one["sha256"], one["rows"], one["origin"], one["alone"])
+        for one in run["what"]["sources"]
     )
     columns = {name: frozenset(columns) for name, columns in run["study"]["columns"].items()}
     study = Study(MappingProxyType(tables), findings, sources, run["study"]["id"], MappingProxyType(columns))

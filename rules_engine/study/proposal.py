@@ -113,10 +113,11 @@ def propose_mapping(source: Any, *, ruleset: str | None = None, registry: Regist
     """
     registry = registry or default_registry()
     found = find_tables(source, registry, None)
-    if found.problems:
+    if found.problems and not found.tables:
         raise StudyError(found.problems)
     domains = _domains(found)
     proposal = _from_standards(found, domains) if domains else _from_names(found)
+    proposal.remarks += [f"Not read: {_one_line(problem)}" for problem in found.problems]
     if ruleset is not None:
         _replace_parts(proposal.data, load_ruleset(ruleset, registry=registry).document.get("data") or {})
     plain = [name for name in TABLES if name in found.tables]

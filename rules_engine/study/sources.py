@@ -107,6 +107,15 @@ def is_connection(source: object) -> bool:
     return isinstance(source, str) and _CONNECTION.match(source) is not None
 
 
+def input_folders(source: object) -> list[Path]:
+    """The folder that results must stay out of: that of the study's files, where a folder was named. Beside a single file or
+    with a connection they may go anywhere: a file that is not the engine's is never replaced.
+    """
+    if isinstance(source, str | Path) and not is_connection(source) and Path(source).is_dir():
+        return [Path(source)]
+    return []
+
+
 def shown_connection(connection: str) -> str:
     """A connection as messages and the manifest show it: without user, password and options."""
     return re.sub(r"://[^/@]*@", "://", connection).split("?", 1)[0]

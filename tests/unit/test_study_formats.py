@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import sqlite3
 import subprocess
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -406,6 +408,47 @@ def test_transport_files_whose_lengths_contradict_each_other(tmp_path: Path) -> 
     twice += whole[whole.index(b"HEADER RECORD*******MEMBV8") :]
     (tmp_path / "subjects.xpt").write_bytes(bytes(twice))
     assert "it holds 2 data sets" in refused(tmp_path)
+
+
+#: A SAS data set of three rows (subject, arm, randomisation_date, age) that ReadStat wrote: zlib, base 85.
+SAS7BDAT = (
+    "c-muNK!8K98WT2)2%g_NiGzXjxM7ckynvvw5`(cZBa<N`M2QFk12ZFvxG|%$F@uN*g90-n%$#7yU<Ef%AJ^beCofm$kYEKIfPnyT"
+    "aSU-pQrGbP{3b^v8WjjYFe93<rJjL_fuXOdPi9_e1(LY2o}q!Bfv%yUnSq|6p`IbSaTOM3@n$9{LJdBC`A=aOUHyz*cmAQda}<n%"
+    "Q7{Td!6+C7qhJ(_f>AIEM!_f;G+-v8---f?*`N$2eg+;Ob%O`O)nG<dcK|9bfu=u$3qnUQp^9@r#S>rx&<^_<P6%y-CSCv)k3kbR"
+    "!J+;O2ZVM&bI%qW;w3o5O$dmiSqtg--@XP>e!$Pcz`zhb&f$nQ-qFx;#$nb>5ZGyNU|@uMT;$@9dWeQVhr@I75_1%c!SYTz3dzKb"
+    "pNxW0FbYP&C>RCQ1pj{j2Lo#B=ft7jg@J`G_7kliqW!-Hln<+jSr}M>?E#ou|NsB{AH+s&0R4gL^?>pPpftD{#lplO18XNi`3%T>"
+    "4n_tJ6nWIyj{j)xVqj2VU<cDW43K7<0fP{j_FzD3#xeYb>h(bgiJ-SjK=U!dA+7<%rAb+-$t4VlMY#+`iFqmcxtYa@C7Jno@hOQV"
+    "so;4V*TnQx25cVpfrk|Yu+u1w^01?ZH!P&s(AsTmX#QtJb00eYKbksLG<B?KX@n8YpXhvOQY4rbe-Wwf=YPu5_D}=gfB-puVBk9t"
+    "faniUJ|CLApn(#kKLh16<1ioHTv%S0XF$uqP@sdBPX3Ru_@GsPlvDuAXG~~(ZZtkG8lNAH&p|Vvav-HG5hQzfz-$>JZDs+wlo490"
+    "BLJf8WyT#eU;qH2RSLK"
+)
+
+
+def sas_data_set(path: Path) -> Path:
+    path.write_bytes(zlib.decompress(base64.b85decode(SAS7BDAT)))
+    return path
+
+
+def test_a_sas_data_set_as_two_readers_see_it(tmp_path: Path) -> None:
+    path = sas_data_set(tmp_path / "subjects.sas7bdat")
+    second, _meta = pyreadstat.read_sas7bdat(str(path))
+    rows = sas.scan_sas7bdat(path).collect()
+    assert rows["subject"].to_list() == second["subject"].to_list() == ["001", "002", "Ünal 3"]
+    assert rows["arm"].to_list() == ["A", None, "B, c"]
+    assert rows["age"].to_list() == second["age"].to_list() == [61.5, 0.1, 70.0]
+    assert rows["randomisation_date"].to_list() == [date(2024, 1, 31), date(1999, 12, 31), None]
+    study = read(tmp_path).tables["subjects"].collect()
+    assert study["randomisation_date"].to_list() == rows["randomisation_date"].to_list()
+
+
+def test_a_sas_data_set_that_was_cut_short(tmp_path: Path) -> None:
+    path = sas_data_set(tmp_path / "subjects.sas7bdat")
+    whole = path.read_bytes()
+    for length in (200, 1000, 5000, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert "it is cut short" in refused(tmp_path), length
+    path.write_bytes(b"x" * 100)
+    assert "its first bytes are not those of SAS data set" in refused(tmp_path)
 
 
 # Dataset-JSON

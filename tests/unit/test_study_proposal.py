@@ -104,6 +104,14 @@ def test_the_command_prints_writes_and_answers_as_json(tmp_path: Path, capsys: p
     assert yaml.safe_load((tmp_path / "p.yaml").read_text(encoding="utf-8")) == answer["protocol"]
 
 
+def test_a_file_that_cannot_be_read_is_named_and_left_aside(tmp_path: Path) -> None:
+    study = folder(tmp_path / "s", dm=DM, rs=RS)
+    (study / "notes.json").write_text("{}")
+    told = propose_mapping(study).remarks
+    assert any(text.startswith("Not read: table notes") for text in told)
+    assert propose_mapping(study).data["layout"] == "sdtm"
+
+
 def test_a_folder_of_nothing_that_is_known(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="nothing in it is known"):
         propose_mapping(folder(tmp_path / "s", x=pl.DataFrame({"a": [1]})))
