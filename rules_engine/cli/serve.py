@@ -37,7 +37,7 @@ def _studies(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ..
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs that go on at once.")
 @click.option(
-    "--timeout", type=click.FloatRange(1), default=600, show_default=True, help="Seconds that a run may take."
+    "--timeout", type=click.FloatRange(0.1), default=600, show_default=True, help="Seconds that a run may take."
 )
 @click.option("--max-body", type=click.IntRange(1), default=64, show_default=True, help="Largest request, in MiB.")
 @click.option(

@@ -41,7 +41,12 @@ def serve_jobs(pipe: Connection, folder: Path, plugins: tuple[str, ...] | None) 
     """Do jobs as they come through the pipe, until it closes. The process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it ends this process
     os.chdir(folder)
-    bench = Bench(folder, plugins)
+    try:
+        bench = Bench(folder, plugins)
+    except RulesEngineError as error:  # a plugin that does not load
+        pipe.send(("problems", (error.exit_code, [problem.as_dict() for problem in error.problems])))
+        return
+    pipe.send(("ready", None))
     while True:
         try:
             job, arguments = pipe.recv()

@@ -23,6 +23,8 @@ from rules_engine.watching import LOGGER
 _SPAWN = multiprocessing.get_context("spawn")
 #: Seconds between two looks at a job that is going on.
 _LOOK = 0.1
+#: Seconds that a process may take to get ready; they do not count as the job's.
+_GETTING_READY = 300.0
 
 
 class Stopped(Exception):  # noqa: N818  (it was asked for)
@@ -116,39 +118,43 @@ class _Worker:
         """The answer to a job. Raises `RequestError`, or `Stopped`."""
         if task.cancelled:
             raise Stopped
-        pipe = self._started()
-        task.on_start()
-        started = time.monotonic()
         try:
+            pipe = self._started(task)
+            task.on_start()
             pipe.send((task.job, task.arguments))
-            while True:
-                if pipe.poll(_LOOK):
-                    kind, content = pipe.recv()
-                    if kind == "stage":
-                        task.on_stage(content)
-                        continue
-                    return _answer(kind, content)
-                self._require_wanted(task, time.monotonic() - started)
+            return self._answer_to(task, pipe, task.seconds)
         except (EOFError, OSError):
             self.end()
-            raise RequestError.because(
-                503, "The work broke off", task.job, "its process ended before it was done", "try again with less data"
-            ) from None
+            what = "its process ended before it was done"
+            raise RequestError.because(503, "The work broke off", task.job, what, "try again with less data") from None
 
-    def _require_wanted(self, task: Task, seconds: float) -> None:
+    def _answer_to(self, task: Task, pipe: Connection, seconds: float) -> Any:
+        """What the process says next that is no stage; it is ended when it takes longer than `seconds`."""
+        started = time.monotonic()
+        while True:
+            if not pipe.poll(_LOOK):
+                self._require_wanted(task, time.monotonic() - started, seconds)
+                continue
+            kind, content = pipe.recv()
+            if kind != "stage":
+                return _answer(kind, content)
+            task.on_stage(content)
+
+    def _require_wanted(self, task: Task, seconds: float, allowed: float) -> None:
         if task.cancelled or self._closed.is_set():
             self.end()
             raise Stopped
-        if seconds > task.seconds:
+        if seconds > allowed:
             self.end()
-            what = f"it took longer than {task.seconds:g} seconds and was ended"
+            what = f"it took longer than {allowed:g} seconds and was ended"
             raise RequestError.because(504, "Too long", task.job, what, "run less, or use the command line")
         if self._process is not None and _resident_bytes(self._process.pid) > self._max_memory:
             self.end()
             what = f"it took more than {self._max_memory:,} bytes of memory and was ended"
             raise RequestError.because(503, "Too much memory", task.job, what, "run less, or use the command line")
 
-    def _started(self) -> Connection:
+    def _started(self, task: Task) -> Connection:
+        """The pipe to a process that is ready. Raises `RequestError` where it does not get ready, such as for a broken plugin."""
         if self._pipe is not None and self._process is not None and self._process.is_alive():
             return self._pipe
         self.end()
@@ -160,6 +166,11 @@ class _Worker:
         self._process.start()
         theirs.close()
         self._pipe = ours
+        try:
+            self._answer_to(task, ours, _GETTING_READY)
+        except RequestError:
+            self.end()
+            raise
         return ours
 
     def end(self) -> None:
@@ -173,7 +184,7 @@ class _Worker:
 
 
 def _answer(kind: str, content: Any) -> Any:
-    if kind == "done":
+    if kind in ("done", "ready"):
         return content
     exit_code, problems = content
     if kind == "problems":

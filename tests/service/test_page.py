@@ -90,6 +90,15 @@ def test_a_person_edits_runs_and_sees_what_changed(service: Client, browser: Bro
     )
     browser.picture(pictures / "page-changes.png")
 
+    # A study of one's own, by its files.
+    browser.run(
+        "carried = new DataTransfer();"
+        "carried.items.add(new File(['subject\\n1\\n'], 'subjects.csv')); upload.files = carried.files;"
+        "upload.dispatchEvent(new Event('change'))"
+    )
+    browser.wait_for("progress.innerText === 'Uploaded: subjects.csv.'")
+    assert browser.run("study.selectedOptions[0].text") == "1 files of yours"
+
     # A subject that changed, explained before and after; and the report.
     browser.run("document.querySelector('#panel-changes td button').click()")
     browser.wait_for("document.querySelectorAll('#explanation .story').length === 2")

@@ -435,6 +435,25 @@ options:
   });
   $("study").addEventListener("change", () => { const cutoff = $("study").selectedOptions[0]?.dataset.cutoff; if (cutoff) $("cutoff").value = cutoff; });
 
+  // One file per table; what is wrong with them is told by the run, as for a folder.
+  $("upload").addEventListener("change", async (event) => {
+    const files = [...event.target.files];
+    if (!files.length) return;
+    const body = new FormData();
+    for (const file of files) body.append("files", file);
+    body.append("title", `${files.length} files of yours`);
+    try {
+      const study = await ask("/studies", undefined, { method: "POST", body });
+      $("study").append(make("option", { value: study.id, selected: true }, study.title));
+      tell($("progress"), `Uploaded: ${files.map((file) => file.name).join(", ")}.`);
+      showProblems($("run-problems"), []);
+    } catch (error) {
+      tell($("progress"), `Not uploaded: ${error.message}`, "bad");
+      showProblems($("run-problems"), error.problems || []);
+    }
+    event.target.value = "";
+  });
+
   async function begin() {
     let kept = null;
     try { kept = sessionStorage.getItem("rules-engine"); } catch { /* as above */ }

@@ -1,0 +1,66 @@
+"""Worker processes: ended when they take too much memory, replaced when they are gone, and a plugin that does not load is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi")
+from rules_engine.service.problems import RequestError
+from rules_engine.service.settings import MEBIBYTE
+from rules_engine.service.workers import Task, WorkerPool
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def pool(folder: Path, **changed: Any) -> Iterator[WorkerPool]:
+    made = WorkerPool(
+        "test", **{"size": 1, "waiting": 2, "folder": folder, "max_memory": 4096 * MEBIBYTE, "plugins": None, **changed}
+    )
+    yield made
+    made.close()
+
+
+def asked(workers: WorkerPool) -> Any:
+    return workers.submit(Task("suffixes", {}, 60)).answer.result()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory a process has")
+def test_a_process_that_takes_too_much_memory_is_ended(tmp_path: Path) -> None:
+    with pool(tmp_path, max_memory=20 * MEBIBYTE) as workers, pytest.raises(RequestError) as refused:
+        asked(workers)
+    assert refused.value.status == 503
+    assert "bytes of memory" in refused.value.problems[0]["what"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the process is looked up as Linux shows it")
+def test_a_process_that_is_gone_is_replaced(tmp_path: Path) -> None:
+    with pool(tmp_path) as workers:
+        assert ".csv" in asked(workers)
+        for child in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            if _parent(child) == os.getpid() and b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(child, signal.SIGKILL)
+                os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        assert ".csv" in asked(workers)
+
+
+def _parent(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def test_a_plugin_that_is_not_installed_is_told(tmp_path: Path) -> None:
+    with pool(tmp_path, plugins=("no_such_plugin",)) as workers, pytest.raises(RequestError) as refused:
+        asked(workers)
+    assert refused.value.exit_code == 4
+    assert "no_such_plugin" in str(refused.value.problems)
