@@ -6,13 +6,13 @@ cohort add up to that of the whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
 import polars as pl
 
-from rules_engine.endpoints.observation import observe
+from rules_engine.endpoints.observation import clock_key, observe
 from rules_engine.endpoints.origin import derive_components, earliest, latest, latest_of_all
 from rules_engine.endpoints.sharing import numbered
 from rules_engine.endpoints.truncation import is_usable
@@ -41,16 +41,27 @@ def tally_endpoint(
     by_number = numbered(records)
     used = words_in_use(words, endpoint.options)
     observation = observe(by_number, endpoint, cutoff, used)
-    counted = [pl.LazyFrame(schema={"quantity": pl.String(), "value": pl.Int64()})]
-    if _is_combination(endpoint.options):
-        counted += [_spans(observation, words), _completeness(observation, words)]
-    if endpoint.options["pd_rule"] == "first_pd_pseudo_confirm":
-        counted.append(_flags(observation))
-    if endpoint.options["report_deaths_after_days"] is not None and _ends_with_progression_or_death(used):
-        counted.append(_deaths_without_progression(observation))
-    return (
-        pl.concat(counted).group_by("quantity", "value").agg(number=pl.len().cast(pl.Int64)).select(list(TALLY_SCHEMA))
-    )
+    options = endpoint.options
+    counted = [pl.LazyFrame(schema=TALLY_SCHEMA)]
+
+    def shared(key: str, quantities: Callable[[], list[pl.LazyFrame]]) -> pl.LazyFrame:
+        """Counted once for all endpoints of this key."""
+        return by_number.step(f"tally {key}", lambda: _counted(quantities()))
+
+    if _is_combination(options):
+        by_clock = clock_key(options, cutoff, used)
+        counted.append(shared(by_clock, lambda: [_spans(observation, words), _completeness(observation, words)]))
+    if options["pd_rule"] == "first_pd_pseudo_confirm":
+        counted.append(shared(observation.key, lambda: [_flags(observation)]))
+    if options["report_deaths_after_days"] is not None and _ends_with_progression_or_death(used):
+        counted.append(_counted([_deaths_without_progression(observation)]))
+    return pl.concat(counted)
+
+
+def _counted(quantities: list[pl.LazyFrame]) -> pl.LazyFrame:
+    """How many have each value of each quantity."""
+    stacked = pl.concat(quantities)
+    return stacked.group_by("quantity", "value").agg(number=pl.len().cast(pl.Int64)).select(list(TALLY_SCHEMA))
 
 
 def conclude_endpoint(tallies: pl.LazyFrame, endpoint: EndpointDefinition) -> pl.LazyFrame:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -24,23 +26,33 @@ _TIMELINE = ("post_baseline",)
 _PROGRESSION = ("pd_rule", "irecist", "new_therapy_boundary")
 
 
+def clock_key(options: Mapping[str, Any], cutoff: date, used: WordsInUse) -> str:
+    """A text that endpoints with the same clock share."""
+    return f"{cutoff} {options_key(options, _CLOCK)} {origins_read(used.words, options)}"
+
+
+def dates_key(options: Mapping[str, Any], cutoff: date, used: WordsInUse) -> str:
+    """A text that endpoints with the same dates of assessments share."""
+    return f"{clock_key(options, cutoff, used)} {options_key(options, _DATES)}"
+
+
 def observe(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, used: WordsInUse) -> Observation:
     """Run steps 1-8 of the pipeline for one endpoint: an observation with `usable`, `truncation` and `progression`."""
     options = endpoint.options
     needs_baseline = options["no_baseline"] == "censor_day1" and options.get("baseline_rule", "applied") == "applied"
     # 1-3. Origin, evidence of life, death.
-    key = f"{cutoff} {options_key(options, _CLOCK)} {origins_read(used.words, options)}"
+    key = clock_key(options, cutoff, used)
     clock = records.step(f"clock {key}", lambda: derive_clock(records, options, cutoff, used.words))
     # 3-4. One date for each assessment.
-    dates_key = f"{key} {options_key(options, _DATES)}"
+    by_dates = dates_key(options, cutoff, used)
     dated = records.step(
-        f"dated {dates_key}", lambda: derive_assessment_dates(records.assessments, clock, options, cutoff)
+        f"dated {by_dates}", lambda: derive_assessment_dates(records.assessments, clock, options, cutoff)
     )
     # 5-6. In the snapshot, after the origin, one per day.
-    timeline_key = f"{dates_key} {options_key(options, _TIMELINE)}"
+    timeline_key = f"{by_dates} {options_key(options, _TIMELINE)}"
     timeline = records.step(f"timeline {timeline_key}", lambda: derive_timeline(dated, clock, options))
     # 7. Anticancer therapy, and whatever else puts an end to the observation.
-    therapies = records.step(f"therapies {dates_key}", lambda: derive_therapies(records, dated, clock, options, cutoff))
+    therapies = records.step(f"therapies {by_dates}", lambda: derive_therapies(records, dated, clock, options, cutoff))
     clock = clock.with_columns(no_baseline=~pl.col("baseline_adequate") & pl.lit(needs_baseline))
     counted = timeline
     if needs_baseline:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import polars as pl
 
 from rules_engine import terms
 from rules_engine.endpoints.evidence_of_life import derive_last_evidence
-from rules_engine.endpoints.observation import observe
+from rules_engine.endpoints.observation import clock_key, dates_key, observe
 from rules_engine.endpoints.origin import derive_time_origin
 from rules_engine.endpoints.progression import derive_scan
 from rules_engine.endpoints.sharing import named, numbered
@@ -21,25 +22,36 @@ from rules_engine.vocabulary import Observation, SubjectRecords, Words
 
 def validate_endpoint(
     records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
-) -> pl.LazyFrame:
-    """Findings about the records of one endpoint: one row per odd record of a subject (`findings.SCHEMA`)."""
-    return named(_validate(numbered(records), endpoint, cutoff, words), records, SCHEMA)
+) -> Sequence[pl.LazyFrame]:
+    """Findings about the records of one endpoint: one row per odd record of a subject (`findings.SCHEMA`).
 
+    What endpoints have in common is found once: those of the same clock, dates or progression return the very same frames.
+    """
+    by_number = numbered(records)
+    used = words_in_use(words, endpoint.options)
+    observation = observe(by_number, endpoint, cutoff, used)
 
-def _validate(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> pl.LazyFrame:
-    observation = observe(records, endpoint, cutoff, words_in_use(words, endpoint.options))
-    return concat_findings(
-        [
-            _unknown_origin(records, endpoint, words),
-            _origin_after_cutoff(records, endpoint, cutoff, words),
+    def held(key: str, find: Callable[[], list[pl.LazyFrame]]) -> pl.LazyFrame:
+        return by_number.step(f"findings {key}", lambda: named(concat_findings(find()), records, SCHEMA))
+
+    def of_clock() -> list[pl.LazyFrame]:
+        return [
+            _unknown_origin(by_number, endpoint, words),
+            _origin_after_cutoff(by_number, endpoint, cutoff, words),
             _death_before_origin(observation),
-            _records_after_death(records, observation),
-            _straddling_assessments(observation),
-            _response_after_progression(observation),
-            _confirmation_of_nothing(observation),
-            *_event_before_start(records, endpoint, cutoff, words),
+            _records_after_death(by_number, observation),
         ]
-    )
+
+    def of_progression() -> list[pl.LazyFrame]:
+        return [_response_after_progression(observation), _confirmation_of_nothing(observation)]
+
+    own = _event_before_start(by_number, endpoint, cutoff, words)
+    return [
+        held(f"clock {clock_key(endpoint.options, cutoff, used)}", of_clock),
+        held(f"dates {dates_key(endpoint.options, cutoff, used)}", lambda: [_straddling_assessments(observation)]),
+        held(f"progression {observation.key}", of_progression),
+        *(named(frame, records, SCHEMA) for frame in own),
+    ]
 
 
 def _unknown_origin(records: SubjectRecords, endpoint: EndpointDefinition, words: Words) -> pl.LazyFrame:

@@ -89,6 +89,7 @@ def derive_endpoint_rows(
     time_to_event: dict[str, pl.DataFrame] = {}
     responses: dict[str, pl.DataFrame] = {}
     odd: list[pl.DataFrame] = []
+    told: list[pl.LazyFrame] = []
     for endpoint in ruleset.endpoints.values():
         progress(f"endpoints: {endpoint.paramcd}")
         kind = registry.endpoint_kinds.require(endpoint.kind)
@@ -98,9 +99,17 @@ def derive_endpoint_rows(
         rows = derive_endpoint(kind, subject_records, endpoint, cutoff, who)
         require_endpoint(rows, who, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)
         (time_to_event if is_time else responses)[endpoint.paramcd] = rows.sort("subject")
-        odd.append(guard.collect(who, partial(kind.validate, subject_records, endpoint, cutoff)))
+        found = guard.call(who, partial(kind.validate, subject_records, endpoint, cutoff))
+        for frame in [found] if isinstance(found, pl.LazyFrame) else found:
+            if all(frame is not other for other in told):  # what endpoints have in common is the same frame
+                told.append(frame)
+                odd.append(guard.collect(who, partial(_itself, frame)))
     findings = pl.concat(odd).unique() if odd else empty_findings().collect()
     return time_to_event, responses, findings
+
+
+def _itself(frame: pl.LazyFrame) -> pl.LazyFrame:
+    return frame
 
 
 def tally_endpoints(

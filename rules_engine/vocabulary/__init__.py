@@ -319,9 +319,10 @@ class EndpointKind:
     `options_schema` is the JSON Schema of the options; a property with `"x-estimand": true` has no default and must be stated.
     `check(endpoint)` returns configuration errors that a schema cannot express: (option path, what, remedy) triples.
     `validate` returns findings about the records (a death before the origin, an assessment that straddles the cut-off), each
-    about one subject. What is odd about the subjects together is found in two steps, so that parts of a cohort can be run
-    apart: `tally` counts in some subjects' records, `conclude(tallies, endpoint)` makes findings of the stacked counts of
-    all parts; however the subjects are parted, it must find the same.
+    about one subject, as one frame or several; a frame that several endpoints return is told once. What is odd about the
+    subjects together is found in two steps, so that parts of a cohort can be run apart: `tally` counts in some subjects'
+    records, `conclude(tallies, endpoint)` makes findings of the stacked counts of all parts; however the subjects are
+    parted, it must find the same.
     `describe` tells an endpoint of the kind in plain English; without it the options alone are told, by their schema.
 
     `schema_for(options)` gives the schema that completes options as stated, where that depends on them (the words that
@@ -340,7 +341,7 @@ class EndpointKind:
     options_schema: JsonSchema
     derive: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame]
     check: Callable[[EndpointDefinition], Sequence[ConfigurationError]] = no_errors
-    validate: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] = field(
+    validate: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame | Sequence[pl.LazyFrame]] = field(
         default=lambda _records, _endpoint, _cutoff: empty_findings()
     )
     tally: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] | None = None

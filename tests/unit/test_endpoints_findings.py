@@ -23,7 +23,7 @@ def all_findings(kind: EndpointKind, subjects: list[dict[str, Any]], definition:
     records = records_from_mappings(subjects)
     assert kind.tally is not None
     of_cohort = kind.conclude(kind.tally(records, definition, CUTOFF), definition)
-    return pl.concat([kind.validate(records, definition, CUTOFF), of_cohort]).collect()
+    return pl.concat([*kind.validate(records, definition, CUTOFF), of_cohort]).collect()
 
 
 def rules_found(subject: dict[str, Any], **options: Any) -> dict[str, str]:
