@@ -24,7 +24,7 @@ _REASONS: Final = {
     "UNIT_UNKNOWN": (WARNING, "the unit is missing, or none that the cut-offs know"),
     "UNIT_UNSUITABLE": (NOTE, "results in this unit are never graded (a percentage is no count)"),
     "UNIT_CONTRADICTS_RANGE": (WARNING, "unit and limits of normal contradict each other"),
-    "NO_BASELINE": (WARNING, "the grade compares with a baseline, and there is none"),
+    "NO_BASELINE": (WARNING, "the grade compares with a baseline before the result, and there is none"),
     "RANGE_INVALID": (WARNING, "the limits of normal cannot be right, and no absolute cut-off decides"),
     "NO_RANGE": (WARNING, "a limit of normal is missing, and no absolute cut-off decides"),
     "NO_ALBUMIN": (WARNING, "total calcium without albumin of the same day"),

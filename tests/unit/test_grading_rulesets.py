@@ -173,6 +173,18 @@ def test_the_worked_cases_of_a_ruleset_hold(name: str) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize(("multiple", "ends_at"), [(1, 150.0), (1.25, None)])
+def test_a_range_contradicts_a_unit_only_where_grade_1_begins_at_the_limit_itself(
+    multiple: float, ends_at: float | None
+) -> None:
+    entry = {
+        "term": "Made up", "analyte": "X", "direction": "high",
+        "cutoffs": {"mg/dL": [{"grade": 1, "from": {"uln": multiple}, "to": 150}, {"grade": 2, "above": 150}]},
+    }  # fmt: skip
+    rules = read_rules({"version": "9", "numerics": {"tolerance": 1e-9, "prolonged_hours": 24}, "thresholds": [entry]})
+    assert rules.scales["X", "high"][0].mildest_number == ends_at
+
+
 def test_words_that_grading_does_not_know_are_refused_together() -> None:
     rows = [{"grade": 1, "abov": {"uln": 1}}, {"grade": 2, "above": {"ulm": 3}, "and": "symptomatik", "when": "normal"}]
     entry = {"term": "ALT", "analyte": "ALT", "direction": "high", "cutoffs": {"any": rows}}
