@@ -15,10 +15,12 @@ from tests.mutation.scope import ROOT, TRIED, Area, left_alone, modules
 Suite = Callable[[str], str | None]
 SUITES = ("agreement", "cases", "unit", "properties", "length")
 
+#: Plugins of pytest are imported before the fork.
+_FORKED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 _UNIT_TESTS = (
-    "tests/unit/test_criteria_rules.py", "tests/unit/test_criteria_findings.py", "tests/unit/test_criteria_lesion_records.py",
-    "tests/unit/test_criteria_bad_input.py", "tests/unit/test_criteria_who.py", "tests/unit/test_explain_timepoints.py",
-    "tests/unit/test_criteria_outputs.py",
+    "tests/unit/test_criteria_best_response.py", "tests/unit/test_criteria_edges.py", "tests/unit/test_criteria_rules.py",
+    "tests/unit/test_criteria_findings.py", "tests/unit/test_criteria_lesion_records.py", "tests/unit/test_criteria_bad_input.py",
+    "tests/unit/test_criteria_who.py", "tests/unit/test_explain_timepoints.py", "tests/unit/test_criteria_outputs.py",
 )  # fmt: skip
 _PROPERTIES = ("tests/properties/test_criteria_properties.py", "tests/unit/test_criteria_of_third_parties.py")
 
@@ -78,7 +80,9 @@ def pytest_of(files: Sequence[str], _module: str) -> str | None:
                 self.name = report.nodeid
 
     failure = FirstFailure()
-    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *(str(ROOT / file) for file in files)], [failure])
+    code = pytest.main(
+        ["-x", "-q", "-p", "no:cacheprovider", *_FORKED, *(str(ROOT / file) for file in files)], [failure]
+    )
     return None if code == 0 else failure.name or f"pytest ends with {code}"
 
 
