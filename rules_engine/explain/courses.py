@@ -62,11 +62,18 @@ def courses_of(
         )
     )
     order = _streams_in_order(ruleset, read)
+    collected = {
+        name: rows_by(stream.sort("date", "seq").collect())
+        for name, stream in pipeline.assessment_streams(ruleset, of_them, mine, registry).items()
+        if ruleset.responses[name].source == "collected"
+    }
 
     def course(subject: str) -> Course:
         row, told = about[subject][0], stories[subject]
         lanes = lanes_of_course(row, treatments.get(subject, []), events.get(subject, []), told)
         visits = [visit for name in order for visit in read[name].visits(subject)]
+        for name, rows in collected.items():
+            visits += _collected_visits(name, rows.get(subject, []))
         return Course(
             subject, str(row.get("arm") or ""), origin_of(told), _trajectories(subject, [read[name] for name in order]), visits,
             [_lane(group, lane) for group, of_group in lanes for lane in of_group],
@@ -148,6 +155,16 @@ class _Stream:
         if percent is None or baseline is None:
             return None
         return int(Fraction(baseline) * (100 - Fraction(str(percent))) / 100)
+
+
+def _collected_visits(stream: str, rows: Rows) -> Iterator[Visit]:
+    """Responses as a reader reported them; one whose day nobody knows stands on the first that is possible."""
+    for row in rows:
+        day = row["date"] or row["latest_part_date"] or row["visit_date"]
+        if day is not None:
+            suspected = "; pseudoprogression suspected" if row["suspected_pseudoprogression"] else ""
+            code = row["iresponse"] or row["response"] or "no response"
+            yield Visit(date.fromisoformat(f"{day}-01-01"[:10]), stream, code, f"as collected, {day}{suspected}")
 
 
 def _contributions(reading: pl.LazyFrame, rules: CriterionRules) -> pl.DataFrame:

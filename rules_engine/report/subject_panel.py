@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rules_engine.errors import PluginError
 from rules_engine.pages import Block, Folded, Interactive, Paragraph, Row, Section, Table, heading, words
 from rules_engine.report.clock import DAYS_PER_MONTH
 from rules_engine.report.course import Course, Story, Trajectory
@@ -26,7 +27,13 @@ def subject_panel(view: ReportView) -> Section:
         return Section("subject", "Single subjects", [])
     names = view.subjects["subject"].unique().sort()
     every = -(-names.len() // MOST_SUBJECTS)
-    courses = view.courses(names.gather_every(every).to_list())
+    try:
+        courses = view.courses(names.gather_every(every).to_list())
+    except PluginError as error:
+        # A plugin that cannot tell its story costs the page this section, not the run its results.
+        return Section(
+            "subject", "Single subjects", [Paragraph(f"A plugin could not be told: {error}", lead="Left out.")]
+        )
     blocks: list[Block] = []
     if every > 1:
         text = (

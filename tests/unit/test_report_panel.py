@@ -126,3 +126,36 @@ def test_a_large_study_has_a_panel_of_some_and_says_so(result: Result) -> None:
 
 def test_nobody_to_show_is_no_panel() -> None:
     assert encoded([], date(2025, 12, 31))["subjects"] == []
+
+
+def test_a_plugin_that_cannot_tell_its_story_costs_the_page_this_section_alone(result: Result) -> None:
+    from dataclasses import replace
+
+    from rules_engine.errors import PluginError
+    from rules_engine.report import render_report
+
+    def failing(_subjects: Any) -> list[Any]:
+        raise PluginError.at("event 'theirs'", "its `tell` failed", "repair or uninstall that plugin")
+
+    page = render_report(replace(result._report_view, courses=failing))
+    section = page.partition('id="subject"')[2].partition("</section>")[0]
+    assert "its `tell` failed" in section
+    assert "<script" not in page
+    assert 'id="survival"' in page
+
+
+def test_collected_responses_are_visits_as_well() -> None:
+    tables = simulate(6, 2)
+    collected = tables["response_assessments"]
+    document = {
+        "rules_engine": 1, "id": "collected", "kind": "protocol", "title": "Collected", "extends": ["ema"],
+        "responses": {"inv": {"collected_as": collected["criterion"][0]}},
+        "endpoints": {"PFS": {"like": "PFS", "response": "inv"}},
+        "options": {"origin": "first_tace"},
+    }  # fmt: skip
+    result = Engine(document).run(tables, data_cutoff=CUTOFF)
+    for course in result._courses(result.subjects["subject"].to_list()):
+        stated = collected.filter(pl.col("subject") == course.subject)
+        assert len(course.visits) == stated.height
+        assert course.trajectories == []
+        assert {visit.stream for visit in course.visits} <= {"inv"}
