@@ -72,6 +72,8 @@ class _Reader:
             if not _open_frames(self.flow):
                 yield self.flow_path, self.flow
                 self.flow = ""
+            elif len(self.flow) > _LONGEST_FLOW:
+                self.flow = ""  # somebody forgot to close it; the lines below are read by themselves
             return
         if not line.strip() or line.lstrip().startswith("#"):
             return

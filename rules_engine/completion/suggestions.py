@@ -78,10 +78,10 @@ def _keys(places: Iterable[Schema], cursor: Cursor) -> Iterator[Suggestion]:
     options = {name: below for place in places for name, below in place.get("properties", {}).items()}
     for name in sorted(options, key=lambda name: name not in required):
         if name not in cursor.siblings:
-            yield Suggestion(name, f"{name}: ", "key", _description(options[name], places))
+            yield Suggestion(name, f"{name}: ", "key", _description(options[name]))
 
 
-def _description(schema: Any, _places: Iterable[Schema]) -> str:
+def _description(schema: Any) -> str:
     return _shortened(str(schema.get("description", ""))) if isinstance(schema, Mapping) else ""
 
 

@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import rules_engine
-from rules_engine.errors import EXIT_RULESET
+from rules_engine.errors import EXIT_OURS, EXIT_RULESET
+from rules_engine.service import page, rulesets, runs, studies
 from rules_engine.service.guards import Guard
 from rules_engine.service.problems import ProblemDocument, RequestError, problem_response
 from rules_engine.service.settings import ServiceSettings
@@ -51,8 +52,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    from rules_engine.service import page, rulesets, runs, studies
-
+    app.add_exception_handler(Exception, _fault)
     for routes in (rulesets.routes, studies.routes, runs.routes):
         app.include_router(routes, prefix="/api/v1")
     app.include_router(page.routes)
@@ -83,6 +83,13 @@ def _http(_request: Request, error: Exception) -> Response:
     )
     found.headers = dict(error.headers or {})
     return problem_response(found)
+
+
+def _fault(_request: Request, error: Exception) -> Response:
+    """The last line of defence: our fault, told without a traceback."""
+    what = f"{type(error).__name__}: {error}"
+    problems = [{"where": "service", "what": what, "remedy": "this is a fault of the engine: please report it"}]
+    return problem_response(RequestError(500, "A fault of the engine", problems, EXIT_OURS))
 
 
 def _document_problems(app: FastAPI) -> None:

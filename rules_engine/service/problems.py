@@ -60,9 +60,7 @@ def problem_response(error: RequestError) -> Response:
     document = ProblemDocument(
         title=error.title, status=error.status, detail=detail, exit_code=error.exit_code, problems=problems
     )
-    return Response(
-        json.dumps(document.model_dump(), ensure_ascii=False), error.status, dict(error.headers), media_type=MEDIA_TYPE
-    )
+    return Response(json.dumps(document.model_dump()), error.status, dict(error.headers), media_type=MEDIA_TYPE)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -77,8 +75,6 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         503: "too much to do at the moment; try again",
         504: "it took longer than this service allows",
     }
-    schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
     return {
         status: {
             "description": told[status],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
@@ -111,8 +112,6 @@ def read_report(run_id: RunId, service: Service) -> HTMLResponse:
 @routes.get("/runs/{run_id}/manifest", responses=OF_A_DONE_RUN)
 def read_manifest(run_id: RunId, service: Service) -> dict[str, Any]:
     """Give the manifest: what was run on what, with the hashes of what came out."""
-    import json
-
     run = service.runs.get(run_id, done=True)
     found: dict[str, Any] = json.loads((run.folder / "results" / "manifest.json").read_text(encoding="utf-8"))
     return found

@@ -201,6 +201,22 @@ def test_unknown_paths_methods_and_bodies_are_problems(service: Client) -> None:
         assert answer.json()["problems"][0]["what"]
 
 
+def test_texts_that_are_no_unicode_are_refused_and_answered(service: Client) -> None:
+    for body in (
+        b'{"text": "a\\ud800: b"}',
+        b'{"name": "ema", "parameters": {"\\ud800": 1}}',
+        b'{"name": "ema", "parameters": {"a": "\\ud800"}}',
+        b'{"text": "rules_engine: 1", "bases": {"\\ud800": "x"}}',
+        b'{"text": "\\u0000"}',
+        b"\xff\xfe",
+    ):
+        headers = {"Content-Type": "application/json"}
+        answer = requests.post(f"{service.url}/api/v1/check", data=body, headers=headers, timeout=60)
+        assert answer.status_code in (200, 400, 422), body
+        if answer.status_code == 200:
+            assert answer.json()["ok"] is False
+
+
 # Limits: a service of its own, with small ones
 
 
