@@ -52,6 +52,7 @@ FIRST_COMPONENT = Origin(
     reference="protocol of the study; beware of immortal time (CEBP 2022;31:2079)",
     parts=lambda options: options["origin_components"],
     combine=origin.earliest,
+    starts_early=True,
     reads=["origin_components"],
     check=lambda endpoint: list(_check_components(endpoint)),
 )

@@ -48,7 +48,7 @@ def tally_endpoint(
         """Counted once for all endpoints of this key."""
         return by_number.step(f"tally {key}", lambda: _counted(quantities()))
 
-    if _is_combination(options):
+    if _is_combination(options, words):
         by_clock = clock_key(options, cutoff, used)
         counted.append(shared(by_clock, lambda: [_spans(observation, words), _completeness(observation, words)]))
     if options["pd_rule"] == "first_pd_pseudo_confirm":
@@ -67,9 +67,8 @@ def _counted(quantities: list[pl.LazyFrame]) -> pl.LazyFrame:
 def conclude_endpoint(tallies: pl.LazyFrame, endpoint: EndpointDefinition) -> pl.LazyFrame:
     """Findings about the cohort, from the stacked tallies of its parts."""
     whole = tallies.group_by("quantity", "value").agg(pl.col("number").sum())
-    found = []
-    if _is_combination(endpoint.options):
-        found += [_immortal_time(_of(whole, _SPAN)), _incomplete_combination(_of(whole, _COMPLETE), endpoint.options)]
+    # What was not counted is concluded from nothing.
+    found = [_immortal_time(_of(whole, _SPAN)), _incomplete_combination(_of(whole, _COMPLETE), endpoint.options)]
     if endpoint.options["pd_rule"] == "first_pd_pseudo_confirm":
         found += _flags_that_know_the_outcome(whole)
     if endpoint.options["report_deaths_after_days"] is not None:
@@ -81,8 +80,10 @@ def _of(tally: pl.LazyFrame, quantity: str) -> pl.LazyFrame:
     return tally.filter(pl.col("quantity") == quantity).sort("value")
 
 
-def _is_combination(options: Mapping[str, Any]) -> bool:
-    return bool(options["origin"] == "first_component" and len(options["origin_components"]) > 1)
+def _is_combination(options: Mapping[str, Any], words: Words) -> bool:
+    """The clock starts before all that its origin is made of has begun."""
+    origin = words.origins[options["origin"]]
+    return origin.starts_early and origin.parts is not None and len(origin.parts(options)) > 1
 
 
 def _ends_with_progression_or_death(used: WordsInUse) -> bool:

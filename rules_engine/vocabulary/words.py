@@ -295,7 +295,8 @@ class Origin:
     `derive(records, options)` gives at most one row per subject: `subject`, `date`. An origin that is made of others
     says of which (`parts(options)`) and how (`combine` of their days by name) instead. `variable` is the ADaM variable
     of the day, where the ruleset does not state it under `start_variables`. `reads` are the options that `derive`
-    reads, so that endpoints with the same ones share the step (None: any of them).
+    reads, so that endpoints with the same ones share the step (None: any of them). `starts_early`: an origin made of
+    others lies before the last of them, so that who has them all had to live until then (immortal time); a run says so.
     """
 
     id: str
@@ -305,6 +306,7 @@ class Origin:
     derive: Callable[[SubjectRecords, Options], pl.LazyFrame] | None = None
     parts: Callable[[Options], Sequence[str]] | None = None
     combine: Callable[[Mapping[str, pl.LazyFrame]], pl.LazyFrame] | None = None
+    starts_early: bool = False
     options_schema: Mapping[str, Any] = field(default_factory=dict)
     variable: str | None = None
     reads: Sequence[str] | None = None
