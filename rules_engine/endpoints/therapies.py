@@ -30,11 +30,19 @@ def derive_therapies(
     Out: subject, date, reason, imputation and the source columns.
     """
     known = clock.select("subject", "t0", "last_day")
-    first_pd = dated.filter(is_progression_type()).group_by("subject").agg(first_pd=pl.col("date").min())
     partial = records.therapies.filter(~dates.is_complete(pl.col("start_date"))).select("subject").unique()
+    # A progression before the origin, which is not used, is not what caused the therapy.
+    first_pd = (
+        dated.filter(is_progression_type())
+        .join(partial, on="subject", how="semi")
+        .join(known, on="subject")
+        .filter(pl.col("date") > pl.col("t0"), pl.col("date") <= cutoff)
+        .group_by("subject")
+        .agg(first_pd=pl.col("date").min())
+    )
     outside = (
         records.therapies.join(known, on="subject")
-        .join(first_pd.join(partial, on="subject", how="semi"), on="subject", how="left")
+        .join(first_pd, on="subject", how="left")
         .with_columns(
             date=therapy_day(options, cutoff),
             imputation=dates.imputed_unit(pl.col("start_date")),
