@@ -32,7 +32,8 @@ PROJECT = "rules_engine"
 #: added, none is removed, renamed or given another meaning. A plugin for another major version, or for a later minor one
 #: than the engine's, stops the run.
 #:
-#: 1.0: the first. 1.1: criteria that are judged from input tables (`Criterion.assess_tables`), `Criterion.plain_forms`.
+#: 1.0: the first. 1.1: criteria that are judged from input tables (`Criterion.assess_tables`), `Criterion.plain_forms`;
+#: readers of several tables and of connections (`Reader.scan_tables`), formats of results (`rules_engine_writers`).
 HOOK_VERSION = "1.1"
 
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -141,11 +141,16 @@ def _files_of(folder: Path) -> list[Path]:
             str(folder), "there is no such folder", "name the folder that holds the study's tables", meant=near
         )
     try:
-        return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith((".", "~$")))
+        return sorted(path for path in folder.iterdir() if path.is_file() and not _is_of_the_system(path.name))
     except OSError as error:
         raise StudyError.at(
             str(folder), f"the folder cannot be read: {error.strerror}", "allow this user to read it"
         ) from error
+
+
+def _is_of_the_system(name: str) -> bool:
+    """Hidden files, locks of open workbooks, and the pictures that Windows keeps of a folder."""
+    return name.startswith((".", "~$")) or name.lower() == "thumbs.db"
 
 
 class _Opener:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import csv as stdlib_csv
+import io
 import json
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -167,6 +170,13 @@ def test_forms_may_be_mixed_and_a_workbook_read_alone(tmp_path: Path, expected: 
     assert read(str(alone)).has("labs")
 
 
+def test_files_of_the_system_are_no_tables(tmp_path: Path) -> None:
+    path = study_folder(tmp_path / "s", "csv")
+    for name in ("Thumbs.db", "~$study.xlsx", ".hidden.csv"):
+        (path / name).write_bytes(b"x")
+    assert read(path).has("labs")
+
+
 def test_one_table_in_two_places_is_refused(tmp_path: Path) -> None:
     path = study_folder(tmp_path / "s", "xlsx")
     SUBJECTS.write_csv(path / "subjects.csv")
@@ -203,6 +213,25 @@ def test_a_reader_of_a_third_party_reads_its_own_ending(tmp_path: Path) -> None:
     (tmp_path / "subjects.psv").write_text("subject|arm\n1|A\n")
     study = read_study(tmp_path, registry=build_registry([("pipes", Plugin())]))
     assert study.tables["subjects"].collect()["arm"].to_list() == ["A"]
+
+
+def test_the_format_of_the_page_on_plugins_reads_and_writes(tmp_path: Path) -> None:
+    import re
+    import types
+
+    from rules_engine.study.writing import write_outputs
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
+    code = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "# house_formats.py" in block)
+    plugin = types.ModuleType("house_formats")
+    exec(code, plugin.__dict__)  # noqa: S102  (our own page)
+    registry = build_registry([("house_formats", plugin)])
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "subjects.bar").write_text("subject|arm\n1|A\n", encoding="utf-8")
+    study = read_study(tmp_path / "s", registry=registry)
+    assert study.tables["subjects"].collect()["arm"].to_list() == ["A"]
+    written = write_outputs({"adtr": LABS}, tmp_path / "out", manifest={}, formats=["bars"], registry=registry)
+    assert written["adtr"].read_text().splitlines()[0] == "|".join(LABS.columns)
 
 
 def test_a_reader_that_fails_is_named(tmp_path: Path) -> None:
@@ -262,6 +291,39 @@ def test_cut_short_anywhere_a_text_is_never_read_with_fewer_cells(tmp_path: Path
             continue
         # What is left of a line that was cut inside its last cell cannot be told from a whole one.
         assert rows["sex"].drop_nulls().len() >= rows.height - 1
+
+
+def test_a_line_of_one_letter_is_no_blank_line(tmp_path: Path) -> None:
+    assert "line 3" in refused(csv(tmp_path, b"subject,arm,sex\n1,A,F\n2\n3,B,M\n"))
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 64, 1 << 22])
+def test_lines_are_counted_as_a_csv_reader_counts_them(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rules_engine_plugins.readers import delimited
+
+    monkeypatch.setattr(delimited, "_BLOCK", block)
+    draw = random.Random(block)
+    cells = ["", "a", "é", '"b, c"', '"two\nlines"', '"say ""x"""', "12.5"]
+    refusals = 0
+    for _ in range(60):
+        end = draw.choice(["\n", "\r\n"])
+        lines = [",".join(draw.choice(cells) for _ in range(3)) for _ in range(draw.randint(1, 5))]
+        if draw.random() < 0.4:
+            lines.insert(draw.randint(0, len(lines)), draw.choice(["x", "", '"a,b"', "x,y", "1,2,3,4"]))
+        text = end.join(["subject,arm,sex", *lines]) + draw.choice(["", end])
+        (tmp_path / "subjects.csv").write_bytes(text.encode())
+        records = list(stdlib_csv.reader(io.StringIO(text, newline="")))
+        is_even = all(len(record) in (0, 3) for record in records)
+        try:
+            delimited.scan_csv(tmp_path / "subjects.csv")
+        except ReadError:
+            assert not is_even, text
+            refusals += 1
+        else:
+            assert is_even, text
+    assert 5 <= refusals <= 55
 
 
 def test_blank_lines_are_no_records_and_loose_quotes_have_their_line(tmp_path: Path) -> None:

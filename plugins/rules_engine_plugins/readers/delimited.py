@@ -17,7 +17,7 @@ import polars as pl
 from rules_engine.errors import ReadError
 
 _BLOCK = 1 << 22
-_QUOTE, _COMMA, _NEWLINE = 34, 44, 10
+_QUOTE, _COMMA, _NEWLINE, _RETURN = 34, 44, 10, 13
 #: The longest header line that is taken for one.
 _LONGEST_HEADER = 1 << 20
 #: What is decoded in memory, because its encoding is not UTF-8.
@@ -124,6 +124,7 @@ class _Counter:
         self.commas = 0
         self.expected: int | None = None
         self.length = 0
+        self.last = 0
 
     def is_uneven(self, block: bytes) -> bool:
         """True where a line of the block does not have the commas of the first line; blank lines have none."""
@@ -136,6 +137,8 @@ class _Counter:
         upto = np.searchsorted(commas, ends)
         counts = np.diff(upto, prepend=0)
         lengths = np.diff(ends, prepend=-1)
+        before = np.where(ends > 0, data[ends - 1], self.last)
+        self.last = int(data[-1])
         if ends.size:
             counts[0] += self.commas
             lengths[0] += self.length
@@ -146,7 +149,8 @@ class _Counter:
         else:
             self.commas += int(commas.size)
             self.length += int(data.size)
-        return bool(((counts != self.expected) & (lengths > 2)).any())
+        is_blank = (lengths == 1) | ((lengths == 2) & (before == _RETURN))
+        return bool(((counts != self.expected) & ~is_blank).any())
 
     def is_open(self) -> bool:
         """True where the text ends inside quotes, or with a line that is not whole."""
@@ -155,7 +159,6 @@ class _Counter:
 
 def _records(text: io.TextIOBase) -> Iterator[tuple[int, list[str]]]:
     """Each record with the line on which it begins."""
-    csv.field_size_limit(1 << 30)
     reader = csv.reader(text, strict=True)
     line = 1
     try:
