@@ -6,6 +6,7 @@ Processes are started with the method `spawn` and go on to the next job; after o
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 import threading
 import time
@@ -90,6 +91,9 @@ class WorkerPool:
             self._tasks.put(None)
         for thread in self._threads:
             thread.join(timeout=5)
+        while not self._tasks.empty():
+            if (task := self._tasks.get()) is not None:
+                task.answer.set_exception(Stopped())
 
     def _serve(self, name: str) -> None:
         worker = _Worker(self._folder / name, self._max_memory, self._plugins, self._closed)
@@ -132,13 +136,12 @@ class _Worker:
         """What the process says next that is no stage; it is ended when it takes longer than `seconds`."""
         started = time.monotonic()
         while True:
-            if not pipe.poll(_LOOK):
-                self._require_wanted(task, time.monotonic() - started, seconds)
-                continue
-            kind, content = pipe.recv()
-            if kind != "stage":
-                return _answer(kind, content)
-            task.on_stage(content)
+            if pipe.poll(_LOOK):
+                kind, content = pipe.recv()
+                if kind != "stage":
+                    return _answer(kind, content)
+                task.on_stage(content)
+            self._require_wanted(task, time.monotonic() - started, seconds)
 
     def _require_wanted(self, task: Task, seconds: float, allowed: float) -> None:
         if task.cancelled or self._closed.is_set():
@@ -199,4 +202,4 @@ def _resident_bytes(process: int | None) -> int:
         pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
     except (OSError, IndexError):
         return 0
-    return int(pages) * 4096
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

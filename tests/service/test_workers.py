@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("fastapi")
 from rules_engine.service.problems import RequestError
 from rules_engine.service.settings import MEBIBYTE
-from rules_engine.service.workers import Task, WorkerPool
+from rules_engine.service.workers import Stopped, Task, WorkerPool
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +57,12 @@ def _parent(process: int) -> int:
         return int(Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
     except OSError:
         return 0
+
+
+def test_jobs_that_wait_are_answered_when_the_service_ends(tmp_path: Path) -> None:
+    with pool(tmp_path) as workers:
+        tasks = [workers.submit(Task("suffixes", {}, 60)) for _ in range(3)]
+    assert all(isinstance(task.answer.exception(timeout=10), Stopped) for task in tasks)
 
 
 def test_a_plugin_that_is_not_installed_is_told(tmp_path: Path) -> None:
