@@ -146,6 +146,8 @@
       for (const mark of lane.marks) days.push(mark[0]);
       for (const span of lane.spans) days.push(span[0], span[1]);
     }
+    if (shown.origin !== null) days.push(shown.origin);
+    if (!days.length) return make("p", {}, "Nothing that is known of the subject has a date.");
     const origin = shown.origin === null ? Math.min(...days) : shown.origin;
     const first = Math.min(origin, ...days), last = Math.max(first + 1, origin, ...days);
     const x = (day) => LEFT + ((RIGHT - LEFT) * (day - first)) / (last - first);

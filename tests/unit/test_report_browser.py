@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from rules_engine import Engine
 from rules_engine.simulator import simulate
@@ -14,7 +15,7 @@ from tests.browser import Browser, executable, started
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="there is no browser here, or this is CI")
 WIDE, NARROW = 1400, 400
-SUBJECT = "HCC-000003"
+SUBJECT, NOTHING_KNOWN = "HCC-000003", "HCC-999999"
 #: What stands further right than the window; what scrolls inside a region of its own may.
 OVERFLOWING = """[...document.querySelectorAll("body *")].filter((one) => {
   const box = one.getBoundingClientRect();
@@ -25,7 +26,10 @@ OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = t
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    result = Engine("tace_ici_hcc").run(simulate(12, 1), data_cutoff="2025-12-31")
+    tables = simulate(12, 1)
+    unknown = pl.DataFrame({"subject": [NOTHING_KNOWN], "arm": ["TACE"]})
+    tables["subjects"] = pl.concat([tables["subjects"], unknown], how="diagonal_relaxed")
+    result = Engine("tace_ici_hcc").run(tables, data_cutoff="2025-12-31")
     return result.report(tmp_path_factory.mktemp("report") / "report.html")
 
 
@@ -97,6 +101,15 @@ def test_a_story_tells_its_steps_when_it_is_opened(browser: Browser, page: Path)
     titles = browser.ask("[...document.querySelectorAll('.story[open] h5')].map((one) => one.textContent)")
     assert titles[0] == "Time origin"
     assert titles[-1] == "Conclusion"
+
+
+def test_a_subject_of_whom_nothing_is_known_has_a_panel(browser: Browser, page: Path) -> None:
+    browser.open(page, f"#subject={NOTHING_KNOWN}")
+    assert str(shown(browser)).endswith(f"Subject {NOTHING_KNOWN}")
+    assert "Nothing that is known of the subject has a date." in browser.ask(
+        "document.querySelector('#subject-course').textContent"
+    )
+    assert browser.console == []
 
 
 def test_a_subject_that_is_not_there_is_said_to_be_missing(browser: Browser, page: Path) -> None:
