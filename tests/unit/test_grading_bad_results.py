@@ -235,6 +235,15 @@ def test_other_subjects_lend_a_range_only_where_the_protocol_says_so_and_sex_and
     assert filled["atoxgr"].to_list()[1:] == [1, None, None, None]
 
 
+@pytest.mark.parametrize(("born", "grade"), [("2006-03-06", 1), ("2006-03-07", 1), ("2006-03-08", None)])
+def test_the_age_band_changes_on_the_birthday(born: str, grade: int | None) -> None:
+    """The sample is of 7 March 2024; the range is that of an adult."""
+    people = [{"subject": "1", "sex": "F", "birth_date": "1970"}, {"subject": "2", "sex": "F", "birth_date": born}]
+    rows = [sampled(3, 50, 45.0, subject="1"), sampled(6, 50, None, subject="2")]
+    filled = graded(*rows, people=people, missing_range="same_laboratory")
+    assert filled["atoxgr"].to_list()[1] == grade
+
+
 def test_every_odd_result_is_told_by_subject_and_record() -> None:
     alt = {"analyte": "ALT", "unit": "U/L", "lln": 5.0, "uln": 40.0}
     out = graded(

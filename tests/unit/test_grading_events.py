@@ -328,7 +328,8 @@ def test_events_keep_what_was_reported_and_gain_what_it_means() -> None:
     row = out.row(0, named=True)
     assert (row["term"], row["grade"]) == ("Anaemia", "Grade 3")
     assert (row["ctcae_term"], row["term_match"], row["atoxgr"], row["atoxgrn"]) == ("Anemia", "spelling", "3", 3)
-    assert row["analysis_soc"] == "Blood and lymphatic system disorders"
+    # Tables show the dictionary's word, not the study's spelling of it.
+    assert (row["analysis_term"], row["analysis_soc"]) == ("Anemia", "Blood and lymphatic system disorders")
     assert (row["astdt"], row["astdtf"], row["aendt"], row["aendtf"]) == (START, "D", date(2024, 4, 30), "D")
     assert (row["astdy"], row["aendy"], row["treatment_emergent"], row["in_window"]) == (1, 61, True, True)
 
@@ -351,6 +352,14 @@ def test_doubtful_grades_are_kept_coded_and_found() -> None:
     assert found["rule_id"].sort().to_list() == [
         f"grading.events.{code}" for code in ("grade_missing", "grade_not_defined", "grade_not_integer")
     ]
+
+
+def test_a_fatal_event_asks_for_the_death_whatever_its_grade() -> None:
+    out = graded(
+        event(1, "Sepsis", "4", "2024-03-05", fatal=True), event(2, "Sepsis", "5", "2024-03-05", outcome="FATAL")
+    )
+    codes = [set(str(text).split(";")) for text in out["consistency_codes"]]
+    assert codes == [{"FATAL_NOT_GRADE5", "DEATH_NOT_RECORDED"}, {"DEATH_NOT_RECORDED"}]
 
 
 def test_a_subject_dies_of_one_event() -> None:

@@ -55,6 +55,12 @@ def test_the_worst_grade_and_who_could_not_be_graded() -> None:
     assert numbers(graded(*ROWS), "worst", "ALT high", "B")["subjects"] == 1
 
 
+def test_the_day_of_the_worst_grade_is_its_first() -> None:
+    rows = [result("1", 5, 90), result("1", 9, 250), result("1", 12, 50), result("1", 20, 260)]
+    worst = grading.derive_worst_grades(graded(*rows).lazy()).filter(pl.col("direction") == "high").collect()
+    assert worst.select("worst_grade", "date").rows() == [(3, START + timedelta(days=9))]
+
+
 def test_shifts_from_the_grade_at_baseline() -> None:
     out = graded(*ROWS)
     assert numbers(out, "shift", "ALT high from 0")["to_3"] == 1

@@ -125,6 +125,26 @@ def test_causality_seriousness_and_discontinuation_have_lines() -> None:
     }  # fmt: skip
 
 
+def test_lines_that_journals_print_by_term_have_classes_and_terms() -> None:
+    told = set(summary()["variable"])
+    assert {
+        "related_term",
+        "related_tace_soc",
+        "related_tace_term",
+        "serious_soc",
+        "withdrawn_soc",
+        "withdrawn_term",
+    } <= told
+    assert not told & {"interrupted_soc", "reduced_soc", "fatal_soc", "related_grade_ge_3_soc"}
+
+
+@pytest.mark.parametrize("judged", [True, None])
+def test_a_group_is_told_by_term_where_the_study_records_it(judged: bool | None) -> None:
+    colitis = {"subject": "1", "term": "Colitis", "grade": "2", "start_date": "2024-03-30", "immune_related": judged}
+    told = set(summary([colitis], event_groups=protocol_options()["event_groups"])["variable"])
+    assert ("immune_related_term" in told) == (judged is True)
+
+
 def test_grades_of_a_line_are_of_each_subject_s_worst_event() -> None:
     found = numbers(summary(), "Fever", None, "term")
     assert [found[f"grade_{grade}"] for grade in range(1, 6)] == [1, 0, 1, 0, 0]
