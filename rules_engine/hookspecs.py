@@ -33,7 +33,8 @@ PROJECT = "rules_engine"
 #: than the engine's, stops the run.
 #:
 #: 1.0: the first. 1.1: criteria that are judged from input tables (`Criterion.assess_tables`), `Criterion.plain_forms`;
-#: readers of several tables and of connections (`Reader.scan_tables`), formats of results (`rules_engine_writers`).
+#: readers of several tables and of connections (`Reader.scan_tables`), formats of results (`rules_engine_writers`);
+#: what looks at all subjects after each has been run by itself.
 HOOK_VERSION = "1.1"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
