@@ -6,6 +6,7 @@ rows of another domain, convert units. `rules_engine.study.mapping` carries them
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from rules_engine.contracts import TABLES, Table
@@ -146,7 +147,8 @@ _PIVOT = _record(
 )
 
 
-def _part(table: Table) -> Schema:
+def table_part(table: Table) -> Schema:
+    """JSON Schema of one part of a table."""
     columns = {column.name: {**_VALUE, "description": column.meaning} for column in table.columns}
     schema = _record(
         f"One source of {table.name} (one row per {table.row}).",
@@ -180,38 +182,47 @@ def _part(table: Table) -> Schema:
     return {**schema, "type": ["object", "null"]}
 
 
-#: JSON Schema of the section `data`.
-DATA_SCHEMA: Final[Schema] = _record(
-    "How the study's own files become the input tables. Without it the study brings the input tables themselves.",
-    {
-        "layout": {
-            "enum": list(LAYOUTS),
-            "description": "What the mapping starts from. " + "; ".join(f"{k}: {v}" for k, v in LAYOUTS.items()) + ".",
-        },
-        "encoding": {
-            "enum": list(ENCODINGS),
-            "description": "Encoding of the study's CSV files; utf-8 where nothing is stated.",
-        },
-        "domains": {
-            "type": "object",
-            "description": "Files of each domain, without their ending; several are read one below the other. "
-            "A domain that is not listed is the file of that name.",
-            "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
-        },
-        "tables": {
-            "type": "object",
-            "description": "The input tables, each from one or more named parts. Over a layout a part of the same name "
-            "is merged, and null removes it.",
-            "properties": {
-                table.name: {
-                    "type": ["object", "null"],
-                    "description": f"Parts of {table.name}, by names of your choosing.",
-                    "additionalProperties": _part_schema,
-                }
-                for table in TABLES.values()
-                for _part_schema in [_part(table)]
+#: Parts of a table of which only a plugin knows the columns.
+_ANY_PARTS: Schema = {"type": ["object", "null"], "additionalProperties": {"type": ["object", "null"]}}
+
+
+def data_schema(of_plugins: Iterable[Table] = (), *, open_to_others: bool = False) -> Schema:
+    """JSON Schema of the section `data`, for the engine's tables and those of plugins; `open_to_others` lets pass what other
+    tables say, which is checked where the plugins are known.
+    """
+    return _record(
+        "How the study's own files become the input tables. Without it the study brings the input tables themselves.",
+        {
+            "layout": {
+                "enum": list(LAYOUTS),
+                "description": "What the mapping starts from. "
+                + "; ".join(f"{k}: {v}" for k, v in LAYOUTS.items())
+                + ".",
             },
-            "additionalProperties": False,
+            "encoding": {
+                "enum": list(ENCODINGS),
+                "description": "Encoding of the study's CSV files; utf-8 where nothing is stated.",
+            },
+            "domains": {
+                "type": "object",
+                "description": "Files of each domain, without their ending; several are read one below the other. "
+                "A domain that is not listed is the file of that name.",
+                "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            },
+            "tables": {
+                "type": "object",
+                "description": "The input tables, each from one or more named parts. Over a layout a part of the same name "
+                "is merged, and null removes it.",
+                "properties": {
+                    table.name: {
+                        "type": ["object", "null"],
+                        "description": f"Parts of {table.name}, by names of your choosing.",
+                        "additionalProperties": _part_schema,
+                    }
+                    for table in (*TABLES.values(), *of_plugins)
+                    for _part_schema in [table_part(table)]
+                },
+                **({"additionalProperties": _ANY_PARTS} if open_to_others else {"additionalProperties": False}),
+            },
         },
-    },
-)
+    )

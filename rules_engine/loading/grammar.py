@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rules_engine import terms
-from rules_engine.loading.data_schema import DATA_SCHEMA
+from rules_engine.loading.data_schema import data_schema
 from rules_engine.loading.options import properties_of
 from rules_engine.loading.sources import GRAMMAR_VERSION, KINDS
 from rules_engine.registry import Registry
@@ -330,11 +330,13 @@ class _Parts:
         self.gradings: dict[str, Schema] = {}
         self.grading_options: Schema = OPTIONS
         self.titles: dict[str, dict[str, str]] = {}
+        self.data: Schema = data_schema(open_to_others=True)
 
     @classmethod
     def of(cls, registry: Registry) -> _Parts:
         """The parts that the installed plugins add."""
         parts = cls()
+        parts.data = data_schema(registry.tables.values())
         criteria = {name: without_wording(criterion.options_schema) for name, criterion in registry.criteria.items()}
         parts.criterion_values = {name: _values(properties_of(schema)) for name, schema in criteria.items()}
         parts.criterion_options = _any_of_these(
@@ -524,7 +526,7 @@ def _protocol(parts: _Parts, required: Any) -> Schema:
         "weights": named("Weights of subjects, by name; analyses say which they use.", _weights(required)),
         "analyses": named("The estimates, by name.", _analysis(parts, required)),
         "agreement": named("How far readers, assessors or criteria say the same, by name.", _agreement(required)),
-        "data": DATA_SCHEMA,
+        "data": parts.data,
     }
     if not required("kind"):  # the loader knows the values of parameters; an editor sees their names
         sections = {name: _or_parameter(section) for name, section in sections.items()}

@@ -7,10 +7,12 @@ from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
+from rules_engine.contracts import TABLES
 from rules_engine.errors import PluginError, Problem, RulesetError, closest
 from rules_engine.loading.analyses import ResolvedAnalyses, resolve_analyses
 from rules_engine.loading.consistency import contradictions
 from rules_engine.loading.criterion import resolve_criterion, unknown_plugin
+from rules_engine.loading.data_schema import table_part
 from rules_engine.loading.endpoints import ResolvedEndpoints, resolve_endpoints
 from rules_engine.loading.grammar import HEADER, structure
 from rules_engine.loading.nodes import Node, Path, deepest, mapping, problem_at, to_plain
@@ -77,10 +79,28 @@ class _Resolver:
         protocol.problems += protocol.analyses.problems
         for name, node in _entries(self.root, "agreement"):
             self.agreement(name, node)
+        self.mapped_tables()
         self.reference_arm()
         return protocol
 
     # Responses
+
+    def mapped_tables(self) -> None:
+        """Tables of plugins in the section `data`: their columns, and names that no table has."""
+        data = self.root.child("data")
+        for name, parts in [] if data is None else _entries(data, "tables"):
+            table, path = self.registry.tables.get(name), ("data", "tables", name)
+            if table is not None:
+                for part, node in parts.items() if parts.kind == "mapping" else ():
+                    self.protocol.problems += problems_of(node, table_part(table), (*path, part))
+            elif name not in TABLES:
+                known = [*TABLES, *self.registry.tables]
+                self.protocol.problems.append(
+                    problem_at(
+                        parts, f"there is no input table {name!r}", f"use one of {', '.join(known)}",
+                        path=path, meant=closest(name, known), on_key=True,
+                    )
+                )  # fmt: skip
 
     def response(self, name: str, node: Node) -> None:
         path: Path = ("responses", name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -11,11 +12,12 @@ import polars as pl
 import pytest
 import yaml
 from rules_engine.errors import RulesetError, StudyError
-from rules_engine.loading.data_schema import DATA_SCHEMA
+from rules_engine.loading import load_ruleset
+from rules_engine.loading.data_schema import data_schema
 from rules_engine.model import Ruleset
 from rules_engine.study import Study, read_study
 
-VALIDATOR = jsonschema.Draft202012Validator(DATA_SCHEMA)
+VALIDATOR = jsonschema.Draft202012Validator(data_schema())
 
 
 def read(data: str, **tables: pl.DataFrame) -> Study:
@@ -475,3 +477,52 @@ def test_the_ready_mappings_are_rulesets_to_build_on(name: str) -> None:
     mapping = mapping_of(load_ruleset({"rules_engine": 1, "id": "x", "kind": "protocol", "extends": [name, "ema"]}))
     assert mapping is not None
     assert {"subjects", "treatments", "adverse_events", "labs"} <= set(mapping.tables)
+
+
+PLUGIN_TABLE = """
+rules_engine: 1
+id: prostate
+kind: protocol
+title: Prostate
+extends: [ema]
+options: {origin: randomisation}
+responses: {imaging: {criterion: pcwg3}}
+endpoints: {BOR: {like: BOR, response: imaging}}
+data:
+  tables:
+    subjects: {adsl: {from: adsl, columns: {subject: USUBJID, randomisation_date: RANDDT}}}
+    pcwg3_assessments:
+      visits:
+        from: rs
+        pivot: {by: [USUBJID, RSDTC], name: RSTESTCD, values: [RSSTRESC]}
+        columns: {subject: USUBJID, date: RSDTC, soft_tissue: SFTSRESP_RSSTRESC, bone: BONERESP_RSSTRESC}
+"""
+
+
+def test_the_table_of_a_plugin_is_mapped_like_the_engines_own(tmp_path: Path) -> None:
+    file = tmp_path / "prostate.yaml"
+    file.write_text(PLUGIN_TABLE, encoding="utf-8")
+    rs = [("1", "2024-03-01", "SFTSRESP", "PR"), ("1", "2024-03-01", "BONERESP", "NON-PD")]
+    tables = {
+        "adsl": pl.DataFrame({"USUBJID": ["1"], "RANDDT": ["2024-01-01"]}),
+        "rs": pl.DataFrame(rs, schema=["USUBJID", "RSDTC", "RSTESTCD", "RSSTRESC"], orient="row"),
+    }
+    study = read_study(tables, ruleset=load_ruleset(file))
+    rows = study.tables["pcwg3_assessments"].select("subject", "soft_tissue", "bone").collect()
+    assert rows.rows() == [("1", "PR", "NON-PD")]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("pcwg3_assessments:", "pcwg3_assesments:"), "did you mean 'pcwg3_assessments'"),
+        (("bone: BONERESP", "bones: BONERESP"), "did you mean 'bone'"),
+    ],
+)
+def test_a_misspelled_table_or_column_of_a_plugin_is_refused(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    file = tmp_path / "prostate.yaml"
+    file.write_text(PLUGIN_TABLE.replace(*change), encoding="utf-8")
+    with pytest.raises(RulesetError, match=said):
+        load_ruleset(file)
