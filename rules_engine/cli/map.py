@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
 
 from rules_engine.cli._parameters import data_option
+
+
+def _seen_from(out: Path | None, ruleset: str | None) -> str | None:
+    """The ruleset as the written file names it: a path starts at the folder of that file."""
+    if ruleset is None or out is None or not Path(ruleset).exists():
+        return ruleset
+    return Path(os.path.relpath(ruleset, out.parent)).as_posix()
 
 
 @click.command("map", short_help="Propose a mapping of a study's files.")
@@ -34,12 +42,13 @@ def command(data: Path | str, ruleset: str | None, out: Path | None, as_json: bo
     from rules_engine.study.writing import write_text
 
     proposal = propose_mapping(data, ruleset=ruleset)
-    text = proposal.as_yaml(ruleset, place_of(data))
+    extended = _seen_from(out, ruleset)
+    text = proposal.as_yaml(extended, place_of(data))
     if out is not None:
         write_text(out, text)
     if as_json:
         document = {
-            "ok": True, "protocol": proposal.document(ruleset), "remarks": proposal.remarks, "missing": proposal.missing,
+            "ok": True, "protocol": proposal.document(extended), "remarks": proposal.remarks, "missing": proposal.missing,
             "odd": proposal.odd, **({"written": str(out)} if out is not None else {}),
         }  # fmt: skip
         click.echo(json.dumps(document, ensure_ascii=False, indent=2))

@@ -104,6 +104,22 @@ def test_the_command_prints_writes_and_answers_as_json(tmp_path: Path, capsys: p
     assert yaml.safe_load((tmp_path / "p.yaml").read_text(encoding="utf-8")) == answer["protocol"]
 
 
+def test_a_ruleset_given_as_a_path_is_found_from_the_written_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(tmp_path / "s", dm=DM, rs=RS)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "rules" / "mine.yaml").write_text(
+        "rules_engine: 1\nid: mine\nkind: protocol\nextends: [ema]\ntitle: Mine\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main(["map", "--data", "s", "--ruleset", "rules/mine.yaml", "--out", "out/p.yaml"])
+    assert left.value.code == 0
+    assert load_ruleset(tmp_path / "out" / "p.yaml").document["data"]["layout"] == "sdtm"
+
+
 def test_a_file_that_cannot_be_read_is_named_and_left_aside(tmp_path: Path) -> None:
     study = folder(tmp_path / "s", dm=DM, rs=RS)
     (study / "notes.json").write_text("{}")
