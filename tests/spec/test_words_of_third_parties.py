@@ -136,6 +136,13 @@ def test_the_records_carry_the_words_of_the_package(house: House) -> None:
     assert (treated["AVAL"], treated["CNSR"], treated["RULEID"]) == (61, 0, "time_on_treatment.last_dose")
 
 
+def test_what_lies_on_the_origin_ends_no_observation(tmp_path: Path) -> None:
+    house = House(tmp_path / "house")
+    (house.folder / "study" / "crossovers.csv").write_text("subject,date\ncrossed,2024-01-01\n", encoding="utf-8")
+    crossed = house.rows()["PFSAFP", "crossed"]
+    assert (str(crossed["STARTDT"]), str(crossed["ADT"]), crossed["CNSR"]) == ("2024-01-01", "2024-06-01", 0)
+
+
 def test_a_rule_may_censor_on_its_day_and_the_ruleset_may_say_what_it_is_called(house: House) -> None:
     text = PROTOCOL.replace(
         "crossover: censor\n",
