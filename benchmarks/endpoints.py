@@ -1,7 +1,8 @@
 """All endpoints of a protocol from records in memory: time, processor time and memory by number of subjects.
 
 `python -m benchmarks endpoints --subjects 10000 100000 1000000`: each size in a process of its own. The records are made up: ten
-assessments per subject in each stream of responses, deaths, therapies and sessions; nothing is read or written.
+assessments per subject in each stream of responses, deaths, therapies and sessions; nothing is read or written. As in a run in
+parts, `--part` subjects are derived at a time, of records that are made when their turn comes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from rules_engine import pipeline
 
 from benchmarks.meter import Meter
 
@@ -32,15 +34,17 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks endpoints", description=__doc__)
     parser.add_argument("--subjects", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--ruleset", default="tace_ici_hcc")
+    parser.add_argument("--part", type=int, default=50_000, help="subjects derived at a time (default: %(default)s)")
     parser.add_argument("--here", action="store_true", help="measure in this process and print JSON")
     asked = parser.parse_args(words)
     if asked.here:
-        print(json.dumps(measure(asked.subjects[0], asked.ruleset)))
+        print(json.dumps(measure(asked.subjects[0], asked.ruleset, asked.part)))
         return 0
     print(f"{'subjects':>10}{'assessments':>13}{'seconds':>9}{'cpu':>8}{'peak MiB':>10}{'cpu / 10k':>11}")
     for subjects in asked.subjects:
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks", "endpoints", "--here", "--subjects", str(subjects), "--ruleset", asked.ruleset],
+            [sys.executable, "-m", "benchmarks", "endpoints", "--here", "--subjects", str(subjects), "--ruleset", asked.ruleset,
+             "--part", str(asked.part)],
             capture_output=True, text=True, check=False, cwd=Path(__file__).parent.parent,
         )  # fmt: skip
         if done.returncode:
@@ -55,30 +59,30 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def measure(subjects: int, ruleset_name: str) -> dict[str, Any]:
-    """Derive every endpoint and its findings once; the making of the records is not counted."""
-    from rules_engine import load_ruleset, pipeline
+def measure(subjects: int, ruleset_name: str, part: int) -> dict[str, Any]:
+    """Derive every endpoint and its findings once, part after part; the making of the records is not counted."""
+    from rules_engine import load_ruleset
     from rules_engine.registry import default_registry
 
     registry = default_registry()
     ruleset = load_ruleset(ruleset_name, registry=registry)
-    streams = sorted({endpoint.response for endpoint in ruleset.endpoints.values() if endpoint.response is not None})
-    gathered = made_up(subjects, streams)
-    gc.collect()
+    told: dict[str, Any] = {"assessments": subjects * VISITS, "seconds": 0.0, "cpu": 0.0, "rows": 0, "findings": 0}
     meter = Meter()
-    meter("endpoints")
-    began, used = time.perf_counter(), _cpu()
-    times, responses, findings = pipeline.derive_endpoint_rows(ruleset, gathered, registry, CUTOFF)
-    seconds, cpu = time.perf_counter() - began, _cpu() - used
+    for first in range(0, subjects, part):
+        meter("making")
+        streams = sorted({one.response for one in ruleset.endpoints.values() if one.response is not None})
+        gathered = made_up(min(part, subjects - first), streams)
+        gc.collect()
+        meter("endpoints")
+        began, used = time.perf_counter(), _cpu()
+        times, responses, findings = pipeline.derive_endpoint_rows(ruleset, gathered, registry, CUTOFF)
+        pipeline.tally_endpoints(ruleset, gathered, registry, CUTOFF)
+        told["seconds"] += time.perf_counter() - began
+        told["cpu"] += _cpu() - used
+        told["rows"] += sum(frame.height for frame in (*times.values(), *responses.values()))
+        told["findings"] += findings.height
     meter.stop()
-    return {
-        "assessments": subjects * VISITS,
-        "seconds": seconds,
-        "cpu": cpu,
-        "peak_mib": meter.peak_mib,
-        "rows": sum(frame.height for frame in (*times.values(), *responses.values())),
-        "findings": findings.height,
-    }
+    return {**told, "peak_mib": max(stage["peak_mib"] for stage in meter.stages if stage["stage"] == "endpoints")}
 
 
 def _cpu() -> float:

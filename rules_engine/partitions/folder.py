@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -43,6 +43,10 @@ class WorkFolder:
         Returns what `run.json` says from now on.
         """
         known = self._known()
+        if known is None:
+            self._require_empty()
+        for left in self.path.glob(f".{_TABLES}.*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         if known is not None and known["key"] == run["key"]:
             return known
         for name in (_TABLES, _PARTS):
@@ -68,9 +72,21 @@ class WorkFolder:
             return None
         return document if is_ours else None
 
+    def _require_empty(self) -> None:
+        """Refuse a folder that holds what no run of ours put there."""
+        strange = sorted({path.name for path in self.path.iterdir()} - {_LOCK, f".{_RUN}.new"})
+        if strange:
+            raise UsageError.at(
+                str(self.path), f"it holds {', '.join(strange[:3])}, which no run in parts wrote",
+                "name an empty folder, or one that is not there yet; nothing was changed",
+            )  # fmt: skip
+
     def remove(self) -> None:
-        """Delete the folder with everything in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Delete what runs wrote here, and the folder if nothing else is in it."""
+        for folder in (self.path / _TABLES, self.path / _PARTS, *self.path.glob(f".{_TABLES}.*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        for name in (_RUN, f".{_RUN}.new"):
+            (self.path / name).unlink(missing_ok=True)
 
     # The study's tables, split ----------------------------------------------------------------------------------------
 
@@ -183,7 +199,18 @@ def working_in(path: Path) -> Iterator[WorkFolder]:
             raise UsageError.at(
                 str(path), "another process is at work in this folder", "wait for it, or name another folder"
             )
-        yield WorkFolder(path)
+        try:
+            yield WorkFolder(path)
+        finally:
+            if not (path / _RUN).exists():
+                _leave(path)
+
+
+def _leave(path: Path) -> None:
+    """Take the lock away, and the folder if it is empty then."""
+    with suppress(OSError):
+        (path / _LOCK).unlink()
+        path.rmdir()
 
 
 def _locked(file: IO[str]) -> bool:
@@ -196,6 +223,7 @@ def _locked(file: IO[str]) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A process that was ending may have taken the file away between our opening and locking it.
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
     except OSError:
         return False
-    return True

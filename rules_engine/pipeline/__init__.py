@@ -15,7 +15,7 @@ import polars as pl
 from rules_engine.model import Ruleset
 from rules_engine.pipeline.cohort import OfCohort, derive_cohort
 from rules_engine.pipeline.discrepancies import DISCREPANCY_SCHEMA
-from rules_engine.pipeline.endpoints import derive_candidates, derive_endpoint_rows, gather_records
+from rules_engine.pipeline.endpoints import derive_candidates, derive_endpoint_rows, gather_records, tally_endpoints
 from rules_engine.pipeline.plans import ENGINE, Progress, Tables, nothing
 from rules_engine.pipeline.responses import (
     assess_reading,
@@ -57,6 +57,7 @@ __all__ = [
     "stack",
     "tables_as_of",
     "tables_of_criterion",
+    "tally_endpoints",
 ]
 
 

@@ -173,6 +173,26 @@ def test_two_runs_into_one_folder(small: Path, tmp_path: Path) -> None:
         pass
 
 
+def test_nothing_of_the_user_is_deleted(small: Path, tmp_path: Path) -> None:
+    """A folder that somebody else filled is no work folder, whatever its files are called."""
+    engine = Engine(small / "protocol.yaml")
+    own = tmp_path / "own"
+    (own / "tables").mkdir(parents=True)
+    (own / "tables" / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match="which no run in parts wrote"):
+        run_shard(engine, small / "data", own, Shard(1, 2))
+    with pytest.raises(UsageError, match="which no run in parts wrote"):
+        run_in_parts(engine, small / "data", tmp_path / "out", work=own)
+    assert [path.name for path in own.iterdir()] == ["tables"]
+    assert (own / "tables" / "mine.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_refused_run_leaves_no_folder(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(StudyError):
+        run_in_parts(Engine(small / "protocol.yaml"), tmp_path / "nowhere", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
 # Disks ----------------------------------------------------------------------------------------------------------------
 
 
