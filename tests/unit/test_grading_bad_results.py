@@ -244,6 +244,11 @@ def test_the_age_band_changes_on_the_birthday(born: str, grade: int | None) -> N
     assert filled["atoxgr"].to_list()[1] == grade
 
 
+def test_the_record_of_a_finding_is_the_first_whatever_the_order_of_rows() -> None:
+    out = graded(*[platelets("clotted", row=row) for row in (5, 2, 9)])
+    assert found(out, "not_numeric") == [("1", "row 2", "clotted 10^9/L")]
+
+
 def test_every_odd_result_is_told_by_subject_and_record() -> None:
     alt = {"analyte": "ALT", "unit": "U/L", "lln": 5.0, "uln": 40.0}
     out = graded(

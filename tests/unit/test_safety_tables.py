@@ -193,6 +193,18 @@ def test_events_soon_after_the_last_treatment_are_counted_too() -> None:
     assert "rate" not in found["within_14_days"]
 
 
+def test_an_event_after_a_new_therapy_is_not_soon_after_the_last_treatment() -> None:
+    new_therapy = {"subject": "1", "treatment": "sorafenib", "kind": "systemic", "start_date": "2024-03-05"}
+    of_subjects = context(SUBJECTS, [*TREATMENTS, new_therapy])
+    options = grading.event_options({"also_count_within_days": [30]})
+    out = graded_events(EVENTS[:1], of_subjects).lazy()
+    ard = grading.summarise_events(
+        out, table("subjects", SUBJECTS), "arm", options=options, context=of_subjects
+    ).collect()
+    assert numbers(ard, "any", None)["subjects"] == 1
+    assert numbers(ard, "within_30_days", None)["subjects"] == 0
+
+
 def test_a_syndrome_counts_once_for_a_session() -> None:
     parts = [
         {"subject": "3", "term": term, "grade": "2", "start_date": "2024-03-02"}
