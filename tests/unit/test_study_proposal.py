@@ -150,7 +150,7 @@ def test_the_pilot_study_is_mapped_and_runs(tmp_path: Path, kind: str) -> None:
             "OS": {"like": "OS"}, "PFS": {"like": "PFS", "response": "rs"},
         },
         "extends": ["ema"],
-        "options": {"origin": "randomisation", "origin_components": ["other"]},
+        "options": {"origin": "randomisation", "origin_components": ["first_other"]},
         **({"responses": {"rs": {"collected_as": "RECIST 1.1", "assessor": "investigator"}}} if kind == "all" else {}),
     }  # fmt: skip
     result = Engine(load_ruleset(document)).run(study, data_cutoff="2015-03-05")
