@@ -17,15 +17,16 @@ from rules_engine.vocabulary import Observation
 
 MISSING = terms.MISSING
 
-#: Best first. The iRECIST form of a code ranks with it.
-ORDER = (terms.CR, terms.PR, terms.SD, terms.NON_CR_NON_PD, terms.PD, terms.ICPD, terms.IUPD, terms.NE)
+#: Best first. The iRECIST form of a code ranks with it. A subject without disease (NED) has nothing that could respond, so it stands
+#: only where nothing but NE stands beside it.
+ORDER = (terms.CR, terms.PR, terms.SD, terms.NON_CR_NON_PD, terms.PD, terms.ICPD, terms.IUPD, terms.NED, terms.NE)
 _PLAIN = {code: plain for code, plain in terms.PLAIN_FORM.items() if code not in (terms.IUPD, terms.ICPD)}
 _I_FORM = {plain: code for code, plain in _PLAIN.items()}
-_CLASS = {**_PLAIN, terms.ND: terms.NE, terms.RECUR: terms.PD, terms.NED: terms.CR}
+_CLASS = {**_PLAIN, terms.ND: terms.NE, terms.RECUR: terms.PD}
 
 
 def response_class() -> pl.Expr:
-    """The effective response without its i prefix: CR, PR, SD, NON-CR/NON-PD, PD, iCPD, iUPD or NE."""
+    """The effective response without its i prefix: CR, PR, SD, NON-CR/NON-PD, PD, iCPD, iUPD, NED or NE."""
     return pl.col("effective").fill_null(terms.NE).replace(_CLASS)
 
 

@@ -660,7 +660,7 @@ class _Subject:
         r = self.o["response"]
         window = [x for x in self.scans if self.p_date is None or x.date <= self.p_date]
         earliest_sd = self.t0 + timedelta(r["sd_min_days"])
-        rank = ["CR", "PR", "SD", "NON_CR_NON_PD", "PD", "iCPD", "iUPD", "NE"]
+        rank = ["CR", "PR", "SD", "NON_CR_NON_PD", "PD", "iCPD", "iUPD", "NED", "NE"]
         found: list[tuple[int, date, str, str]] = []
 
         def show(code: str) -> str:
@@ -681,6 +681,8 @@ class _Subject:
                 offer(plain if x.date >= earliest_sd else "NE", x, show(plain) if x.date >= earliest_sd else "NE")
             elif plain in ("NE", "ND"):
                 offer("NE", x, "NE")
+            elif plain == "NED":
+                offer("NED", x, "NED")
             elif plain in ("PD", "RECUR"):
                 offer("PD", x, "PD")
             elif plain in ("iUPD", "iCPD"):
@@ -720,12 +722,12 @@ class _Subject:
             if anchor and x.evaluable and low <= (x.date - anchor).days <= high:
                 fit.append(x)
         middle = (lm["from_days"] + lm["to_days"]) / 2
-        order = ["CR", "PR", "SD", "NON_CR_NON_PD", "PD", "iCPD", "iUPD", "NE"]
+        order = ["CR", "PR", "SD", "NON_CR_NON_PD", "PD", "iCPD", "iUPD", "NED", "NE"]
         pick = lm.get("pick", "first")
 
         def code_rank(x: Scan) -> int:
             code = PLAIN.get(self.codes[x.id], self.codes[x.id])
-            return order.index(code)
+            return order.index("PD" if code == "RECUR" else code)
 
         key = {
             "first": lambda x: x.date,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -113,8 +114,17 @@ def test_a_shift_in_time_shifts_dates_and_nothing_else(criterion: str) -> None:
     before = ask(criterion, options, PEOPLE)
     after = ask(criterion, options, changed(PEOPLE, lambda row: {**row, "visit_date": row["visit_date"] + days}))
     for name in PEOPLE:
-        moved = [{k: v + days if isinstance(v, date) else v for k, v in row.items()} for row in before.timepoints[name]]
+        moved = [{key: _moved(value, days) for key, value in row.items()} for row in before.timepoints[name]]
         assert moved == after.timepoints[name]
+
+
+def _moved(value: object, days: timedelta) -> object:
+    """A date, or the days that a trace names, so much later."""
+    if isinstance(value, date):
+        return value + days
+    if isinstance(value, str):
+        return re.sub(r"\d{4}-\d\d-\d\d", lambda day: str(date.fromisoformat(day[0]) + days), value)
+    return value
 
 
 @pytest.mark.parametrize("criterion", PLAIN)

@@ -30,10 +30,10 @@ class Sample:
     expected: dict[str, dict[str, Any]]
 
 
-def draw(endpoint: str, seed: int, subjects: int) -> Sample:
+def draw(endpoint: str, seed: int, subjects: int, *, without_disease: bool = False) -> Sample:
     rng = random.Random(f"{endpoint}-{seed}")
     options, schedule = random_options(rng, endpoint)
-    codes = "adjuvant" if endpoint in {"DFS", "RFS"} else rng.choice(["recist", "recist", "irecist"])
+    codes = "adjuvant" if endpoint in {"DFS", "RFS"} or without_disease else rng.choice(["recist", "recist", "irecist"])
     if codes == "irecist":
         options["pd_rule"] = "irecist"
     if codes == "adjuvant":
@@ -69,6 +69,14 @@ def _wrong(expected: dict[str, Any], actual: dict[str, Any], endpoint: str) -> d
 @pytest.mark.parametrize("endpoint", [*ENDPOINTS, *RATES])
 def test_the_engine_agrees_with_the_reference(endpoint: str) -> None:
     found = [text for seed in range(3) for text in disagreements(draw(endpoint, seed, subjects=250))]
+    assert not found, f"{len(found)} disagreements (expected, actual); the first:\n{found[0]}"
+
+
+@pytest.mark.parametrize("endpoint", ["DOR", "TTR", *RATES])
+def test_the_engine_agrees_with_the_reference_where_there_is_no_disease(endpoint: str) -> None:
+    found = [
+        text for seed in range(2) for text in disagreements(draw(endpoint, seed, subjects=100, without_disease=True))
+    ]
     assert not found, f"{len(found)} disagreements (expected, actual); the first:\n{found[0]}"
 
 
