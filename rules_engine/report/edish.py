@@ -37,14 +37,14 @@ def edish_svg(points: pl.DataFrame, arms: Sequence[str], bounds: tuple[float | N
     ]
     enzyme, bilirubin = bounds
     if enzyme is not None:
-        parts.append(line("grid", x(enzyme), TOP, x(enzyme), bottom))
+        parts.append(line("guide", x(enzyme), TOP, x(enzyme), bottom))
     if bilirubin is not None:
-        parts.append(line("grid", LEFT, y(bilirubin), right, y(bilirubin)))
+        parts.append(line("guide", LEFT, y(bilirubin), right, y(bilirubin)))
     for row in plot.iter_rows(named=True):
         number = list(arms).index(row["arm"]) if row["arm"] in arms else len(arms)
-        fill = "" if row["is_case"] else ' fill-opacity="0.15"'
+        form = "bar" if row["is_case"] else "mark"
         place = f'cx="{x(row["transaminase_peak"]):.1f}" cy="{y(row["bilirubin_peak"]):.1f}"'
-        parts.append(f'<circle class="bar {colour_class(number)}" {place} r="3.6"{fill}/>')
+        parts.append(f'<circle class="{form} {colour_class(number)}" {place} r="3.6"/>')
     parts.append(text("label", (LEFT + right) / 2, HEIGHT - 8, "Highest transaminase (x ULN)", "middle"))
     parts.append(text("label", LEFT, TOP - 14, "Highest bilirubin (x ULN)"))
     parts += legend([(arm, number) for number, arm in enumerate(arms)], LEFT + 240, TOP - 14)

@@ -64,8 +64,15 @@ def _shapes(element: ElementTree.Element) -> Iterator[Shape | Circle | Text]:
         case "rect":
             left, top, right, bottom = place["x"], place["y"], place["x"] + place["width"], place["y"] + place["height"]
             yield _shape([(left, top), (right, top), (right, bottom), (left, bottom)], paint, closed=True)
+        case "circle":
+            centre = float(element.get("cx", 0)), float(element.get("cy", 0))
+            yield Circle(*centre, float(element.get("r", 0)), _colour(paint, "fill"), _colour(paint, "stroke"))
         case "path":
             yield from _path(element.get("d", ""), paint)
+        case "title" | "desc":
+            return
+        case other:
+            raise NotImplementedError(f"a figure of the page has a <{other}>, which no file can show")
 
 
 def _text(element: ElementTree.Element, paint: Mapping[str, str], place: Mapping[str, float]) -> Text:

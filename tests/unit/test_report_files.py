@@ -128,3 +128,17 @@ def test_the_tables_of_a_report_have_names_of_their_own() -> None:
     tables = tables_of(view_of(["1", "2", "3", "4"], ["A", "B", "A", "B"]))
     assert {"flow-of-subjects", "pfs-estimates", "pfs-how-records-end"} <= set(tables)
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in tables)
+
+
+def test_circles_are_drawn_and_what_no_file_can_show_is_told() -> None:
+    def drawn(part: str) -> list[Shape | Circle | Text]:
+        svg = picture([part], 100, identifier="f", title="T", description="D")
+        return list(as_drawing(Figure(svg, "A caption", "f")).shapes)
+
+    # style.css: .mark is an outline, .bar is filled.
+    (outline,) = drawn('<circle class="mark c0" cx="10" cy="20" r="3"/>')
+    assert outline == Circle(10, 20, 3, None, "#0072b2")
+    (filled,) = drawn('<circle class="bar c1" cx="10" cy="20" r="3"/>')
+    assert filled == Circle(10, 20, 3, "#d55e00", None)
+    with pytest.raises(NotImplementedError, match="<ellipse>"):
+        drawn('<ellipse cx="1" cy="1" rx="1" ry="2"/>')
