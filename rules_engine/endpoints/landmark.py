@@ -44,7 +44,9 @@ def derive_landmark_response(window: pl.LazyFrame, observation: Observation) -> 
     first = derive_first_anchor(records.tace, records.origins, observation.clock, rules["anchor"])
     low, high = rules["from_days"] - rules["tolerance"], rules["to_days"] + rules["tolerance"]
     day = (pl.col("date") - pl.col("day_0")).dt.total_days()
-    anchored = _anchored(window, first, records.tace, rules["anchor"]).with_columns(inside=day.is_between(low, high))
+    inside = day.is_between(low, high)
+    anchored = _anchored(window, first, records.tace, rules["anchor"]).with_columns(inside=inside)
+    snapshot = _anchored(observation.assessments, first, records.tace, rules["anchor"]).filter(inside)
     evaluable = anchored.filter("evaluable")
     picked = evaluable.filter("inside").pipe(_pick, rules).select("subject", "date", value="code")
     window_end = pl.col("anchor_date") + pl.duration(days=high)
@@ -57,7 +59,7 @@ def derive_landmark_response(window: pl.LazyFrame, observation: Observation) -> 
         .join(first, on="subject", how="left")
         .join(picked, on="subject", how="left")
         .join(observation.progression.select("subject", "p_date"), on="subject", how="left")
-        .join(_seen(anchored, window), on="subject", how="left")
+        .join(_seen(anchored, window, snapshot), on="subject", how="left")
     )
     if rules["missing"] == "exclude_not_assessed":
         rows = rows.filter(~nothing | dead_in_time | pl.col("anchor_date").is_null())
@@ -79,6 +81,8 @@ def derive_landmark_response(window: pl.LazyFrame, observation: Observation) -> 
         .then(pl.lit(reasons.WINDOW_NO_BASELINE))
         .when("scan_inside")
         .then(pl.lit(reasons.WINDOW_NOT_EVALUABLE))
+        .when("scan_unused")
+        .then(pl.lit(reasons.WINDOW_ENDED_BEFORE))
         .when(dead_in_time)
         .then(pl.lit(reasons.DIED))
         .when(pl.col("last_day") < window_end)
@@ -89,11 +93,15 @@ def derive_landmark_response(window: pl.LazyFrame, observation: Observation) -> 
     )
 
 
-def _seen(anchored: pl.LazyFrame, window: pl.LazyFrame) -> pl.LazyFrame:
-    """What there was to see: subject, scan_inside (any assessment in the window), scan_evaluable (an evaluable one)."""
+def _seen(anchored: pl.LazyFrame, window: pl.LazyFrame, snapshot: pl.LazyFrame) -> pl.LazyFrame:
+    """What there was to see of each subject: subject, and whether there is a usable assessment in the window (scan_inside),
+    a usable and evaluable one at any time (scan_evaluable), and any in the window, usable or not (scan_unused).
+    """
     inside = anchored.filter("inside").select("subject", scan_inside=pl.lit(value=True)).unique()
     evaluable = window.filter("evaluable").select("subject", scan_evaluable=pl.lit(value=True)).unique()
-    return inside.join(evaluable, on="subject", how="full", coalesce=True)
+    unused = snapshot.select("subject", scan_unused=pl.lit(value=True)).unique()
+    found = inside.join(evaluable, on="subject", how="full", coalesce=True)
+    return found.join(unused, on="subject", how="full", coalesce=True)
 
 
 def _anchored(assessed: pl.LazyFrame, first: pl.LazyFrame, tace: pl.LazyFrame, anchor: str) -> pl.LazyFrame:

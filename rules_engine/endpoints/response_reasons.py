@@ -19,6 +19,7 @@ PROGRESSION: Final = "response.landmark.progression"
 NO_WINDOW: Final = "response.landmark.no_window"
 WINDOW_NO_BASELINE: Final = "response.landmark.no_baseline"
 WINDOW_NOT_EVALUABLE: Final = "response.landmark.not_evaluable"
+WINDOW_ENDED_BEFORE: Final = "response.landmark.ended_before"
 DIED: Final = "response.landmark.died"
 WINDOW_OPEN: Final = "response.landmark.window_open"
 OUTSIDE: Final = "response.landmark.outside"
@@ -40,6 +41,7 @@ MEANINGS: Final[dict[str, str]] = {
     NO_WINDOW: "no treatment that opens the window",
     WINDOW_NO_BASELINE: "no adequate baseline",
     WINDOW_NOT_EVALUABLE: "assessed in the window, not evaluable",
+    WINDOW_ENDED_BEFORE: "assessed in the window, after the observation had ended",
     DIED: "died before the window closed",
     WINDOW_OPEN: "the window was open at the end of the data",
     OUTSIDE: "assessed before or after the window only",
