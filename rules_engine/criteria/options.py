@@ -184,7 +184,8 @@ HYBRID: Properties = {
         censor="no progression",
     ),
     "pfs.start": _choice(
-        "Day 0 of progression-free survival:",
+        "Day 0 that the protocol means for progression-free survival. For the record: in a run, the option `origin` of each "
+        "endpoint decides:",
         first_component="start of the first component of the combination",
         combination_complete="start of the second component",
     ),

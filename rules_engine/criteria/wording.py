@@ -288,8 +288,10 @@ WORDING: Final[dict[str, Wording]] = {
     "pfs.start": Wording(
         "Start of progression-free survival", BEST,
         says={
-            "first_component": "Progression-free survival starts with the first component of the combination.",
-            "combination_complete": "Progression-free survival starts with the second component of the combination.",
+            "first_component": "For the record, progression-free survival starts with the first component of the combination; "
+            "the `origin` of each endpoint decides.",
+            "combination_complete": "For the record, progression-free survival starts with the second component of the combination; "
+            "the `origin` of each endpoint decides.",
         },
     ),
 }  # fmt: skip

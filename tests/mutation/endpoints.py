@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.mutation.scope import ROOT, Area
-from tests.mutation.suites import Suite, pytest_of
+from tests.mutation.suites import choice_of_suites
 
 _PLUGINS = ("censoring", "endpoints", "events", "origins")
 #: What decides a record and its date, from where a mistake would do the most harm; then what chooses among words and checks options.
@@ -82,18 +81,6 @@ def cases(_module: str) -> str | None:
     return failed[0].id if failed else None
 
 
-def suites(names: Sequence[str], draw: Callable[[Callable[[], bytes]], bytes]) -> dict[str, Suite]:
-    """The suites of these names, in their order; `draw` has samples made where the engine may be imported."""
-    every: dict[str, Callable[[], Suite]] = {
-        "agreement": lambda: partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=False)))),  # noqa: S301
-        "cases": lambda: cases,
-        "unit": lambda: partial(pytest_of, _UNIT_TESTS),
-        "properties": lambda: partial(pytest_of, _PROPERTIES),
-        "length": lambda: partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=True)))),  # noqa: S301
-    }
-    return {name: suite() for name, suite in every.items() if name in names}
-
-
 AREA = Area(
     name="endpoints",
     tried=("rules_engine.endpoints", *(f"rules_engine_plugins.{name}" for name in _PLUGINS)),
@@ -102,6 +89,6 @@ AREA = Area(
         "rules_engine.criteria", "rules_engine.grading", "rules_engine.vocabulary", "rules_engine_plugins.estimators",
     ),
     modules=modules,
-    suites=suites,
+    suites=choice_of_suites(draw_samples, agreement, cases, _UNIT_TESTS, _PROPERTIES),
     import_everything=import_everything,
 )  # fmt: skip

@@ -86,16 +86,32 @@ def pytest_of(files: Sequence[str], _module: str) -> str | None:
     return None if code == 0 else failure.name or f"pytest ends with {code}"
 
 
-def suites(names: Sequence[str], draw: Callable[[Callable[[], bytes]], bytes]) -> dict[str, Suite]:
-    """The suites of these names, in their order; `draw` has samples made where the engine may be imported."""
-    every: dict[str, Callable[[], Suite]] = {
-        "agreement": lambda: partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=False)))),  # noqa: S301
-        "cases": lambda: cases,
-        "unit": lambda: partial(pytest_of, _UNIT_TESTS),
-        "properties": lambda: partial(pytest_of, _PROPERTIES),
-        "length": lambda: partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=True)))),  # noqa: S301
-    }
-    return {name: suite() for name, suite in every.items() if name in names}
+Draw = Callable[[Callable[[], bytes]], bytes]
+
+
+def choice_of_suites(
+    draw_samples: Callable[..., bytes],
+    agreement: Callable[[Any, str], str | None],
+    cases: Suite,
+    unit_tests: Sequence[str],
+    properties: Sequence[str],
+) -> Callable[[Sequence[str], Draw], dict[str, Suite]]:
+    """How an area gives the suites of some names, in their order; `draw` has samples made where the engine may be imported."""
+
+    def against(draw: Draw, *, at_length: bool) -> Suite:
+        return partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=at_length))))  # noqa: S301
+
+    def suites(names: Sequence[str], draw: Draw) -> dict[str, Suite]:
+        every: dict[str, Callable[[], Suite]] = {
+            "agreement": lambda: against(draw, at_length=False),
+            "cases": lambda: cases,
+            "unit": lambda: partial(pytest_of, unit_tests),
+            "properties": lambda: partial(pytest_of, properties),
+            "length": lambda: against(draw, at_length=True),
+        }
+        return {name: suite() for name, suite in every.items() if name in names}
+
+    return suites
 
 
 CRITERIA_AREA = Area(
@@ -109,6 +125,6 @@ CRITERIA_AREA = Area(
         "rules_engine_plugins.estimators", "rules_engine_plugins.events", "rules_engine_plugins.readers",
     ),
     modules=modules,
-    suites=suites,
+    suites=choice_of_suites(draw_samples, agreement, cases, _UNIT_TESTS, _PROPERTIES),
     left_alone=left_alone,
 )  # fmt: skip
