@@ -31,7 +31,13 @@ _XLINK: Final = "http://www.w3.org/1999/xlink"
 _XML_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _STANDARD: Final = "STD.ADAMIG.1.3"
 _NO_DATA: Final = "COM.NO_DATA"
-_LONGEST_TEXT: Final = 200
+#: CDISC's code list of flags, as the ADaM example of Define-XML 2.1 refers to it; every other code list is the ruleset's own.
+_TERMINOLOGY: Final = "STD.CT.SDTM"
+_TERMINOLOGY_VERSION: Final = "2018-06-29"
+_NO_YES: Final = "C66742"
+_NCI: Final = {"Y": "C49488", "N": "C49487"}
+#: Days are numbers, counted from 1960: five digits.
+_DAY_DIGITS: Final = "5"
 
 #: Class and sub-class of each data set, and what a row is.
 _CLASSES: Final = {
@@ -113,19 +119,23 @@ def define_xml(
     )  # fmt: skip
     standards = ET.SubElement(version, _def("Standards"))
     ET.SubElement(standards, _def("Standard"), OID=_STANDARD, Name="ADaMIG", Type="IG", Version="1.3", Status="Final")
-    parts = ("value_lists", "where_clauses", "group", "items", "code_lists", "methods")
+    if any(document.has_flags for document in documents):
+        ET.SubElement(
+            standards, _def("Standard"), OID=_TERMINOLOGY, Name="CDISC/NCI", Type="CT", PublishingSet="SDTM",
+            Version=_TERMINOLOGY_VERSION, Status="Final",
+        )  # fmt: skip
+    parts = ("value_lists", "where_clauses", "group", "items", "code_lists", "methods", "comments")
     for part in parts:
         for document in documents:
             version.extend(getattr(document, part)())
     if any(frame.is_empty() for frame in known.values()):
-        comment = ET.SubElement(version, _def("CommentDef"), OID=_NO_DATA)
-        _described(comment, "The ruleset asks for no such records, or the study has none.")
+        version.append(_comment(_NO_DATA, "The ruleset asks for no such records, or the study has none."))
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
 class _DataSet:
-    """One data set's elements. OIDs are IG.ADTTE, IT.ADTTE.AVAL, CL.ADTTE.CNSR, MT.ADTTE.AVAL.PFS, WC.ADTTE.PFS."""
+    """One data set's elements. OIDs are IG.ADTTE, IT.ADTTE.AVAL, CL.ADTTE.CNSR, MT.ADTTE.AVAL.PFS, WC.ADTTE.PFS, COM.ADTTE.PARAM."""
 
     def __init__(self, name: str, rows: pl.DataFrame, ruleset: Ruleset, words: Derivations, writer: Writer) -> None:
         self.name = name
@@ -133,10 +143,11 @@ class _DataSet:
         self.rows = rows
         self.ruleset = ruleset
         self.file = f"{name}{writer.suffix}"
+        self.day_format = writer.day_format
         self.frame, self.held = _held(name, rows, writer)
         self.section = words.sections.get({"adae": "adverse_events", "adlb": "labs"}.get(name, ""), "")
         self.values = list(_values(name, rows, ruleset, words))
-        self.lists = dict(self._code_lists())
+        self.lists = {column: codes for column, codes in self._code_lists() if codes}
 
     # Data set and variables
 
@@ -172,31 +183,33 @@ class _DataSet:
 
     def items(self) -> Iterator[ET.Element]:
         for column, (source, label) in self.held.items():
-            item = self._item_def(self._item(column), column, label)
-            if column in self.lists:
-                ET.SubElement(item, _odm("CodeListRef"), CodeListOID=f"CL.{self.code}.{column}")
+            item = self._item_def(self._item(column), self.frame[column], label)
             self._add_origin(item, source)
             if self.values and column == _BY_PARAMETER.get(self.name):
                 ET.SubElement(item, _def("ValueListRef"), ValueListOID=f"VL.{self.code}.{column}")
             yield item
         column = _BY_PARAMETER.get(self.name, "")
         for value in self.values:
-            item = self._item_def(self._value_item(value), column, value.label)
+            of_value = self.frame.filter(pl.col(self._by) == value.code)[column]
+            item = self._item_def(self._value_item(value), of_value, value.label)
             ET.SubElement(item, _def("Origin"), Type="Derived", Source="Sponsor")
             yield item
 
-    def _item_def(self, oid: str, column: str, label: str) -> ET.Element:
-        item = ET.Element(_odm("ItemDef"), {"OID": oid, "Name": column, "SASFieldName": column, **self._type(column)})
+    def _item_def(self, oid: str, values: pl.Series, label: str) -> ET.Element:
+        name = values.name
+        field = SHORT_NAMES.get(self.name, {}).get(name, name)
+        item = ET.Element(_odm("ItemDef"), {"OID": oid, "Name": name, "SASFieldName": field, **self._type(values)})
         _described(item, label)
+        if name in self.lists:
+            ET.SubElement(item, _odm("CodeListRef"), CodeListOID=f"CL.{self.code}.{name}")
         return item
 
-    def _type(self, column: str) -> dict[str, str]:
-        series = self.frame[column]
+    def _type(self, series: pl.Series) -> dict[str, str]:
         dtype = series.dtype
         if dtype == pl.Date:
-            return {"DataType": "date", _def("DisplayFormat"): "DATE9."}
+            return {"DataType": "integer", "Length": _DAY_DIGITS, _def("DisplayFormat"): self.day_format}
         if dtype == pl.Time:
-            return {"DataType": "time", _def("DisplayFormat"): "TIME8."}
+            return {"DataType": "integer", "Length": _DAY_DIGITS, _def("DisplayFormat"): "TIME8."}
         if dtype.is_integer():
             longest = series.cast(pl.String).str.len_chars().max()
             return {"DataType": "integer", "Length": str(longest or 1)}
@@ -205,16 +218,30 @@ class _DataSet:
             length = series.cast(pl.String).str.len_chars().max()
             return {"DataType": "float", "Length": str(length or 8), "SignificantDigits": str(digits or 0)}
         longest = series.str.len_bytes().max()
-        return {"DataType": "text", "Length": str(min(int(str(longest or 1)) or 1, _LONGEST_TEXT))}
+        return {"DataType": "text", "Length": str(longest or 1)}
 
     def _add_origin(self, item: ET.Element, source: str) -> None:
         origin = origin_of(self.name, source)
         if origin.type == "Predecessor":
             _described(ET.SubElement(item, _def("Origin"), Type="Predecessor"), origin.text)
-        else:
-            ET.SubElement(item, _def("Origin"), Type=origin.type, Source="Sponsor")
+            return
+        ET.SubElement(item, _def("Origin"), Type=origin.type, Source="Sponsor")
+        if origin.type == "Assigned":
+            item.set(_def("CommentOID"), f"COM.{self.code}.{source}")
+
+    def comments(self) -> Iterator[ET.Element]:
+        """How each assigned variable gets its value."""
+        for source in dict.fromkeys(source for source, _label in self.held.values()):
+            origin = origin_of(self.name, source)
+            if origin.type == "Assigned":
+                yield _comment(f"COM.{self.code}.{source}", origin.text)
 
     # Parameters
+
+    @property
+    def _by(self) -> str:
+        """The variable that tells the parameters of a value list apart."""
+        return "RESPONSE" if self.name == "adtr" else "PARAMCD"
 
     def value_lists(self) -> Iterator[ET.Element]:
         if not self.values:
@@ -231,10 +258,9 @@ class _DataSet:
     def where_clauses(self) -> Iterator[ET.Element]:
         for value in self.values:
             clause = ET.Element(_def("WhereClauseDef"), OID=f"WC.{self.code}.{value.code}")
-            variable = "RESPONSE" if self.name == "adtr" else "PARAMCD"
             check = ET.SubElement(
                 clause, _odm("RangeCheck"),
-                {"Comparator": "EQ", "SoftHard": "Soft", _def("ItemOID"): self._item(variable)},
+                {"Comparator": "EQ", "SoftHard": "Soft", _def("ItemOID"): self._item(self._by)},
             )  # fmt: skip
             ET.SubElement(check, _odm("CheckValue")).text = value.code
             yield clause
@@ -292,18 +318,31 @@ class _DataSet:
     def _found(self, column: str) -> list[str]:
         return sorted(str(value) for value in self.frame[column].unique().drop_nulls())
 
+    @property
+    def has_flags(self) -> bool:
+        """A code list of flags is among its code lists."""
+        return any(self._is_flag(column) for column in self.lists)
+
+    def _is_flag(self, column: str) -> bool:
+        return column.endswith("FL") and set(self.lists[column]) <= set(_YES)
+
     def code_lists(self) -> Iterator[ET.Element]:
         for column, codes in self.lists.items():
+            is_flag = self._is_flag(column)
+            standard = {_def("StandardOID"): _TERMINOLOGY} if is_flag else {_def("IsNonStandard"): "Yes"}
             dtype = "integer" if self.frame.schema[column].is_integer() else "text"
             listed = ET.Element(
-                _odm("CodeList"), OID=f"CL.{self.code}.{column}", Name=f"{self.code} {column}", DataType=dtype
+                _odm("CodeList"),
+                {"OID": f"CL.{self.code}.{column}", "Name": f"{self.code} {column}", "DataType": dtype, **standard},
             )
             for code, word in codes.items():
+                item = ET.SubElement(listed, _odm("CodeListItem" if word else "EnumeratedItem"), CodedValue=code)
                 if word:
-                    item = ET.SubElement(listed, _odm("CodeListItem"), CodedValue=code)
                     _text(ET.SubElement(item, _odm("Decode")), word)
-                else:
-                    ET.SubElement(listed, _odm("EnumeratedItem"), CodedValue=code)
+                if is_flag:
+                    ET.SubElement(item, _odm("Alias"), Context="nci:ExtCodeID", Name=_NCI[code])
+            if is_flag:
+                ET.SubElement(listed, _odm("Alias"), Context="nci:ExtCodeID", Name=_NO_YES)
             yield listed
 
 
@@ -352,6 +391,12 @@ def _method(oid: str, name: str, text: str) -> ET.Element:
     method = ET.Element(_odm("MethodDef"), OID=oid, Name=name, Type="Computation")
     _described(method, text)
     return method
+
+
+def _comment(oid: str, text: str) -> ET.Element:
+    comment = ET.Element(_def("CommentDef"), OID=oid)
+    _described(comment, text)
+    return comment
 
 
 def _described(element: ET.Element, text: str) -> None:

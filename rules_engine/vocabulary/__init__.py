@@ -519,8 +519,8 @@ class Writer:
 
     `described` formats go to an agency or an archive: a define.xml is written beside their files. `columns(data_set)` says what
     such a file holds where that is not the rows as they are: them as they are written, and by name the column that each comes
-    from and its label. Raises `errors.WriteError` where the format cannot hold the data without loss, and `errors.UsageError`
-    where a library is missing.
+    from and its label; `day_format` is the SAS format that shows its days. Raises `errors.WriteError` where the format cannot
+    hold the data without loss, and `errors.UsageError` where a library is missing.
     """
 
     id: str
@@ -530,6 +530,7 @@ class Writer:
     write: Callable[[DataSet, Path], None]
     described: bool = False
     columns: Callable[[DataSet], tuple[pl.DataFrame, Mapping[str, tuple[str, str]]]] | None = None
+    day_format: str = "E8601DA."
 
 
 @dataclass(frozen=True, slots=True)

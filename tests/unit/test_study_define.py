@@ -1,4 +1,4 @@
-"""define.xml beside transport files and Dataset-JSON: well-formed, every variable there, every OID resolved."""
+"""define.xml beside transport files and Dataset-JSON: held against CDISC's schema, the files that it describes and the ruleset."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from xml.etree import ElementTree as ET
 
 import polars as pl
 import pytest
+import xmlschema
+from odmlib.define_2_1.rules.metadata_schema import MetadataSchema
+from odmlib.define_loader import XMLDefineLoader
+from odmlib.loader import ODMLoader
+from odmlib.oid_generator import create_oid_checker
+from odmlib.schema_manager import get_schema_path
 from rules_engine.engine import Engine, Result
 from rules_engine.simulator import simulate
 
@@ -41,6 +47,11 @@ def result() -> Result:
     return Engine("tace_ici_hcc").run(simulate(30, seed=3), data_cutoff="2025-12-31")
 
 
+@pytest.fixture(scope="module")
+def define_schema() -> xmlschema.XMLSchema:
+    return xmlschema.XMLSchema(str(get_schema_path("define", "2.1")))
+
+
 @pytest.fixture(scope="module", params=["xpt", "dataset-json"])
 def written(request: pytest.FixtureRequest, result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("define") / request.param
@@ -51,6 +62,46 @@ def written(request: pytest.FixtureRequest, result: Result, tmp_path_factory: py
 @pytest.fixture
 def root(written: Path) -> ET.Element:
     return ET.parse(written / "define.xml").getroot()  # noqa: S314  (our own file)
+
+
+def test_it_is_valid_by_the_schema_of_cdisc(written: Path, define_schema: xmlschema.XMLSchema) -> None:
+    faults = [f"{fault.path}: {fault.reason}" for fault in define_schema.iter_errors(str(written / "define.xml"))]
+    assert faults == []
+
+
+def test_an_independent_reader_finds_no_fault_in_it(written: Path, result: Result) -> None:
+    loader = ODMLoader(XMLDefineLoader(model_package="define_2_1"))
+    loader.open_odm_document(str(written / "define.xml"))
+    document = loader.load_odm()
+    faults = document.validate(
+        collect_errors=True, oid_checker=create_oid_checker("define_2_1"), conformance_checker=MetadataSchema()
+    )
+    assert faults == []
+    version = document.Study.MetaDataVersion
+    assert [group.Name for group in version.ItemGroupDef] == ["ADTR", "ADRS", "ADTTE", "ADAE", "ADLB"]
+    parameters = set(result.adtte["PARAMCD"])
+    assert {clause.RangeCheck[0].CheckValue[0]._content for clause in version.WhereClauseDef} >= parameters
+
+
+@pytest.mark.parametrize("writer", ["xpt", "dataset-json"])
+@pytest.mark.parametrize("criterion", ["", "gcig_combined"])
+def test_it_is_valid_where_most_data_sets_are_empty(
+    criterion: str, writer: str, define_schema: xmlschema.XMLSchema, tmp_path: Path
+) -> None:
+    subjects = pl.DataFrame(
+        {"subject": ["ö1"], "randomisation_date": ["2024-01-01"], "last_contact_date": ["2024-06-01"]}
+    )
+    assessed = pl.DataFrame({"subject": ["ö1"], "date": ["2024-03-01"], "recist": ["PR"], "ca125": ["PR"]})
+    rules: dict[str, object] = {
+        "rules_engine": 1, "id": "small", "kind": "protocol", "title": "Small & <odd>", "extends": ["ema"],
+        "options": {"origin": "randomisation"}, "endpoints": {"OS": {"like": "OS"}},
+    }  # fmt: skip
+    if criterion:
+        rules["responses"] = {"one": {"criterion": criterion}}
+        rules["endpoints"] = {"ORR": {"like": "ORR", "response": "one"}}
+    study = {"subjects": subjects.with_columns(death_date=pl.lit("")), "gcig_assessments": assessed}
+    Engine(rules).run(study, data_cutoff="2025-01-01").write(tmp_path, formats=[writer], report=False)
+    assert [fault.reason for fault in define_schema.iter_errors(str(tmp_path / "define.xml"))] == []
 
 
 def bare(element: ET.Element) -> str:
@@ -111,12 +162,55 @@ def test_every_variable_of_every_file_is_described(root: ET.Element, written: Pa
         assert [words(item[0]) for item in described] == list(columns.values()), name
         assert (group.get(f"{DEF}HasNoData") == "Yes") == result.data_sets()[str(name).lower()].is_empty()
         for item in described:
-            assert item.get("DataType") in ("text", "integer", "float", "date", "time")
+            assert item.get("DataType") in ("text", "integer", "float")
+            assert item.get("Length")
             origin = item.find(f"{DEF}Origin")
             assert origin is not None
             assert origin.get("Type") in ("Predecessor", "Derived", "Assigned")
             reference = next(one for one in group.iter(f"{ODM}ItemRef") if one.get("ItemOID") == item.get("OID"))
             assert (reference.get("MethodOID") is not None) == (origin.get("Type") == "Derived")
+            assert (item.get(f"{DEF}CommentOID") is not None) == (origin.get("Type") == "Assigned")
+            assert (words(origin) != "") == (origin.get("Type") == "Predecessor")
+
+
+def test_types_and_lengths_are_those_of_the_files(root: ET.Element, written: Path) -> None:
+    items = {str(item.get("OID")): item for item in root.iter(f"{ODM}ItemDef")}
+    for file in sorted(written.glob("ad*.*")):
+        if file.suffix == ".xpt":
+            _, meta = pyreadstat.read_xport(str(file))
+            kinds = {f"IT.{file.stem.upper()}.{name}": kind for name, kind in meta.readstat_variable_types.items()}
+            formats = {f"IT.{file.stem.upper()}.{name}": kind for name, kind in meta.original_variable_types.items()}
+            for oid, kind in kinds.items():
+                assert (items[oid].get("DataType") == "text") == (kind == "string"), oid
+                assert (items[oid].get(f"{DEF}DisplayFormat") == "DATE9.") == (formats[oid] == "DATE9"), oid
+                assert kind != "string" or int(str(items[oid].get("Length"))) <= 200, oid
+        else:
+            document = json.loads(file.read_text())
+            assert document["studyOID"] == next(root.iter(f"{ODM}Study")).get("OID")
+            assert document["itemGroupOID"] in {group.get("OID") for group in root.iter(f"{ODM}ItemGroupDef")}
+            for place, column in enumerate(document["columns"]):
+                item = items[column["itemOID"]]
+                kind = column.get("targetDataType", column["dataType"])
+                assert item.get("DataType") == {"string": "text", "boolean": "text"}.get(kind, kind), column
+                assert item.get(f"{DEF}DisplayFormat") == column.get("displayFormat"), column
+                if kind == "string":
+                    longest = max((len(row[place] or "") for row in document["rows"]), default=0)
+                    assert int(str(item.get("Length"))) >= max(longest, column["length"]), column
+
+
+def test_every_code_list_is_of_a_standard_or_says_that_it_is_not(root: ET.Element) -> None:
+    lists = {str(listed.get("OID")): listed for listed in root.iter(f"{ODM}CodeList")}
+    standards = {standard.get("OID") for standard in root.iter(f"{DEF}Standard")}
+    for oid, listed in lists.items():
+        own, standard = listed.get(f"{DEF}IsNonStandard") == "Yes", listed.get(f"{DEF}StandardOID")
+        assert own != (standard in standards), oid
+        assert (standard is not None) == ("C66742" in {alias.get("Name") for alias in listed.findall(f"{ODM}Alias")}), (
+            oid
+        )
+    for item in root.iter(f"{ODM}ItemDef"):
+        reference = item.find(f"{ODM}CodeListRef")
+        if reference is not None:
+            assert lists[str(reference.get("CodeListOID"))].get("DataType") == item.get("DataType"), item.get("OID")
 
 
 def test_derivations_are_the_words_of_the_ruleset(root: ET.Element) -> None:

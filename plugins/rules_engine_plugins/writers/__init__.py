@@ -9,7 +9,7 @@ from rules_engine.vocabulary import Writer
 
 from rules_engine_plugins.writers.dataset_json import write_dataset_json, write_dataset_ndjson
 from rules_engine_plugins.writers.plain import write_arrow, write_csv, write_parquet
-from rules_engine_plugins.writers.transport import transport_columns, write_transport
+from rules_engine_plugins.writers.transport import DAY_FORMAT, transport_columns, write_transport
 from rules_engine_plugins.writers.workbooks import write_workbook
 
 
@@ -28,6 +28,7 @@ def rules_engine_writers() -> Sequence[Writer]:
             write_transport,
             described=True,
             columns=transport_columns,
+            day_format=DAY_FORMAT,
         ),
         Writer("dataset-json", "1", "CDISC Dataset-JSON 1.1", ".json", write_dataset_json, described=True),
         Writer(

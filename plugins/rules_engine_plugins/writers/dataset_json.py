@@ -44,7 +44,7 @@ def metadata(data_set: DataSet) -> dict[str, Any]:
         "datasetJSONCreationDateTime": f"{data_set.as_of.isoformat()}T00:00:00",
         "datasetJSONVersion": "1.1.0",
         "sourceSystem": {"name": "endpoint-rules-engine", "version": rules_engine.__version__},
-        **({"studyOID": data_set.study} if data_set.study else {}),
+        **({"studyOID": f"ST.{data_set.study}"} if data_set.study else {}),
         "metaDataRef": "define.xml",
         "itemGroupOID": f"IG.{name}",
         "records": data_set.frame.height,

@@ -21,7 +21,7 @@ LONGEST_NAME: Final = 8
 LONGEST_LABEL: Final = 40
 LONGEST_TEXT: Final = 200
 _NAME: Final = re.compile(r"^[A-Z_][A-Z0-9_]{0,7}$")
-_DATE_FORMAT: Final = "DATE9."
+DAY_FORMAT: Final = "DATE9."
 _TIME_FORMAT: Final = "TIME8."
 _NANOSECONDS: Final = 1_000_000_000
 #: Where the library writes the time of writing: record and place in it.
@@ -43,7 +43,7 @@ def write_transport(data_set: DataSet, path: Path) -> None:
     labels = {column: label for column, (_source, label) in held.items()}
     _require_limits(data_set, rows, labels)
     hours = [column for column, dtype in rows.schema.items() if dtype == pl.Time]
-    formats = {column: _DATE_FORMAT for column, dtype in rows.schema.items() if dtype == pl.Date}
+    formats = {column: DAY_FORMAT for column, dtype in rows.schema.items() if dtype == pl.Date}
     formats |= dict.fromkeys(hours, _TIME_FORMAT)
     rows = rows.with_columns(pl.col(hours).cast(pl.Int64) / _NANOSECONDS)
     polars_readstat.write_xpt(
