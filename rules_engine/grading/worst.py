@@ -10,7 +10,8 @@ from typing import Final
 import polars as pl
 
 from rules_engine.findings import NOTE, concat_findings, derive_findings, phrase
-from rules_engine.grading.validity import SEVERE
+from rules_engine.grading.validity import HIGHEST, SEVERE
+from rules_engine.ordering import rank_of
 
 #: A grade that rests on an assumed clinical fact is no ground to doubt a reported grade.
 ASSUMED: Final = "QUALIFIER_ASSUMED"
@@ -85,15 +86,20 @@ def derive_worst_flags(labs: pl.DataFrame) -> pl.DataFrame:
     """Add `is_worst_low` and `is_worst_high`: the first result of the worst grade in the window, per subject, analyte and
     direction (ADaM WGRLOFL, WGRHIFL). A worst grade of 0 is one too. First by day, then sequence number, then row.
     """
-    position = labs.with_row_index("_position")
+    by_time = labs.select(pl.arg_sort_by("date", "seq", "row", nulls_last=True)).to_series()
+    results = labs.select(
+        rank_of(labs["subject"]), "analyte_key", "in_window", "atoxgrl", "atoxgrh",
+    )[by_time].with_row_index("place")  # fmt: skip
     flags = []
     for direction, column in (("low", "atoxgrl"), ("high", "atoxgrh")):
+        # The worst grade, and of its results the earliest: together the smallest of these numbers.
+        number = (HIGHEST - pl.col(column).cast(pl.Int64)) * labs.height + pl.col("place")
         first = (
-            position.filter(pl.col("in_window"), pl.col(column).is_not_null())
-            .sort(column, "date", "seq", "row", descending=[True, False, False, False], nulls_last=True)
-            .unique(["subject", "analyte_key"], keep="first", maintain_order=False)
+            results.filter(pl.col("in_window"), pl.col(column).is_not_null())
+            .group_by("subject", "analyte_key")
+            .agg(place=number.min() % labs.height)
         )
-        is_worst = position["_position"].is_in(first["_position"].implode())
+        is_worst = pl.repeat(value=False, n=labs.height, eager=True).scatter(by_time[first["place"]], values=True)
         flags.append(is_worst.alias(f"is_worst_{direction}"))
     return labs.with_columns(flags)
 

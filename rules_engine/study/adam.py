@@ -14,6 +14,7 @@ from rules_engine import dates
 from rules_engine.criteria import in_units, percent_change
 from rules_engine.grading import GRADED_EVENTS_SCHEMA, GRADED_LABS_SCHEMA, derive_worst_flags
 from rules_engine.model import Ruleset
+from rules_engine.ordering import by_key, in_order
 from rules_engine.study.labels import COLUMN_NAMES, DATA_SETS, KEYS
 from rules_engine.study.manifest import ruleset_stamp
 from rules_engine.study.parameters import endpoint_names, subject_parameters, timepoint_parameters
@@ -210,7 +211,9 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
     if labs is None:
         return _data_set("adlb", [], study, ruleset, ["USUBJID"])
     is_graded = set(GRADED_LABS_SCHEMA) <= set(labs.columns)
-    rows = _renamed(derive_worst_flags(labs) if is_graded else labs, "adlb")
+    if is_graded:  # the rows are put in order before they become wide
+        labs = by_key(derive_worst_flags(labs), [COLUMN_NAMES["adlb"][column] for column in KEYS["adlb"]])
+    rows = _renamed(labs, "adlb")
     if "value_number" in labs.columns:
         value, low, high = pl.col("AVAL"), pl.col("ANRLO"), pl.col("ANRHI")
         rows = rows.with_columns(
@@ -383,12 +386,12 @@ def _data_set(name: str, parts: list[pl.LazyFrame], study: Study, ruleset: Rules
     arms = study.tables["subjects"].select(USUBJID="subject", TRT01A="arm")
     complete = (
         rows.drop("TRT01A")
-        .join(arms, on="USUBJID", how="left")
+        .join(arms, on="USUBJID", how="left", maintain_order="left")
         .with_columns(STUDYID=pl.lit(_study_name(study, ruleset)), RULESET=pl.lit(ruleset_stamp(ruleset)))
         .select([pl.col(column).cast(dtype) for column, dtype in schema.items()])
     )
-    rest = [column for column in schema if column not in key]
-    return complete.sort([*key, *rest], nulls_last=True).collect()
+    # Streamed, the many columns of short texts take several times as long.
+    return in_order(complete.collect(engine="in-memory"), key)
 
 
 def _study_name(study: Study, ruleset: Ruleset) -> str:
