@@ -18,7 +18,7 @@ from rules_engine.findings_overview import FindingsOverview
 from rules_engine.loading import load_ruleset
 from rules_engine.model import Ruleset
 from rules_engine.pages import notebook
-from rules_engine.registry import Registry, default_registry
+from rules_engine.registry import Registry, default_registry, with_timeout
 from rules_engine.study import Study, adam, as_study, require_tables
 from rules_engine.study.extra_columns import read_extra_columns
 from rules_engine.study.manifest import build_manifest
@@ -37,7 +37,8 @@ class Engine:
     """Runs one protocol ruleset.
 
     `ruleset` is a loaded `Ruleset`, or a name, path or mapping that `load_ruleset` takes; `overrides` is merged over it.
-    `registry` is what the plugins offer; by default what is installed.
+    `registry` is what the plugins offer; by default what is installed. `plugin_timeout` is how many seconds one call of a plugin
+    that is not built-in may take (None: as long as it takes): one that does not come back ends with `PluginError`.
     """
 
     def __init__(
@@ -47,8 +48,11 @@ class Engine:
         overrides: Mapping[str, Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
         registry: Registry | None = None,
+        plugin_timeout: float | None = None,
     ) -> None:
         self.registry = registry or default_registry()
+        if plugin_timeout is not None:
+            self.registry = with_timeout(self.registry, plugin_timeout)
         if isinstance(ruleset, Ruleset) and overrides is None and parameters is None:
             self.ruleset = ruleset
         elif isinstance(ruleset, Ruleset):

@@ -1,7 +1,8 @@
 """The border between the engine and plugins: what fails there is told with the plugin, its version and the subject at hand.
 
 Derivations look at one subject at a time, so a subject that makes one fail is found by halving the subjects. What a plugin
-is given stays as it was: frames cannot be changed, and options are compared before and after.
+is given stays as it was: frames cannot be changed, and options are compared before and after. Where whoever runs the engine says
+how long a call may take (`PluginSelection.seconds`), a plugin that does not come back is a plugin that failed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import polars as pl
 from rules_engine.errors import PluginError, RulesEngineError
 from rules_engine.registry import Plugin, Registry
 from rules_engine.vocabulary import Estimator
+from rules_engine.waiting import NoAnswer, answer
 
 Given = TypeVar("Given")
 #: Derives the rows of these subjects; of all where None.
@@ -23,13 +25,26 @@ DeriveOf = Callable[[Sequence[str] | None], Any]
 REMEDY = "repair, update or uninstall that plugin; `--no-plugins` leaves all but the built-in ones out"
 
 
-def who_is(registry: Registry, word: str, identity: str, version: str = "") -> str:
+class Who(str):
+    """An object of a plugin as messages name it, and how many seconds one call of it may take (None: as long as it takes)."""
+
+    __slots__ = ("seconds",)
+    seconds: float | None
+
+    def __new__(cls, text: str, seconds: float | None = None) -> Who:
+        """The text, as it is."""
+        who = super().__new__(cls, text)
+        who.seconds = seconds
+        return who
+
+
+def who_is(registry: Registry, word: str, identity: str, version: str = "") -> Who:
     """An object of a plugin as messages name it: kind, id, version, and the plugin with its distribution."""
     what = f"{word} {identity!r}" + (f" (version {version})" if version else "")
     plugin = registry.plugin_of(word, identity)
     if plugin is None:
-        return what
-    return f"{what} of plugin {plugin.title}"
+        return Who(what)
+    return Who(f"{what} of plugin {plugin.title}", None if plugin.built_in else registry.selection.seconds)
 
 
 def foreign_words(registry: Registry, options: Mapping[str, Any], owner: Plugin | None) -> list[str]:
@@ -71,21 +86,26 @@ def derived_rows(
     """
     before = fingerprint(options)
     try:
-        rows = _collected(who, derive(None))
+        rows = answer(lambda: _collected(who, derive(None)), _seconds(who))
     except RulesEngineError:
         raise
+    except NoAnswer as error:
+        raise _unanswered(who, error) from error
     except (Exception, pl.exceptions.PanicException) as error:  # any failure of foreign code is the plugin's
-        raise PluginError.at(who, f"it failed{_at_subject(derive, subjects())}: {reason(error)}", REMEDY) from error
+        at = _at_subject(who, derive, subjects())
+        raise PluginError.at(who, f"it failed{at}: {reason(error)}", REMEDY) from error
     require_unchanged(who, options, before)
     return rows
 
 
 def call(who: str, function: Callable[[], Given]) -> Given:
-    """What a plugin's function gives; raises `PluginError` where it fails."""
+    """What a plugin's function gives; raises `PluginError` where it fails, or takes longer than it may."""
     try:
-        return function()
+        return answer(function, _seconds(who))
     except RulesEngineError:
         raise
+    except NoAnswer as error:
+        raise _unanswered(who, error) from error
     except (Exception, pl.exceptions.PanicException) as error:  # any failure of foreign code is the plugin's
         raise PluginError.at(who, f"it failed: {reason(error)}", REMEDY) from error
 
@@ -95,14 +115,30 @@ def collect(who: str, function: Callable[[], Any]) -> pl.DataFrame:
     return call(who, lambda: _collected(who, function()))
 
 
+def _seconds(who: str) -> float | None:
+    return who.seconds if isinstance(who, Who) else None
+
+
+def _unanswered(who: str, error: NoAnswer) -> PluginError:
+    remedy = f"{REMEDY}; where it needs more time, give it some (`--plugin-timeout`, `plugin_timeout=`)"
+    return PluginError(PluginError.at(who, str(error), remedy).problems)
+
+
 def _collected(who: str, frame: Any) -> pl.DataFrame:
     if not isinstance(frame, pl.LazyFrame):
         raise PluginError.at(who, f"it returned {type(frame).__name__}, not a lazy frame of Polars", REMEDY)
     return frame.collect(engine="in-memory")
 
 
-def _at_subject(derive: DeriveOf, subjects: Sequence[str]) -> str:
-    """The subject at hand, in words; nothing where it is no subject's doing."""
+def _at_subject(who: str, derive: DeriveOf, subjects: Sequence[str]) -> str:
+    """The subject at hand, in words; nothing where it is no subject's doing, or where looking for it takes too long."""
+    try:
+        return answer(lambda: _culprit(derive, subjects), _seconds(who))
+    except NoAnswer:
+        return ""
+
+
+def _culprit(derive: DeriveOf, subjects: Sequence[str]) -> str:
     culprit = failing_subject(derive, subjects)
     if culprit is None:
         return ""

@@ -36,6 +36,7 @@ from rules_engine.vocabulary import (
     Words,
     Writer,
 )
+from rules_engine.waiting import NoAnswer, answer
 
 Named = TypeVar(
     "Named",
@@ -75,15 +76,22 @@ class Plugin:
         """The plugin as messages name it, with its distribution and version where it has one."""
         return f"{self.name!r}" + (f" ({self.distribution} {self.version})" if self.distribution else "")
 
+    @property
+    def built_in(self) -> bool:
+        """It comes with the engine."""
+        return self.distribution == OWN_DISTRIBUTION
+
 
 @dataclass(frozen=True, slots=True)
 class PluginSelection:
     """Which installed plugins are loaded: the built-in ones always, of the others those named here (None: all).
 
-    A name is that of an entry point, or of a distribution for all that it offers.
+    A name is that of an entry point, or of a distribution for all that it offers. `seconds` is how long one call of a plugin
+    that is not built-in may take (None: as long as it takes).
     """
 
     others: tuple[str, ...] | None = None
+    seconds: float | None = None
 
 
 #: A plugin as it was found: its name, the module or object, and its entry point where it has one.
@@ -157,6 +165,11 @@ class Registry:
         return next((plugin for plugin in self.plugins if offer in plugin.offers), None)
 
 
+def with_timeout(registry: Registry, seconds: float | None) -> Registry:
+    """The same plugins, a call of those that are not built-in limited to so many seconds (None: as long as it takes)."""
+    return dataclasses.replace(registry, selection=dataclasses.replace(registry.selection, seconds=seconds))
+
+
 def build_registry(
     plugins: Sequence[tuple[str, object]] | None = None,
     *,
@@ -180,7 +193,7 @@ def build_registry(
         problems.append(_unknown_hook_problem(kind, found))
     if problems:
         raise PluginError(problems)
-    return dataclasses.replace(_collect(found), selection=selection)
+    return dataclasses.replace(_collect(found, selection.seconds), selection=selection)
 
 
 _SELECTED: ContextVar[PluginSelection] = ContextVar("rules_engine_plugins", default=ALL_PLUGINS)
@@ -240,14 +253,14 @@ def _load_entry_points(problems: list[Problem], selection: PluginSelection) -> l
             continue
         seen[entry.name] = entry.value
         try:
-            found.append((entry.name, entry.load(), entry))
+            found.append((entry.name, answer(entry.load, _seconds(entry, selection.seconds)), entry))
         except Exception as error:  # any failure of foreign code is the plugin's
             problems.append(
                 Problem(
                     f"plugin {entry.name!r} ({entry.value}, {_distribution(entry)} {_version(entry)})".replace(
                         " )", ")"
                     ),
-                    f"it cannot be imported: {type(error).__name__}: {error}",
+                    f"it cannot be imported: {_failure(error)}",
                     "repair or uninstall that package; `--no-plugins` leaves it out of a run",
                 )
             )
@@ -312,7 +325,7 @@ def _unknown_hook_problem(hook: str, found: Iterable[Found]) -> Problem:
     )
 
 
-def _collect(found: Sequence[Found]) -> Registry:
+def _collect(found: Sequence[Found], seconds: float | None) -> Registry:
     """Call every hook of every plugin once and index the answers, refusing what is not of the declared class."""
     problems: list[Problem] = []
     by_kind: dict[str, dict[str, Any]] = {field: {} for field, *_ in _KINDS}
@@ -321,7 +334,7 @@ def _collect(found: Sequence[Found]) -> Registry:
     for name, plugin, entry in found:
         offers: list[str] = []
         for field, hook, cls, word in _KINDS:
-            for offered in _call(plugin, f"{name!r}{_released(entry)}", hook, problems):
+            for offered in _call(plugin, f"{name!r}{_released(entry)}", hook, problems, _seconds(entry, seconds)):
                 if not isinstance(offered, cls):
                     problems.append(
                         Problem(
@@ -382,7 +395,16 @@ def _bound(by_kind: Mapping[str, dict[str, Any]], owner: Mapping[tuple[str, str]
     }
 
 
-def _call(plugin: object, who: str, hook: str, problems: list[Problem]) -> list[Any]:
+def _seconds(entry: EntryPoint | None, seconds: float | None) -> float | None:
+    """How long a call of the plugin may take: the built-in ones have all the time they need."""
+    return None if _distribution(entry) == OWN_DISTRIBUTION else seconds
+
+
+def _failure(error: Exception) -> str:
+    return str(error) if isinstance(error, NoAnswer) else f"{type(error).__name__}: {error}"
+
+
+def _call(plugin: object, who: str, hook: str, problems: list[Problem], seconds: float | None) -> list[Any]:
     function = getattr(plugin, hook, None)
     if function is None:
         return []
@@ -392,12 +414,12 @@ def _call(plugin: object, who: str, hook: str, problems: list[Problem]) -> list[
         )
         return []
     try:
-        return list(function())
+        return answer(lambda: list(function()), seconds)
     except Exception as error:  # any failure of foreign code is the plugin's
         problems.append(
             Problem(
                 f"plugin {who}",
-                f"{hook} failed: {type(error).__name__}: {error}",
+                f"{hook} failed: {_failure(error)}",
                 "repair or uninstall that package; `--no-plugins` leaves it out of a run",
             )
         )

@@ -1,14 +1,18 @@
-"""The options `--plugins` and `--no-plugins`, which every command has that loads plugins."""
+"""The options `--plugins`, `--no-plugins` and `--plugin-timeout`, which every command has that loads plugins."""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
+#: An hour: long enough for a derivation over a large study, short enough for a job that nobody watches.
+DEFAULT_SECONDS = 3600.0
+
 
 def plugin_options() -> list[click.Parameter]:
-    """The two options; they act when they are read, and give the command nothing."""
+    """The options; they act when they are read, and give the command nothing."""
     return [
         click.Option(
             ["--plugins"],
@@ -23,6 +27,16 @@ def plugin_options() -> list[click.Parameter]:
             expose_value=False,
             callback=_built_in,
             help="Load the built-in plugins alone.",
+        ),
+        click.Option(
+            ["--plugin-timeout"],
+            type=click.FloatRange(min=0),
+            metavar="SECONDS",
+            default=DEFAULT_SECONDS,
+            show_default=True,
+            expose_value=False,
+            callback=_wait,
+            help="How long one call of a plugin that is not built-in may take; 0 is as long as it takes.",
         ),
     ]
 
@@ -48,9 +62,20 @@ def _built_in(ctx: click.Context, _option: click.Parameter, given: bool) -> None
         _select(ctx, ())
 
 
+def _wait(ctx: click.Context, _option: click.Parameter, given: float) -> None:
+    _state(ctx, seconds=given or None)
+
+
 def _select(ctx: click.Context, names: tuple[str, ...]) -> None:
     if ctx.meta.setdefault("rules_engine.plugins", names) != names:
         raise click.UsageError("--plugins and --no-plugins exclude each other", ctx)
+    _state(ctx, others=names)
+
+
+def _state(ctx: click.Context, **stated: Any) -> None:
+    """Select by everything that the options have said so far."""
     from rules_engine.registry import PluginSelection, select_plugins
 
-    select_plugins(PluginSelection(names))
+    said = ctx.meta.setdefault("rules_engine.selection", {})
+    said.update(stated)
+    select_plugins(PluginSelection(**said))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cached_property
+from functools import cached_property, partial
 
+from rules_engine import guard
 from rules_engine.describe.language import joined
 from rules_engine.describe.statements import Statement, tell
 from rules_engine.model import EndpointDefinition, Ruleset
@@ -70,7 +71,8 @@ class ToldEndpoints:
         told = []
         for definition in (ruleset.endpoints or ruleset.definitions).values():
             kind = registry.endpoint_kinds.require(definition.kind)
-            text = kind.describe(definition) if kind.describe is not None else None
+            who = guard.who_is(registry, "endpoint kind", kind.id, kind.version)
+            text = guard.call(who, partial(kind.describe, definition)) if kind.describe is not None else None
             told.append(ToldEndpoint(definition, kind, text, tell(definition.options, kind.options_schema)))
         return cls(told)
 

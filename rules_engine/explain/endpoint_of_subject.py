@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import polars as pl
 
-from rules_engine import pipeline, records
+from rules_engine import guard, pipeline, records
 from rules_engine.explain import steps_of_response as response
 from rules_engine.explain import steps_to_progression as before
 from rules_engine.explain import steps_to_the_end as after
@@ -52,12 +53,13 @@ def tell_subjects(
 ) -> dict[str, EndpointStory]:  # fmt: skip
     """The story of an endpoint for each of these subjects, from records of them (`held`); derived once for all."""
     kind: EndpointKind = registry.endpoint_kinds.require(endpoint.kind)
-    found = rows_by(kind.derive(records_held, endpoint, cutoff).collect(engine=pipeline.ENGINE))
+    who = pipeline.endpoint_name(endpoint, kind, registry)
+    found = rows_by(guard.collect(who, partial(kind.derive, records_held, endpoint, cutoff)))
     record_of = {subject: next(iter(found.get(subject, ())), None) for subject in subjects}
     if kind.trace is None:
         return {subject: record_alone(subject, endpoint, cutoff, record_of[subject]) for subject in subjects}
-    trace = kind.trace(records_held, endpoint, cutoff)
-    considered = _candidates(kind, records_held, endpoint, cutoff)
+    trace = guard.call(who, partial(kind.trace, records_held, endpoint, cutoff))
+    considered = _candidates(who, kind, records_held, endpoint, cutoff)
     book = OptionBook.of(ruleset, endpoint, kind)
     tracings = traced(records_held, trace, considered, book, endpoint, cutoff, subjects)
     return {subject: _story(subject, told, kind, record_of[subject]) for subject, told in tracings.items()}
@@ -83,12 +85,12 @@ def _story(subject: str, told: Traced, kind: EndpointKind, record: Record | None
 
 
 def _candidates(
-    kind: EndpointKind, mine: SubjectRecords, endpoint: EndpointDefinition, cutoff: date
+    who: str, kind: EndpointKind, mine: SubjectRecords, endpoint: EndpointDefinition, cutoff: date
 ) -> Mapping[str, Sequence[Record]]:
     """By subject everything that was considered for the record, in order; empty where the kind does not say."""
     if kind.candidates is None:
         return {}
-    return rows_by(kind.candidates(mine, endpoint, cutoff).collect(engine=pipeline.ENGINE).sort("subject", "position"))
+    return rows_by(guard.collect(who, partial(kind.candidates, mine, endpoint, cutoff)).sort("subject", "position"))
 
 
 def _start(told: Traced) -> Told:

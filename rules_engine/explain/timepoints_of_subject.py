@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import polars as pl
 
+from rules_engine import guard, pipeline
 from rules_engine.criteria.options import waits_for_confirmation
-from rules_engine.errors import PluginError
 from rules_engine.explain.lesions import TOOLBOX_VALUES, LesionBook, RecordedLesions
 from rules_engine.explain.reassessed_alternatives import reassessed_alternatives
 from rules_engine.explain.reassessment import Block, tell
@@ -74,7 +75,8 @@ class _Teller:
         criterion = data.registry.criteria.require(response.rules.criterion)
         reading = data.reading(response)
         rows = data.assessed(response).to_dicts()
-        inspected = _inspected(criterion, reading, response.rules)
+        who = pipeline.criterion_name(criterion, data.registry)
+        inspected = _inspected(who, criterion, reading, response.rules)
         book = CriterionBook(data.ruleset, response)
         by_toolbox = response.rules.options.keys() >= TOOLBOX_VALUES
         lesions = LesionBook.of(reading, book, response.rules) if by_toolbox else RecordedLesions.of(reading)
@@ -311,17 +313,12 @@ class _Teller:
             yield Sentence(f"By the plain criterion, without re-assessment, the visit is {row['basis_overall']}.")
 
 
-def _inspected(criterion: Criterion, reading: pl.DataFrame, rules: CriterionRules) -> dict[date, Row]:
+def _inspected(who: str, criterion: Criterion, reading: pl.DataFrame, rules: CriterionRules) -> dict[date, Row]:
     """What the criterion shows of each visit; nothing where it shows nothing."""
     if criterion.inspect is None:
         return {}
-    try:
-        looked_at = criterion.inspect(reading.lazy(), rules).collect(engine="in-memory")
-        return {row["visit_date"]: row for row in looked_at.iter_rows(named=True)}
-    except Exception as error:  # any failure of foreign code is the plugin's
-        who = f"criterion {criterion.id!r} (version {criterion.version})"
-        what = f"its `inspect` failed: {type(error).__name__}: {error}"
-        raise PluginError.at(who, what, "repair or uninstall that plugin") from error
+    looked_at = guard.collect(who, partial(criterion.inspect, reading.lazy(), rules))
+    return {row["visit_date"]: row for row in looked_at.iter_rows(named=True)}
 
 
 _STATUSES = ("unequivocal", "present", "absent", "not evaluated")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rules_engine import guard
 from rules_engine.errors import PluginError, Problem, closest
 from rules_engine.loading.consistency import reads_responses
 from rules_engine.loading.criterion import unknown_plugin
@@ -137,7 +138,10 @@ class _Resolver:
             response is None
             and node.child("response") is None
             and not (wrong or unstated)
-            and reads_responses(kind, definition)
+            and guard.call(
+                guard.who_is(self.registry, "endpoint kind", kind.id, kind.version),
+                lambda: reads_responses(kind, definition),
+            )
         ):
             streams = ", ".join(self.responses) or "none is defined yet; define one under `responses`"
             what = f"{name} does not say which responses it reads"

@@ -15,13 +15,20 @@ import polars as pl
 from rules_engine.model import Ruleset
 from rules_engine.pipeline.cohort import OfCohort, derive_cohort
 from rules_engine.pipeline.discrepancies import DISCREPANCY_SCHEMA
-from rules_engine.pipeline.endpoints import derive_candidates, derive_endpoint_rows, gather_records, tally_endpoints
+from rules_engine.pipeline.endpoints import (
+    derive_candidates,
+    derive_endpoint_rows,
+    endpoint_name,
+    gather_records,
+    tally_endpoints,
+)
 from rules_engine.pipeline.plans import ENGINE, Progress, Tables, nothing
 from rules_engine.pipeline.responses import (
     assess_reading,
     assess_tables,
     assessment_stream,
     assessment_streams,
+    criterion_name,
     extra_lesion_columns,
     hold_reading,
     number_timepoints,
@@ -44,11 +51,13 @@ __all__ = [
     "assess_tables",
     "assessment_stream",
     "assessment_streams",
+    "criterion_name",
     "derive",
     "derive_candidates",
     "derive_cohort",
     "derive_endpoint_rows",
     "derive_subjects",
+    "endpoint_name",
     "extra_lesion_columns",
     "gather_records",
     "hold_reading",

@@ -139,11 +139,14 @@ def conclude_endpoints(ruleset: Ruleset, tallies: Mapping[str, pl.DataFrame], re
     return found
 
 
-def endpoint_name(endpoint: EndpointDefinition, kind: EndpointKind, registry: Registry) -> str:
+def endpoint_name(endpoint: EndpointDefinition, kind: EndpointKind, registry: Registry) -> guard.Who:
     """An endpoint as messages name it: its kind, and words of it that other packages than the kind's offer."""
-    who = f"{guard.who_is(registry, 'endpoint kind', endpoint.kind, kind.version)} for {endpoint.paramcd}"
+    of_kind = guard.who_is(registry, "endpoint kind", endpoint.kind, kind.version)
+    who = f"{of_kind} for {endpoint.paramcd}"
     words = guard.foreign_words(registry, endpoint.options, registry.plugin_of("endpoint kind", kind.id))
-    return f"{who} (with {', '.join(words)})" if words else who
+    if not words:
+        return guard.Who(who, of_kind.seconds)
+    return guard.Who(f"{who} (with {', '.join(words)})", registry.selection.seconds)
 
 
 def derive_endpoint(

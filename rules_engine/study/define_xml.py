@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Final
 from xml.etree import ElementTree as ET
 
 import polars as pl
 
 import rules_engine
-from rules_engine import terms
+from rules_engine import guard, terms
 from rules_engine.describe import Derivations, derivations
+from rules_engine.errors import UsageError, WriteError
 from rules_engine.model import Ruleset
 from rules_engine.registry import Registry
 from rules_engine.study.labels import DATA_SET_LABELS, DATA_SETS, KEYS, SHORT_NAMES, column_labels
@@ -76,6 +78,10 @@ _CODED: Final = {
 _RESPONSES: Final = ("AVALC", "TRGRESP", "NTRGRESP", "OVRREAD", "BASISOVR")
 
 
+#: What a file holds, and of each of its variables the column of the data set and the label.
+Held = tuple[pl.DataFrame, Mapping[str, tuple[str, str]]]
+
+
 @dataclass(frozen=True)
 class _Value:
     """One parameter's derivation: the name that its OIDs carry, what it is, and the text."""
@@ -99,7 +105,11 @@ def define_xml(
         ET.register_namespace(prefix, name)
     known = {name: frame.lazy().collect() for name, frame in data_sets.items() if name in DATA_SETS}
     words = derivations(ruleset, registry)
-    documents = [_DataSet(name, frame, ruleset, words, writer) for name, frame in known.items()]
+    who = guard.who_is(registry, "writer", writer.id, writer.version)
+    documents = [
+        _DataSet(name, frame, guard.call(who, partial(_held, name, frame, writer)), ruleset, words, writer)
+        for name, frame in known.items()
+    ]
     root = ET.Element(
         _odm("ODM"),
         {
@@ -137,14 +147,16 @@ def define_xml(
 class _DataSet:
     """One data set's elements. OIDs are IG.ADTTE, IT.ADTTE.AVAL, CL.ADTTE.CNSR, MT.ADTTE.AVAL.PFS, WC.ADTTE.PFS, COM.ADTTE.PARAM."""
 
-    def __init__(self, name: str, rows: pl.DataFrame, ruleset: Ruleset, words: Derivations, writer: Writer) -> None:
+    def __init__(
+        self, name: str, rows: pl.DataFrame, held: Held, ruleset: Ruleset, words: Derivations, writer: Writer
+    ) -> None:
         self.name = name
         self.code = name.upper()
         self.rows = rows
         self.ruleset = ruleset
         self.file = f"{name}{writer.suffix}"
         self.day_format = writer.day_format
-        self.frame, self.held = _held(name, rows, writer)
+        self.frame, self.held = held
         self.section = words.sections.get({"adae": "adverse_events", "adlb": "labs"}.get(name, ""), "")
         self.values = list(_values(name, rows, ruleset, words))
         self.lists = {column: codes for column, codes in self._code_lists() if codes}
@@ -346,12 +358,16 @@ class _DataSet:
             yield listed
 
 
-def _held(name: str, rows: pl.DataFrame, writer: Writer) -> tuple[pl.DataFrame, Mapping[str, tuple[str, str]]]:
-    """What a file holds, and of each of its variables the column of the data set and the label."""
+def _held(name: str, rows: pl.DataFrame, writer: Writer) -> Held:
     labels = column_labels(name)
     if writer.columns is None:
         return rows, {column: (column, labels[column]) for column in rows.columns}
-    return writer.columns(DataSet(name, DATA_SET_LABELS[name], rows, labels, SHORT_NAMES.get(name, {}), KEYS[name]))
+    data_set = DataSet(name, DATA_SET_LABELS[name], rows, labels, SHORT_NAMES.get(name, {}), KEYS[name])
+    try:
+        return writer.columns(data_set)
+    except WriteError as error:
+        remedy = f"{error.remedy or 'choose another format for the results'}; nothing was written"
+        raise UsageError.at(f"{name}{writer.suffix} ({writer.title})", error.what, remedy) from error
 
 
 def _values(name: str, frame: pl.DataFrame, ruleset: Ruleset, words: Derivations) -> Iterator[_Value]:

@@ -6,9 +6,11 @@ A table that is there without rows is an answer (nobody had another therapy); a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import polars as pl
 
+from rules_engine import guard
 from rules_engine.analysis.covariates import columns_of
 from rules_engine.contracts import SUBJECTS, canonical_schema
 from rules_engine.errors import Problem, StudyError, closest
@@ -89,7 +91,8 @@ def endpoint_needs(
     if stream is not None:
         why = f"response {stream.name}"
         needs += [Need(need.table, need.column, need.why or why) for need in tables_of_stream(stream, registry)]
-    return [*needs, *kind.needs(endpoint)]
+    who = guard.who_is(registry, "endpoint kind", kind.id, kind.version)
+    return [*needs, *guard.call(who, partial(kind.needs, endpoint))]
 
 
 def tables_of_stream(stream: ResponseDefinition, registry: Registry) -> Sequence[Need]:

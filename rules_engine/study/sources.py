@@ -11,12 +11,14 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from rules_engine.errors import PluginError, Problem, ReadError, StudyError, UsageError, closest
+from rules_engine import guard
+from rules_engine.errors import Problem, ReadError, StudyError, closest
 from rules_engine.registry import Registry, default_registry
 from rules_engine.vocabulary import Reader
 
@@ -157,6 +159,7 @@ class _Opener:
     """Opens the wanted tables of files and connections, collecting faults on the way."""
 
     def __init__(self, registry: Registry, wanted: frozenset[str] | None, encoding: str | None) -> None:
+        self.registry = registry
         self.readers = registry.readers
         self.wanted = wanted
         self.encoding = encoding
@@ -219,7 +222,7 @@ class _Opener:
         given = (file, self.encoding) if reader.takes_encoding else (file,)
         try:
             self._require_signature(reader, file)
-            rows = _checked_call(reader, where, reader.scan, *given)
+            rows = _checked_call(self.registry, reader, where, reader.scan, *given)
             self.by_name.setdefault(name, []).append(_named(name, rows, where, path=file))
         except StudyError as error:
             self.problems += error.problems
@@ -228,7 +231,7 @@ class _Opener:
         try:
             if path is not None:
                 self._require_signature(reader, path)
-            tables = _checked_call(reader, where, reader.scan_tables, place, self.is_wanted)
+            tables = _checked_call(self.registry, reader, where, reader.scan_tables, place, self.is_wanted)
             for given, rows in tables.items():
                 name = given.strip().lower()
                 if rows is None:
@@ -302,26 +305,24 @@ def _twice(name: str, given: Iterable[str]) -> Problem:
     return Problem(f"table {name}", f"it is there twice: {places}", "keep one of them")
 
 
-def _checked_call(reader: Reader, where: str, scan: Callable[..., Any] | None, *given: Any) -> Any:
+def _checked_call(registry: Registry, reader: Reader, where: str, scan: Callable[..., Any] | None, *given: Any) -> Any:
     """What a reader gives; whatever it raises becomes an error that names the file, or the plugin at fault."""
     assert scan is not None  # noqa: S101  (a reader that scans neither is refused by the registry)
+    who = guard.who_is(registry, "reader", reader.id, reader.version)
+    return guard.call(guard.Who(f"{who} on {where}", who.seconds), partial(_scanned, where, scan, *given))
+
+
+def _scanned(where: str, scan: Callable[..., Any], *given: Any) -> Any:
     try:
         return scan(*given)
     except ReadError as error:
         place = f"{where}, {error.place}" if error.place else where
         raise StudyError.at(place, f"the file cannot be read: {error.what}", error.remedy) from error
-    except (StudyError, UsageError):
-        raise
     except OSError as error:
         what = f"the file cannot be read: {error.strerror or error}"
         raise StudyError.at(where, what, "allow this user to read it") from error
     except pl.exceptions.PolarsError as error:
         raise unreadable(where, error) from error
-    except Exception as error:
-        raise PluginError.at(
-            f"reader {reader.id!r} on {where}", f"it failed: {type(error).__name__}: {error}",
-            "write the table in another format, and report this to the author of the reader",
-        ) from error  # fmt: skip
 
 
 def unreadable(where: str, error: Exception) -> StudyError:

@@ -14,11 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from rules_engine import guard
 from rules_engine.errors import UsageError, WriteError, closest
 from rules_engine.registry import Registry, default_registry
 from rules_engine.study.labels import DATA_SET_LABELS, KEYS, SHORT_NAMES, column_labels
@@ -47,6 +49,7 @@ def write_outputs(
     path). Raises `UsageError` where the folder cannot be written, lies in an input folder, or holds a file of the same
     name that is not ours; nothing is changed then.
     """
+    registry = registry or default_registry()
     writers = chosen_writers(formats, registry)
     target = require_writable(out, inputs=inputs)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +57,11 @@ def write_outputs(
         new = Path(work) / "new"
         new.mkdir()
         with writing_to(target):
-            written = _write_files(new, frames, writers, documents or {}, manifest)
+            data_sets = {name: _data_set(name, frame, manifest) for name, frame in frames.items()}
+            written = {
+                name: _write_data_set(data_set, writers, new, target, registry) for name, data_set in data_sets.items()
+            }
+            written |= _write_documents(documents or {}, new)
             _write_manifest(new, manifest, frames, {writer.suffix for writer in writers})
             flush(new)
             _put_in_place(new, target, Path(work) / "old")
@@ -160,28 +167,32 @@ def chosen_writers(formats: Sequence[str], registry: Registry | None = None) -> 
     return [known[format_] for format_ in dict.fromkeys(formats)]
 
 
-def _write_files(
-    folder: Path,
-    frames: Frames,
-    writers: Sequence[Writer],
-    documents: Mapping[str, str],
-    manifest: Mapping[str, Any],
-) -> dict[str, str]:
-    written: dict[str, str] = {}
-    for name, frame in frames.items():
-        data_set = _data_set(name, frame, manifest)
-        for writer in writers:
-            file = f"{name}{writer.suffix}"
-            try:
-                writer.write(data_set, folder / file)
-            except WriteError as error:
-                remedy = error.remedy or "choose another format for the results"
-                raise UsageError.at(f"{file} ({writer.title})", error.what, f"{remedy}; nothing was written") from error
-            written.setdefault(name, file)
+def _write_data_set(
+    data_set: DataSet, writers: Sequence[Writer], folder: Path, target: Path, registry: Registry
+) -> str:  # fmt: skip
+    """Write one data set in every format; returns the name of the first file."""
+    files = [f"{data_set.name}{writer.suffix}" for writer in writers]
+    for writer, file in zip(writers, files, strict=True):
+        who = guard.who_is(registry, "writer", writer.id, writer.version)
+        guard.call(
+            guard.Who(f"{who} on {file}", who.seconds), partial(_write_in, writer, data_set, folder / file, target)
+        )
+    return files[0]
+
+
+def _write_in(writer: Writer, data_set: DataSet, path: Path, target: Path) -> None:
+    try:
+        with writing_to(target):
+            writer.write(data_set, path)
+    except WriteError as error:
+        remedy = error.remedy or "choose another format for the results"
+        raise UsageError.at(f"{path.name} ({writer.title})", error.what, f"{remedy}; nothing was written") from error
+
+
+def _write_documents(documents: Mapping[str, str], folder: Path) -> dict[str, str]:
     for file, text in documents.items():
         (folder / file).write_bytes(text.encode("utf-8"))
-        written[Path(file).stem] = file
-    return written
+    return {Path(file).stem: file for file in documents}
 
 
 def _data_set(name: str, frame: pl.DataFrame | pl.LazyFrame, manifest: Mapping[str, Any]) -> DataSet:

@@ -249,7 +249,7 @@ def test_a_reader_that_fails_is_named(tmp_path: Path) -> None:
     plugin = Plugin()
     plugin.rules_engine_readers = rules_engine.hookimpl(rules_engine_readers)  # type: ignore[attr-defined]
     (tmp_path / "subjects.csv").write_text("subject\n1\n")
-    with pytest.raises(PluginError, match="reader 'broken' on table subjects"):
+    with pytest.raises(PluginError, match=r"reader 'broken' \(version 1\) of plugin 'broken' on table subjects"):
         read_study(tmp_path, registry=build_registry([("broken", plugin)]))
 
 
