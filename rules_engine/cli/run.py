@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     metavar="K/N",
     help="Derive the K-th of N shards of the subjects into --out, for `rules-engine merge`.",
 )
+@click.option(
+    "--spark",
+    metavar="MASTER",
+    help="Derive on the workers of Spark: local[4], spark://host:7077, yarn …; --memory is then that of one core.",
+)
 @click.option("--no-report", is_flag=True, help="Write the data sets only, without report.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
@@ -44,6 +49,7 @@ def command(
     parameters: dict[str, Any],
     memory: str | None,
     shard: str | None,
+    spark: str | None,
     no_report: bool,
     as_json: bool,
 ) -> None:
@@ -62,7 +68,8 @@ def command(
       report.html                      one page to read and print
 
     With --memory a study of any size is run part by part; the files are the same, byte for byte. Interrupted, the same command
-    goes on where it stopped. With --shard, any scheduler can run the shards, on one machine or many.
+    goes on where it stopped. With --shard, any scheduler can run the shards, on one machine or many. With --spark, Spark's workers
+    derive the parts (extra `spark`, Java 17).
 
     \b
     Examples:
@@ -70,6 +77,7 @@ def command(
       rules-engine run my_protocol.yaml --data sdtm/ --out results/ --format parquet,xpt
       rules-engine run my_protocol.yaml --data large/ --out results/ --memory 8GiB
       rules-engine run my_protocol.yaml --data large/ --out shard3/ --shard 3/8
+      rules-engine run my_protocol.yaml --data large/ --out results/ --spark 'local[4]'
     """
     from rules_engine.cli._progress import StageProgress
     from rules_engine.cli._summary import print_result
@@ -81,6 +89,11 @@ def command(
     require_writable(out, inputs=input_folders(data))
     engine = Engine(ruleset, parameters=parameters or None)
     chosen_writers(formats, engine.registry)
+    if spark is not None:
+        if shard is not None:
+            raise click.UsageError("--spark and --shard exclude each other: Spark parts the subjects itself.")
+        _run_in_spark(engine, data, out, data_cutoff, memory, spark, formats, report=not no_report, as_json=as_json)
+        return
     if memory is not None or shard is not None:
         _run_in_parts(engine, data, out, data_cutoff, memory, shard, formats, report=not no_report, as_json=as_json)
         return
@@ -134,3 +147,30 @@ def _run_in_parts(
         sys.exit(EXIT_CANCELLED)
     with result:
         print_result(result, result.written, out, as_json=as_json)
+
+
+def _run_in_spark(
+    engine: Engine,
+    data: Path | str,
+    out: Path,
+    data_cutoff: str | None,
+    memory: str | None,
+    master: str,
+    formats: tuple[str, ...],
+    *,
+    report: bool,
+    as_json: bool,
+) -> None:
+    from rules_engine.cli._progress import StageProgress
+    from rules_engine.cli._summary import print_result
+    from rules_engine.spark.running import DEFAULT_MEMORY, run
+    from rules_engine.spark.session import session_on
+
+    with session_on(master) as session:
+        with StageProgress() as progress:
+            result = run(
+                engine, data, out=out, spark=session, memory=memory or DEFAULT_MEMORY, data_cutoff=data_cutoff,
+                formats=formats, report=report, progress=progress,
+            )  # fmt: skip
+        with result:
+            print_result(result.local, result.written, out, as_json=as_json)

@@ -110,6 +110,16 @@ class WorkFolder:
             flush(new)
             new.rename(self.path / _TABLES)
 
+    def put_tables(self, part: int, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Put the tables of one part, which were split elsewhere."""
+        with writing_to(self.path):
+            for name, rows in tables.items():
+                where = self.path / _TABLES / name
+                where.mkdir(parents=True, exist_ok=True)
+                if not (where / "empty.parquet").exists():
+                    rows.clear().write_parquet(where / "empty.parquet")
+                rows.write_parquet(where / f"part-{part:05d}-0000.parquet", **_QUICK)
+
     def tables(self, names: Sequence[str], part: int | None = None) -> dict[str, pl.LazyFrame]:
         """The tables of one part, or of all of them."""
         pattern = "part-*" if part is None else f"part-{part:05d}-*"

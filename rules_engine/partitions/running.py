@@ -35,7 +35,8 @@ from rules_engine.study.writing import require_writable
 from rules_engine.watching import watched
 
 DEFAULT_MEMORY = "4GiB"
-_OPENED = "opened"
+#: What reading the whole study found, the frame of part 0.
+OPENED = "opened"
 
 
 def run_in_parts(
@@ -66,7 +67,7 @@ def run_in_parts(
     with ExitStack() as stack:
         place = stack.enter_context(working_in(folder))
         _derive_parts(engine, source, place, Shard(), (memory, parts), cutoff, tell)
-        result = _whole(engine, [place], cutoff, tell)
+        result = whole_of(engine, [place], cutoff, tell)
         tell("writing")
         written = result.write(target, formats=formats, report=report)
         stack.callback(place.remove)
@@ -115,7 +116,7 @@ def merge_shards(
             raise UsageError.at(str(missing[0]), "there is no such folder", "name the folders of the shards")
         places = [stack.enter_context(working_in(Path(path))) for path in shards]
         ordered, cutoff = _complete(places, engine)
-        result = _whole(engine, ordered, cutoff, tell)
+        result = whole_of(engine, ordered, cutoff, tell)
         tell("writing")
         written = result.write(target, formats=formats, report=report)
         return replace(result, written=written, ending=stack.pop_all())
@@ -129,32 +130,22 @@ def _derive_parts(
     tell: Progress,
 ) -> None:  # fmt: skip
     """Derive every part of a shard that is not there yet; `size` is the memory, and the number of parts if it is stated."""
-    _require_separable(engine)
+    require_separable(engine)
     tell("reading")
     study = open_study(source, ruleset=engine.ruleset, registry=engine.registry)
     require_tables(study, engine.ruleset, engine.registry)
-    what = _what(engine, study.sources, cutoff, shard.of)
+    _require_hashed(study.sources)
+    what = what_is_run(engine, study.sources, cutoff, shard.of)
     subjects = subjects_of(study.tables["subjects"].select("subject").collect()["subject"], shard)
     mine = pl.LazyFrame({"subject": subjects})
     tables = {name: rows.join(mine, on="subject", how="semi") for name, rows in study.tables.items()}
     counts = pl.collect_all([rows.select(pl.len()) for rows in tables.values()])
     rows = {name: int(count.item()) for name, count in zip(tables, counts, strict=True)}
-    run = place.begin(
-        {
-            "key": _digest({"what": what, "shard": shard.number}),
-            "what": what,
-            "shard": shard.number,
-            "parts": size[1] or parts_needed(rows, engine.ruleset, read_memory(size[0])),
-            "study": {
-                "id": study.id,
-                "columns": {name: sorted(columns) for name, columns in study.columns.items()},
-                "tables": list(study.tables),
-            },
-        }
-    )
+    number = size[1] or parts_needed(rows, engine.ruleset, read_memory(size[0]))
+    run = place.begin(run_of(what, study, number, shard))
     parts = int(run["parts"])
     if not place.is_done(0, run["key"]):
-        place.write(0, run["key"], iter([(_OPENED, study.findings.collect())]))
+        place.write(0, run["key"], iter([(OPENED, study.findings.collect())]))
     if not place.has_tables:
         tell("splitting")
         place.split(tables, parted(subjects, parts))
@@ -188,7 +179,7 @@ def _duration(seconds: float) -> str:
     return f"about {hours} h {minutes:02d} min" if hours else f"about {minutes} min" if minutes else f"about {rest} s"
 
 
-def _require_separable(engine: Engine) -> None:
+def require_separable(engine: Engine) -> None:
     """Refuse a ruleset that grades one subject by the records of others."""
     labs = engine.ruleset.labs
     reason = (
@@ -201,14 +192,32 @@ def _require_separable(engine: Engine) -> None:
         )  # fmt: skip
 
 
-def _what(engine: Engine, sources: Sequence[Source], cutoff: date, shards: int) -> dict[str, Any]:
-    """Everything that decides what is in a part."""
+def run_of(what: Mapping[str, Any], study: Study, parts: int, shard: Shard = Shard()) -> dict[str, Any]:  # noqa: B008  (frozen)
+    """What `run.json` says of a run in so many parts; `what` is that of `what_is_run`."""
+    return {
+        "key": _digest({"what": what, "shard": shard.number}),
+        "what": what,
+        "shard": shard.number,
+        "parts": parts,
+        "study": {
+            "id": study.id,
+            "columns": {name: sorted(columns) for name, columns in study.columns.items()},
+            "tables": list(study.tables),
+        },
+    }
+
+
+def _require_hashed(sources: Sequence[Source]) -> None:
     unhashed = [source.name for source in sources if source.sha256 is None]
     if unhashed:
         raise UsageError.at(
             "study", f"table {unhashed[0]} comes from no file, so that nobody could tell whether it changed meanwhile",
             "write the tables to Parquet files and name their folder",
         )  # fmt: skip
+
+
+def what_is_run(engine: Engine, sources: Sequence[Source], cutoff: date, shards: int = 1) -> dict[str, Any]:
+    """Everything that decides what is in a part."""
     return {
         "ruleset": ruleset_hash(engine.ruleset),
         "data_cutoff": cutoff.isoformat(),
@@ -241,7 +250,7 @@ def _complete(places: Sequence[WorkFolder], engine: Engine) -> tuple[list[WorkFo
         Source(one["name"], _path(one), one["sha256"], one["rows"], one["origin"], one["alone"])
         for one in first["sources"]
     ]
-    expected = _identity(_what(engine, sources, cutoff, first["shards"]))
+    expected = _identity(what_is_run(engine, sources, cutoff, first["shards"]))
     problems = []
     by_number: dict[int, WorkFolder] = {}
     for place, run in runs:
@@ -274,7 +283,7 @@ def _path(source: Mapping[str, Any]) -> Path | None:
     return None if source["path"] is None else Path(source["path"])
 
 
-def _whole(engine: Engine, places: Sequence[WorkFolder], cutoff: date, tell: Progress) -> StoredResult:
+def whole_of(engine: Engine, places: Sequence[WorkFolder], cutoff: date, tell: Progress) -> StoredResult:
     """The result of all parts of these folders, which are in the order of their subjects."""
     tell("putting together")
     parts: list[Part] = []
@@ -283,7 +292,7 @@ def _whole(engine: Engine, places: Sequence[WorkFolder], cutoff: date, tell: Pro
         run = place.run()
         opened = place.frames(0, run["key"])
         parts += [place.frames(part, run["key"]) for part in range(1, int(run["parts"]) + 1)]
-    study = _study(places, parts, pl.read_parquet(opened[_OPENED]), engine)
+    study = _study(places, parts, pl.read_parquet(opened[OPENED]), engine)
     of_subjects = stored_subjects(parts)
     cohort = pipeline.derive_cohort(
         engine.ruleset, of_subjects, study.tables, engine.registry, cutoff, findings=study.findings, progress=tell

@@ -6,7 +6,7 @@ a run reads only the columns that it needs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -41,19 +41,64 @@ class CanonicalTable:
 
 def derive_canonical(raw: RawTable, table: Table) -> CanonicalTable:
     """The table in its canonical form; raises `StudyError` with every fault that makes it unusable."""
-    casts = _casts_of(raw, table)
+    reading = Reading.of(raw, table)
     without_own_numbers = raw.rows.drop(ROW.name, strict=False)
     indexed = without_own_numbers.with_row_index(ROW.name, offset=1).with_columns(pl.col(ROW.name).cast(pl.Int64))
-    faults = _faults_of(raw, table, casts)
-    tallies, odd = _look(raw, indexed, casts, faults)
-    _require_right_kinds(raw, table, casts, tallies, odd)
-    return CanonicalTable(
-        name=table.name,
-        rows=_canonical_rows(raw, table, casts, indexed),
-        findings=_findings_of(table, faults, odd, raw),
-        source_rows=int(tallies["rows"]),
-        columns=frozenset(raw.schema),
-    )
+    return reading.conclude(reading.look(indexed), reading.rows(indexed))
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look at some or all rows of a source gave: `tallies` of its rows (`rows`) and filled cells (`filled_NAME`), and the
+    odd rows with one flag per fault. Looks at parts of a source add up to that at the whole.
+    """
+
+    tallies: pl.DataFrame
+    odd: pl.DataFrame
+
+    @classmethod
+    def sum(cls, parts: Sequence[Looked]) -> Looked:
+        """The look at the whole, from those at its parts; at least one."""
+        odd = pl.concat([part.odd for part in parts]).sort(ROW.name)
+        return cls(pl.concat([part.tallies for part in parts]).sum(), odd)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table is read under its contract. Every row is read by itself, so that any part of the rows can be read alone; the
+    rows come with the number that they have in the whole (`contracts.ROW`).
+    """
+
+    raw: RawTable
+    table: Table
+    casts: dict[str, Cast]
+    faults: list[tuple[Column, Fault]]
+
+    @classmethod
+    def of(cls, raw: RawTable, table: Table) -> Reading:
+        """Raises `StudyError` where a column is missing or cannot be read as its kind."""
+        casts = _casts_of(raw, table)
+        return cls(raw, table, casts, _faults_of(raw, table, casts))
+
+    def look(self, indexed: pl.LazyFrame) -> Looked:
+        """One look at numbered rows of the source; raises `StudyError` where they cannot be read."""
+        return _look(self.raw, indexed, self.casts, self.faults)
+
+    def rows(self, indexed: pl.LazyFrame) -> pl.LazyFrame:
+        """Canonical rows of numbered rows of the source."""
+        return _canonical_rows(self.raw, self.table, self.casts, indexed)
+
+    def conclude(self, looked: Looked, rows: pl.LazyFrame) -> CanonicalTable:
+        """The table, from a look at all of it; raises `StudyError` where a column is of another kind."""
+        tallies = looked.tallies.row(0, named=True)
+        _require_right_kinds(self.raw, self.table, self.casts, tallies, looked.odd)
+        return CanonicalTable(
+            name=self.table.name,
+            rows=rows,
+            findings=_findings_of(self.table, self.faults, looked.odd, self.raw),
+            source_rows=int(tallies["rows"]),
+            columns=frozenset(self.raw.schema),
+        )
 
 
 # How each column is read ----------------------------------------------------------------------------------------------
@@ -150,9 +195,7 @@ def _faults_of(raw: RawTable, table: Table, casts: dict[str, Cast]) -> list[tupl
     return faults
 
 
-def _look(
-    raw: RawTable, indexed: pl.LazyFrame, casts: dict[str, Cast], faults: list[tuple[Column, Fault]]
-) -> tuple[dict[str, int], pl.DataFrame]:
+def _look(raw: RawTable, indexed: pl.LazyFrame, casts: dict[str, Cast], faults: list[tuple[Column, Fault]]) -> Looked:
     """One look at the source: numbers of rows and of filled cells, and the odd rows with one flag per fault."""
     flags = [fault.is_odd.fill_null(value=False).alias(f"_odd_{i}") for i, (_column, fault) in enumerate(faults)]
     messages = [
@@ -177,11 +220,11 @@ def _look(
         counted, found = pl.collect_all([tallies, odd])
     except pl.exceptions.PolarsError as error:
         raise unreadable(raw.where, error) from error
-    return counted.row(0, named=True), found
+    return Looked(counted, found)
 
 
 def _require_right_kinds(
-    raw: RawTable, table: Table, casts: dict[str, Cast], tallies: dict[str, int], odd: pl.DataFrame
+    raw: RawTable, table: Table, casts: dict[str, Cast], tallies: Mapping[str, int], odd: pl.DataFrame
 ) -> None:
     """Refuse columns in which no cell at all is of the right kind."""
     problems = []

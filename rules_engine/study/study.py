@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -10,14 +10,14 @@ from typing import Any
 
 import polars as pl
 
-from rules_engine.contracts import ROW, TABLES
+from rules_engine.contracts import ROW, TABLES, Table
 from rules_engine.errors import Problem, StudyError, closest
 from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings, phrase, sort_findings
 from rules_engine.model import Ruleset
 from rules_engine.registry import Registry, default_registry
 from rules_engine.study import checks
 from rules_engine.study.canonical import CanonicalTable, derive_canonical, empty_canonical
-from rules_engine.study.mapping import mapped_tables, mapping_of, stated_encoding
+from rules_engine.study.mapping import StudyMapping, mapped_tables, mapping_of, stated_encoding
 from rules_engine.study.sources import Found, RawTable, Source, find_tables, hash_file, is_connection, shown_connection
 
 #: Tables that may be large and are read once by a run: they stay on disk until then. The others are read by every
@@ -67,9 +67,31 @@ def open_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registr
     `Study.findings`.
     """
     mapping = mapping_of(ruleset)
-    contracts = {**TABLES, **(registry or default_registry()).tables}
+    contracts = contracts_of(registry)
     wanted = frozenset(contracts) | (mapping.names if mapping else frozenset())
     found = find_tables(source, registry, wanted, encoding=stated_encoding(ruleset))
+    return open_found(source, found, ruleset, contracts, mapping=mapping)
+
+
+def contracts_of(registry: Registry | None = None) -> dict[str, Table]:
+    """The contract of every input table, those that plugins offer included."""
+    return {**TABLES, **(registry or default_registry()).tables}
+
+
+#: How a table is held against its contract.
+Read = Callable[[RawTable, Table], CanonicalTable]
+
+
+def open_found(
+    source: Any,
+    found: Found,
+    ruleset: Ruleset | None,
+    contracts: Mapping[str, Table],
+    *,
+    mapping: StudyMapping | None = None,
+    read: Read = derive_canonical,
+) -> Study:
+    """What `open_study` does once the tables are found; whoever holds them elsewhere says how they are read."""
     problems = list(found.problems)
     raw = {name: found.tables[name] for name in contracts if name in found.tables}
     if mapping:
@@ -81,7 +103,7 @@ def open_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registr
     canonical: dict[str, CanonicalTable] = {}
     for name, table in raw.items():
         try:
-            canonical[name] = derive_canonical(table, contracts[name])
+            canonical[name] = read(table, contracts[name])
         except StudyError as error:
             problems.extend(error.problems)
     if problems:
