@@ -98,30 +98,33 @@ def derived_rows(
     return rows
 
 
-def call(who: str, function: Callable[[], Given]) -> Given:
-    """What a plugin's function gives; raises `PluginError` where it fails, or takes longer than it may."""
+def call(who: str, function: Callable[[], Given], called: str = "it") -> Given:
+    """What a plugin's function gives; raises `PluginError` where it fails, or takes longer than it may.
+
+    `called` is what messages call the function, where the object has several.
+    """
     try:
         return answer(function, _seconds(who))
     except RulesEngineError:
         raise
     except NoAnswer as error:
-        raise _unanswered(who, error) from error
+        raise _unanswered(who, error, called) from error
     except (Exception, pl.exceptions.PanicException) as error:  # any failure of foreign code is the plugin's
-        raise PluginError.at(who, f"it failed: {reason(error)}", REMEDY) from error
+        raise PluginError.at(who, f"{called} failed: {reason(error)}", REMEDY) from error
 
 
-def collect(who: str, function: Callable[[], Any]) -> pl.DataFrame:
+def collect(who: str, function: Callable[[], Any], called: str = "it") -> pl.DataFrame:
     """The rows of the lazy frame that a plugin's function gives, computed; raises `PluginError` where it fails."""
-    return call(who, lambda: _collected(who, function()))
+    return call(who, lambda: _collected(who, function()), called)
 
 
 def _seconds(who: str) -> float | None:
     return who.seconds if isinstance(who, Who) else None
 
 
-def _unanswered(who: str, error: NoAnswer) -> PluginError:
+def _unanswered(who: str, error: NoAnswer, called: str = "it") -> PluginError:
     remedy = f"{REMEDY}; where it needs more time, give it some (`--plugin-timeout`, `plugin_timeout=`)"
-    return PluginError(PluginError.at(who, str(error), remedy).problems)
+    return PluginError(PluginError.at(who, f"{called} {error}", remedy).problems)
 
 
 def _collected(who: str, frame: Any) -> pl.DataFrame:

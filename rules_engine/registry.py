@@ -260,7 +260,7 @@ def _load_entry_points(problems: list[Problem], selection: PluginSelection) -> l
                     f"plugin {entry.name!r} ({entry.value}, {_distribution(entry)} {_version(entry)})".replace(
                         " )", ")"
                     ),
-                    f"it cannot be imported: {_failure(error)}",
+                    f"it cannot be imported: {_failure(error, 'it ')}",
                     "repair or uninstall that package; `--no-plugins` leaves it out of a run",
                 )
             )
@@ -400,8 +400,9 @@ def _seconds(entry: EntryPoint | None, seconds: float | None) -> float | None:
     return None if _distribution(entry) == OWN_DISTRIBUTION else seconds
 
 
-def _failure(error: Exception) -> str:
-    return str(error) if isinstance(error, NoAnswer) else f"{type(error).__name__}: {error}"
+def _failure(error: Exception, late: str, failed: str = "") -> str:
+    """What happened, in words that go on after `late` where there was no answer, after `failed` otherwise."""
+    return f"{late}{error}" if isinstance(error, NoAnswer) else f"{failed}{type(error).__name__}: {error}"
 
 
 def _call(plugin: object, who: str, hook: str, problems: list[Problem], seconds: float | None) -> list[Any]:
@@ -419,7 +420,7 @@ def _call(plugin: object, who: str, hook: str, problems: list[Problem], seconds:
         problems.append(
             Problem(
                 f"plugin {who}",
-                f"{hook} failed: {_failure(error)}",
+                f"{hook} {_failure(error, '', 'failed: ')}",
                 "repair or uninstall that package; `--no-plugins` leaves it out of a run",
             )
         )

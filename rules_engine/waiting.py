@@ -28,7 +28,7 @@ class NoAnswer(Exception):  # noqa: N818  (what it says is that there is none)
     """A call did not come back within its time; `str()` says the time and, where it is known, the line of code."""
 
     def __init__(self, seconds: float, place: str) -> None:
-        super().__init__(f"it did not answer within {seconds:g} seconds" + (f", and is at {place}" if place else ""))
+        super().__init__(f"did not answer within {seconds:g} seconds" + (f", and is at {place}" if place else ""))
 
 
 def answer(function: Callable[[], Given], seconds: float | None) -> Given:

@@ -317,7 +317,7 @@ def _inspected(who: str, criterion: Criterion, reading: pl.DataFrame, rules: Cri
     """What the criterion shows of each visit; nothing where it shows nothing."""
     if criterion.inspect is None:
         return {}
-    looked_at = guard.collect(who, partial(criterion.inspect, reading.lazy(), rules))
+    looked_at = guard.collect(who, partial(criterion.inspect, reading.lazy(), rules), "its `inspect`")
     return {row["visit_date"]: row for row in looked_at.iter_rows(named=True)}
 
 
