@@ -133,7 +133,7 @@ def _last_facts(reasons: pl.LazyFrame, observation: Observation, used: WordsInUs
     ).join(facts, on="subject")
     if word.goes_on:
         # Who lives on a day lived on every day before it.
-        limited = (pl.col("date") > pl.col("limit")).fill_null(value=False)
+        limited = pl.col("date") > pl.col("limit")
         joined = joined.with_columns(
             pl.min_horizontal("date", "limit").alias("date"),
             *[pl.when(limited).then(f"f_{name}").otherwise(name).alias(name) for name in SOURCE_COLUMNS],

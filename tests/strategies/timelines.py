@@ -66,8 +66,14 @@ def random_subject(rng: random.Random, name: str, *, codes: str = "recist", part
         for name_ in ("ici", "lenvatinib")
         if rng.random() < 0.7 and (d := day(0))
     ]
+    # An event of the day of an origin, a scan or the death is where the rules for one day decide.
+    marked = [*origins.values(), *[a["date"] for a in assessments if len(a.get("date", "")) == 10], iso(last)]
     events = [
-        {"id": f"X{k + 1}", "date": iso(d), "kind": rng.choice(EVENT_KINDS)}
+        {
+            "id": f"X{k + 1}",
+            "date": rng.choice(marked) if rng.random() < 0.3 else iso(d),
+            "kind": rng.choice(EVENT_KINDS),
+        }
         for k in range(rng.choice([0, 0, 0, 1, 2]))
         if (d := day(1))
     ]
