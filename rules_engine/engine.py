@@ -135,6 +135,10 @@ class Engine:
         )
 
 
+#: What records of an endpoint are counted by.
+_COUNTED = ("events", "responders")
+
+
 def cutoff_of(given: date | str | None, ruleset: Ruleset) -> date:
     """The data cut-off as a day. It has no default: whoever runs an analysis states it."""
     stated = given if given is not None else (ruleset.document.get("study") or {}).get("data_cutoff")
@@ -260,6 +264,12 @@ class Result:
         """Number of subjects in the study."""
         return self.subjects.height
 
+    def endpoint_counts(self) -> dict[str, dict[str, Any]]:
+        """By PARAMCD: the endpoint's `label`, its `records`, and how many are `events` or `responders`; times to event first."""
+        from rules_engine.report import counts_of_endpoints
+
+        return counts_of_endpoints(self._report_view)
+
     def findings_overview(self) -> FindingsOverview:
         """The findings by severity and rule, as a short text, and as a table in a notebook."""
         return FindingsOverview(self.findings)
@@ -275,16 +285,9 @@ class Result:
 
     def _repr_html_(self) -> str:
         """The result in a notebook: what was run, each endpoint in numbers, the findings by rule."""
-        times, responses = self.derived.time_to_event, self.derived.responses
         rows = [
-            *(
-                (name, self.ruleset.endpoints[name].label, of.height, f"{of['event'].sum()} events")
-                for name, of in times.items()
-            ),
-            *(
-                (name, self.ruleset.endpoints[name].label, of.height, f"{of['responder'].sum()} responders")
-                for name, of in responses.items()
-            ),
+            (name, told["label"], told["records"], next(f"{told[what]} {what}" for what in _COUNTED if what in told))
+            for name, told in self.endpoint_counts().items()
         ]
         about = [("ruleset", self.ruleset.id), ("data cut-off", self.data_cutoff), ("subjects", self.subject_count)]
         return notebook.card(
@@ -421,8 +424,6 @@ class Result:
             findings=self.findings,
             timepoints=self.derived.timepoints,
             discrepancies=self.discrepancies,
-            adverse_events=self.derived.adverse_events,
-            labs=self.derived.labs,
             hys_law=self.derived.hys_law,
             treatments=self.study.tables["treatments"].collect(),
             manifest=self.manifest,

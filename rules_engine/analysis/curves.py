@@ -14,6 +14,9 @@ from rules_engine.analysis.options import Numbers
 from rules_engine.analysis.survival import survival_limits
 from rules_engine.analysis.times import Times, filter_ever_at_risk
 
+#: Distances between ticks in months, the first that gives at most `MOST_TICKS` is used.
+TICK_STEPS, MOST_TICKS = (1, 2, 3, 6, 12, 24, 48, 120, 240), 10
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -73,6 +76,13 @@ def incidence_curve(
         risk_days=np.asarray(risk_days, dtype=float),
         at_risk=times.at_risk_on(risk_days),
     )
+
+
+def risk_months(last_month: float) -> list[float]:
+    """The ticks of the time axis up to the last observed month."""
+    furthest = max(last_month, 1.0)
+    step = next((one for one in TICK_STEPS if furthest / one <= MOST_TICKS), TICK_STEPS[-1])
+    return [float(tick) for tick in np.arange(0, furthest + step * 1e-9, step)]
 
 
 def _from_zero(column: Numbers, start: float) -> Numbers:

@@ -20,22 +20,7 @@ def summary(result: Result) -> dict[str, Any]:
         "ruleset": result.ruleset.id,
         "data_cutoff": result.data_cutoff.isoformat(),
         "subjects": result.subject_count,
-        "endpoints": {
-            paramcd: {
-                "label": result.ruleset.endpoints[paramcd].label,
-                "records": rows.height,
-                "events": int(rows["event"].sum()),
-            }
-            for paramcd, rows in result.derived.time_to_event.items()
-        }
-        | {
-            paramcd: {
-                "label": result.ruleset.endpoints[paramcd].label,
-                "records": rows.height,
-                "responders": int(rows["responder"].sum()),
-            }
-            for paramcd, rows in result.derived.responses.items()
-        },
+        "endpoints": result.endpoint_counts(),
         "findings": findings.to_dicts(),
     }
 

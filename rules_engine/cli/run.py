@@ -62,7 +62,7 @@ def command(
     Written to --out, all or nothing:
       adtr adrs adtte adae adlb        ADaM data sets
       candidates                       what was considered for each record of adtte, and why it won or lost
-      ard                              every estimate, one row per number
+      ard                              every estimate and count, one row per number
       findings discrepancies           what is odd in the data; collected against derived responses
       manifest.json                    ruleset as resolved, versions, hashes of inputs and outputs
       report.html                      one page to read and print

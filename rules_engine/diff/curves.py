@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from rules_engine.analysis.curves import survival_curve
+from rules_engine.analysis.curves import risk_months, survival_curve
+from rules_engine.descriptives.numbers_at_risk import days_per_month
 from rules_engine.diff.side import Side
 from rules_engine.pages import Block, Figure
 from rules_engine.report import ReportView
 from rules_engine.report.canvas import safe_name
-from rules_engine.report.plots import Line, curves_svg, risk_months
-from rules_engine.report.survival_figures import days_per_month, groups_of, limits_of
+from rules_engine.report.plots import Line, curves_svg
+from rules_engine.report.survival_figures import groups_of, limits_of
 
 
 def curve_figures(before: Side, after: Side, records: pl.DataFrame) -> list[Block]:

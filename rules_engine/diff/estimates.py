@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from rules_engine.descriptives.quality import DISCREPANCIES, FINDINGS
 from rules_engine.vocabulary import ARD_SCHEMA
 
 #: What a number says, and how it is written; everything else names it.
@@ -23,8 +24,10 @@ def compare_estimates(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame
     """`ESTIMATE_SCHEMA`: one row per number that differs, in the order of the first run's results.
 
     A number that only one run has differs from nothing: an analysis or a level of its own stands among the rules that differ.
+    Counts of findings and discrepancies are about the data and are left out.
     """
-    ordered = before.with_row_index("_order")
+    about_results = ~pl.col("analysis").is_in([FINDINGS, DISCREPANCIES])
+    ordered = before.filter(about_results).with_row_index("_order")
     joined = ordered.join(after.select(*KEYS, after="value"), on=list(KEYS), how="inner", nulls_equal=True)
     return (
         joined.rename({"value": "before"})

@@ -14,6 +14,7 @@ from rules_engine.model import Position
 from rules_engine.pages import Block, Cell, Folded, Page, Paragraph, Row, Section, Table, heading, words
 from rules_engine.report.tables import NO_NUMBER, Estimates
 from rules_engine.report.tables import written as as_number
+from rules_engine.vocabulary import ANALYSES_OF_ENGINE
 
 #: Records that the listing of an endpoint names; all are in the data.
 LISTED = 200
@@ -188,6 +189,7 @@ def _estimate_blocks(
         return [Paragraph("No estimate that both runs have differs.")]
     is_main = (
         pl.col("statistic").is_in([*MAIN, *LIMITS])
+        & ~pl.col("analysis").is_in(list(ANALYSES_OF_ENGINE))
         & pl.col("paramcd").is_in(records["paramcd"].unique().implode())
         & pl.col("subgroup_variable").is_null()
         & (pl.col("variable").is_null() | pl.col("variable").is_in(list(VARIABLES)))

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from rules_engine.grading.exposure import exposure_rule
-from rules_engine.grading.population import Population, long
+from rules_engine.grading.population import Population, long, percentage
 from rules_engine.grading.validity import SEVERE
 from rules_engine.grading.worst import derive_worst_grades
 from rules_engine.vocabulary import ARD_SCHEMA
@@ -33,7 +33,7 @@ def summarise_labs(
     than at baseline (a missing baseline grade counts as 0); `not_gradable`: subjects with results, none of which could be
     graded. `variable` `shift`: `level` is `ALT high from 1`, `statistic` `to_0` to `to_4`; without a baseline grade the level
     ends in `missing`. `variable` `hys_law`: `transaminase`, `bilirubin`, `case`, `case_without_cholestasis`, of the subjects
-    with both tests.
+    with both tests, who are `tested`, of all.
     """
 
     return summarise_worst_grades(derive_worst_grades(labs), subjects, by, hys_law=hys_law)
@@ -67,9 +67,13 @@ def _worst(worst: pl.DataFrame, population: Population) -> pl.DataFrame:
         pl.col("is_emergent").sum().alias("emergent"),
         grade.is_null().sum().alias("not_gradable"),
     ]
-    share = pl.when(pl.col("subjects") > 0).then(100 / pl.col("subjects"))
-    table = population.by_group(worst, numbers, *_LEVEL).with_columns(
-        (pl.col(name) * share).alias(f"percent_{name}") for name in ("grade_ge_1", "grade_ge_3", "grade_4", "emergent")
+    graded = pl.col("subjects")
+    table = population.by_every_group(worst, numbers, *_LEVEL).with_columns(
+        graded.alias("_of"),
+        *(
+            percentage(pl.col(name), graded).alias(f"percent_{name}")
+            for name in ("grade_ge_1", "grade_ge_3", "grade_4", "emergent")
+        ),
     )
     return long(_named(table, _level()), "worst")
 
@@ -80,7 +84,7 @@ def _shifts(worst: pl.DataFrame, population: Population) -> pl.DataFrame:
         base=pl.col("baseline_grade").cast(pl.String).fill_null(MISSING)
     )
     numbers = [(pl.col("worst_grade") == one).sum().alias(f"to_{one}") for one in GRADES]
-    table = population.by_group(gradable, numbers, *_LEVEL, "base")
+    table = population.by_every_group(gradable, numbers, *_LEVEL, "base")
     level = pl.concat_str(_level(), pl.lit(" from "), "base")
     return long(_named(table, level).drop("base"), "shift")
 
@@ -103,12 +107,11 @@ def _hys_law(cases: pl.DataFrame, population: Population) -> Iterator[pl.DataFra
         "case": ("Hy's law met", pl.col("is_case")),
         "case_without_cholestasis": ("Hy's law met, without cholestasis", pl.col("is_case") & ~pl.col("cholestasis")),
     }
-    tested = population.by_group(cases, [pl.len().alias("_tested")])
+    tested = population.by_group(cases, [pl.len().alias("_of")])
     for level, (label, condition) in lines.items():
         marked = cases.with_columns(_is=condition.fill_null(value=False))
         table = population.by_group(marked, [pl.col("_is").sum().alias("subjects")])
-        share = pl.when(pl.col("_tested") > 0).then(100 / pl.col("_tested"))
-        known = table.join(tested, on="_group", how="left", nulls_equal=True, maintain_order="left")
-        yield long(
-            known.with_columns(percent=pl.col("subjects") * share, level=pl.lit(level), label=pl.lit(label)), "hys_law"
-        )
+        whole = population.groups().select("_group", _of="_size") if level == "tested" else tested
+        known = table.join(whole, on="_group", how="left", nulls_equal=True, maintain_order="left")
+        percent = percentage(pl.col("subjects"), pl.col("_of"))
+        yield long(known.with_columns(percent=percent, level=pl.lit(level), label=pl.lit(label)), "hys_law")

@@ -71,14 +71,28 @@ class Population:
             parts.append(named.select("_group", *total.columns))
         return pl.concat(parts, how="vertical_relaxed")
 
+    def by_every_group(self, rows: pl.DataFrame, numbers: Sequence[pl.Expr], *keys: str) -> pl.DataFrame:
+        """As `by_group`, with a row of zeros for each group in which a line of the total does not occur."""
+        found = self.by_group(rows, numbers, *keys)
+        lines = found.filter(pl.col("_group").is_null()).select(keys)
+        counted = pl.all().exclude("_group", *keys)
+        return (
+            self.groups()
+            .select("_group")
+            .join(lines, how="cross")
+            .join(found, on=["_group", *keys], how="left", nulls_equal=True, maintain_order="left")
+            .with_columns(counted.cast(pl.Int64).fill_null(0))
+        )
+
     def with_shares(self, table: pl.DataFrame) -> pl.DataFrame:
         """Add the size of each group, and percentages of it beside the numbers of subjects."""
         known = table
         if "_size" not in table.columns:
             known = table.join(self.groups(), on="_group", how="left", nulls_equal=True, maintain_order="left")
-        share = pl.when(pl.col("_size") > 0).then(100 / pl.col("_size"))
         return known.with_columns(
-            (pl.col(number) * share).alias(percent) for number, percent in _SHARES.items() if number in table.columns
+            percentage(pl.col(number), pl.col("_size")).alias(percent)
+            for number, percent in _SHARES.items()
+            if number in table.columns
         )
 
     def with_rates(self, table: pl.DataFrame) -> pl.DataFrame:
@@ -99,6 +113,7 @@ class Population:
         """Rows of `long` in the columns of the analysis results."""
         sizes = self.groups().select("_group", n="_size")
         statistic, has_group = pl.col("statistic"), pl.col("_group").is_not_null()
+        is_percent = statistic.str.starts_with("percent")
         return (
             rows.join(sizes, on="_group", how="left", nulls_equal=True, maintain_order="left")
             .with_columns(
@@ -107,10 +122,9 @@ class Population:
                 group="_group",
                 note=pl.coalesce("note", pl.when(pl.col("value").is_null()).then(pl.lit("no subject or no time"))),
                 method=pl.lit(method),
-                format=pl.when(statistic.str.starts_with("percent") | (statistic == "person_years"))
+                n=pl.when(is_percent).then(pl.coalesce("_of", "n")).otherwise("n"),
+                format=pl.when(is_percent | (statistic == "person_years") | statistic.str.contains("rate"))
                 .then(pl.lit(".1f"))
-                .when(statistic.str.contains("rate"))
-                .then(pl.lit(".2f"))
                 .otherwise(pl.lit("d")),
             )
             .select(
@@ -120,19 +134,26 @@ class Population:
         )
 
 
+def percentage(number: pl.Expr, of: pl.Expr) -> pl.Expr:
+    """The number in percent of a whole; nothing where the whole is 0. Rounded once."""
+    return pl.when(of > 0).then(100 * number / of)
+
+
 def long(table: pl.DataFrame, variable: str) -> pl.DataFrame:
     """One row per number, line by line: `_group`, `level`, `label`, `statistic`, `value`, `variable`, `note`.
 
-    Columns of `table` that begin with `_` are left out; `note` is empty.
+    Columns of `table` that begin with `_` are left out, but for `_of`: the subjects that percentages are of where those are not
+    the whole group. `note` is empty.
     """
+    of = [pl.col("_of").cast(pl.Int64) if "_of" in table.columns else pl.lit(None, pl.Int64).alias("_of")]
     names = [name for name in table.columns if name not in ("level", "label") and not name.startswith("_")]
     place = {name: position for position, name in enumerate(names)}
     return (
-        table.select("_group", "level", "label", *[pl.col(name).cast(pl.Float64) for name in names])
+        table.select("_group", "level", "label", *of, *[pl.col(name).cast(pl.Float64) for name in names])
         .with_row_index("_line")
-        .unpivot(index=["_line", "_group", "level", "label"], variable_name="statistic", value_name="value")
+        .unpivot(index=["_line", "_group", "level", "label", "_of"], variable_name="statistic", value_name="value")
         .sort("_line", pl.col("statistic").replace_strict(place))
         .select(
-            "_group", "level", "label", "statistic", "value", variable=pl.lit(variable), note=pl.lit(None, pl.String)
+            "_group", "_of", "level", "label", "statistic", "value", variable=pl.lit(variable), note=pl.lit(None, pl.String)
         )
     )  # fmt: skip

@@ -31,7 +31,10 @@ _BY_LEVEL: Final = (
     "_group", "level", "label", "events", "subjects", "percent", *(f"grade_{grade}" for grade in GRADES), "grade_ge_3",
     "percent_grade_ge_3", "percent_grade_5", "not_graded", *RATES,
 )  # fmt: skip
-_BY_LEVEL_OF_KIND: Final = ("_group", "level", "label", "events", "subjects", "percent", "grade_ge_3", "grade_5")
+_BY_LEVEL_OF_KIND: Final = (
+    "_group", "level", "label", "events", "subjects", "percent", "grade_ge_3", "percent_grade_ge_3", "grade_5",
+    "percent_grade_5",
+)  # fmt: skip
 
 
 def summarise_events(

@@ -12,7 +12,7 @@ from rules_engine.loading.nodes import Node, Path, mapping, problem_at, to_plain
 from rules_engine.loading.validation import problems_of
 from rules_engine.model import AnalysisDefinition, CovariateDefinition, EndpointDefinition, WeightsDefinition
 from rules_engine.registry import Registry
-from rules_engine.vocabulary import RESPONSE_SCHEMA, TTE_SCHEMA, WEIGHT_SCHEMA, Estimator
+from rules_engine.vocabulary import ANALYSES_OF_ENGINE, RESPONSE_SCHEMA, TTE_SCHEMA, WEIGHT_SCHEMA, Estimator
 
 #: Names that the rows of an analysis have already; a column of the subjects with such a name needs another one.
 TAKEN = frozenset({*TTE_SCHEMA, *RESPONSE_SCHEMA, *WEIGHT_SCHEMA})
@@ -46,7 +46,10 @@ class _Resolver:
         for name, node in _entries(self.root, "weights"):
             self.weights(name, node)
         for name, node in _entries(self.root, "analyses"):
+            self.not_of_engine(name, node, "analyses")
             self.analysis(name, node)
+        for name, node in _entries(self.root, "agreement"):
+            self.not_of_engine(name, node, "agreement")
         return self.found
 
     # Covariates
@@ -146,6 +149,12 @@ class _Resolver:
             return  # the structure tells what is wrong
 
     # Analyses
+
+    def not_of_engine(self, name: str, node: Node, section: str) -> None:
+        """The name is not that of counts which every run has."""
+        if name in ANALYSES_OF_ENGINE:
+            what = f"{name!r} is the name of counts that every run has in its results"
+            self.problem(node, what, "give the analysis another name", (section, name), on_key=True)
 
     def analysis(self, name: str, node: Node) -> None:
         path: Path = ("analyses", name)

@@ -11,6 +11,7 @@ import polars as pl
 
 from rules_engine.agreement import derive_agreement, stream_frames
 from rules_engine.analyses import derive_estimates
+from rules_engine.descriptives import describe_cohort, describe_quality
 from rules_engine.findings import concat_findings, sort_findings
 from rules_engine.grading import derive_context, event_options, summarise_events, summarise_worst_grades
 from rules_engine.model import Ruleset
@@ -56,7 +57,10 @@ def derive_cohort(
         ruleset, _Endpoints(of_subjects.time_to_event, of_subjects.responses), subjects, registry, progress
     )
     found.append(estimated.findings.lazy())
-    parts = [estimated.ard]
+    parts = [
+        estimated.ard,
+        describe_cohort(ruleset, of_subjects.tallies, subjects, tables["treatments"], cutoff),
+    ]
     if of_subjects.adverse_events is not None:
         parts.append(derive_event_counts(ruleset, of_subjects.adverse_events, tables, cutoff))
     if of_subjects.worst_labs is not None:
@@ -64,11 +68,9 @@ def derive_cohort(
     progress("agreement")
     compared = stream_frames(ruleset, of_subjects.timepoints, tables["response_assessments"], select_reading)
     parts.append(derive_agreement(ruleset, compared, of_subjects.responses))
-    return OfCohort(
-        ard=pl.concat(parts),
-        analysis_options=estimated.options,
-        findings=sort_findings(concat_findings(found)).collect(),
-    )
+    findings_of_all = sort_findings(concat_findings(found)).collect()
+    parts.append(describe_quality(findings_of_all, of_subjects.discrepancies))
+    return OfCohort(ard=pl.concat(parts), analysis_options=estimated.options, findings=findings_of_all)
 
 
 class _Endpoints(Mapping[str, pl.DataFrame]):
@@ -94,9 +96,7 @@ def cohort_findings(ruleset: Ruleset, tallies: Frames, registry: Registry) -> li
         columns = tallies.get(f"{COLUMNS_TALLY}{name}")
         if columns is not None:
             found.append(conclude_columns(columns.lazy(), criterion_of(definition, registry), name))
-    of_endpoints = {
-        key.removeprefix(ENDPOINT_TALLY): counted for key, counted in tallies.items() if key.startswith(ENDPOINT_TALLY)
-    }
+    of_endpoints = {key.removeprefix(ENDPOINT_TALLY): tallies[key] for key in tallies if key.startswith(ENDPOINT_TALLY)}
     found += [frame.lazy() for frame in conclude_endpoints(ruleset, of_endpoints, registry)]
     if LABS_TALLY in tallies:
         found.append(conclude_labs(ruleset, tallies[LABS_TALLY], registry).lazy())

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import criteria, records
+from rules_engine.descriptives import tally_records
 from rules_engine.findings import concat_findings, sort_findings
 from rules_engine.model import Ruleset
 from rules_engine.pipeline.discrepancies import DISCREPANCY_KEY, derive_discrepancies, uncompared_discrepancies
@@ -43,7 +44,7 @@ class OfSubjects:
     `timepoints`, `baselines` (`vocabulary.BASELINE_SCHEMA`), `subject_responses` (`criteria.SUBJECT_RESPONSE_SCHEMA`) and
     `collected` are by response name, `time_to_event` and `responses` by PARAMCD; `labs` and `adverse_events` are the graded input
     tables, `hys_law` and `worst_labs` come of the labs (None where the ruleset does not ask for them). `compared` says which
-    components `discrepancies` compares. `findings` are about one subject each; `tallies` are counted for findings about all.
+    components `discrepancies` compares. `findings` are about one subject each; `tallies` are counted for findings and numbers about all.
     """
 
     timepoints: Frames
@@ -134,6 +135,9 @@ def derive_subjects(
             **{f"{COLUMNS_TALLY}{name}": stream.columns for name, stream in derived.items()},
             **{f"{ENDPOINT_TALLY}{paramcd}": counted for paramcd, counted in tallies.items()},
             **({} if grades.lab_tally is None else {LABS_TALLY: grades.lab_tally}),
+            **tally_records(
+                tables["subjects"].select("subject", "arm").collect(), time_to_event, responses, timepoints
+            ),
         },
         discrepancies=discrepancies,
         compared=compared,

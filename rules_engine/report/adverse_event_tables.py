@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rules_engine.pages import Block, Cell, Folded, Row, Table, heading
 from rules_engine.report.safety_numbers import SafetyNumbers
-from rules_engine.report.tables import NO_NUMBER
+from rules_engine.report.tables import NO_NUMBER, estimate_cell, limits_cell
 from rules_engine.report.view import ReportView
 
 ANALYSIS = "adverse_events"
@@ -91,14 +91,10 @@ def _rates(overview: SafetyNumbers) -> list[Block]:
 
 def _rate(overview: SafetyNumbers, line: str, group: str | None) -> list[Cell]:
     rate, lower, upper, of_events = (
-        overview.value(line, group, name) for name in ("rate", "rate_lower", "rate_upper", "event_rate")
+        overview.numbers.get((line, group, name)) for name in ("rate", "rate_lower", "rate_upper", "event_rate")
     )
-    shown = NO_NUMBER if rate is None else f"{rate:.1f} ({lower:.1f} to {upper:.1f})"
-    return [
-        overview.whole(line, group, "events"),
-        Cell(shown),
-        Cell(NO_NUMBER if of_events is None else f"{of_events:.1f}"),
-    ]
+    shown = Cell(NO_NUMBER) if rate is None else limits_cell(rate, lower, upper)
+    return [overview.whole(line, group, "events"), shown, estimate_cell(of_events)]
 
 
 # Classes and terms ----------------------------------------------------------------------------------------------------

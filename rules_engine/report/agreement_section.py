@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine.pages import Block, Folded, Row, Section, Table, heading, words
-from rules_engine.report.tables import count
+from rules_engine.report.tables import count, limits_cell, number_text
 from rules_engine.report.view import ReportView
 
 
@@ -32,18 +32,15 @@ def _summary(caption: str, rows: pl.DataFrame) -> Table:
     lines = []
     for (first, second, component), part in _parts(rows):
         found: Mapping[str, Mapping[str, Any]] = {row["statistic"]: row for row in part.iter_rows(named=True)}
-        value = found["kappa"]["value"]
-        limits = (
-            "" if value is None else f"{value:.3f} ({found['lower']['value']:.3f} to {found['upper']['value']:.3f})"
-        )
-        share = found["agreement"]["value"]
+        limits = limits_cell(found["kappa"], found["lower"], found["upper"]).text
+        is_known = found["kappa"]["value"] is not None
         lines.append(
             Row(
                 heading(f"{first}, {second}: {component.replace('_', ' ')}"),
                 [
                     count(int(found["pairs"]["value"])),
-                    words("" if share is None else f"{share:.1%}"),
-                    words(limits or f"not defined: {found['kappa']['note']}"),
+                    words("" if found["agreement"]["value"] is None else number_text(found["agreement"])),
+                    words(limits if is_known else f"not defined: {found['kappa']['note']}"),
                     count(int(found["only_first"]["value"])),
                     count(int(found["only_second"]["value"])),
                 ],

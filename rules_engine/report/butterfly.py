@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import polars as pl
-
 from rules_engine.pages import Block, Figure
+from rules_engine.report.adverse_event_tables import ANALYSIS
 from rules_engine.report.canvas import WIDTH, colour_class, line, picture, short, text
-from rules_engine.report.view import ARM
+from rules_engine.report.safety_numbers import SafetyNumbers
+from rules_engine.report.view import ReportView
 
-#: Terms in the figure.
-TERMS = 20
+#: Terms in the figure, and the name of events without one.
+TERMS, NOT_CODED = 20, "(not coded)"
 TOP, ROW = 34, 19
 MIDDLE, HALF_GAP, MARGIN = WIDTH / 2, 118.0, 44.0
 
@@ -25,36 +25,32 @@ class Wing:
     severe: float
 
 
-def butterflies(events: pl.DataFrame, totals: dict[str, int], severe_from: int) -> list[Block]:
-    """The figure, where exactly two arms have subjects and there are events.
-
-    `events` has `subject`, `arm`, `_term` and `_grade`; `totals` are the subjects of each arm.
-    """
-    arms = [arm for arm, total in totals.items() if total]
-    if len(arms) != 2 or events.is_empty():
+def butterflies(view: ReportView) -> list[Block]:
+    """The figure, where exactly two arms have subjects and there are events."""
+    population = SafetyNumbers.of(view, ANALYSIS, "overview")
+    terms = SafetyNumbers.of(view, ANALYSIS, "term")
+    arms = [arm for arm in population.groups if arm is not None and population.value("population", arm, "subjects")]
+    if len(arms) != 2:
         return []
-    worst = events.group_by("subject", ARM, "_term").agg(pl.col("_grade").max())
-    counted = worst.group_by("_term", ARM).agg(n=pl.len(), severe=(pl.col("_grade") >= severe_from).sum())
-    order = (
-        counted.group_by("_term")
-        .agg(pl.col("n").sum())
-        .sort(["n", "_term"], descending=[True, False])
-        .head(TERMS)["_term"]
-    )
-    numbers = {(term, arm): (n, severe) for term, arm, n, severe in counted.iter_rows()}
-    rows = [
-        (term, *(Wing(*(one / totals[arm] for one in numbers.get((term, arm), (0, 0)))) for arm in arms))
-        for term in order
-    ]
+    numbers = {term: sum(terms.value(term, arm, "subjects") or 0 for arm in arms) for term in terms.lines}
+    order = sorted((term for term in numbers if numbers[term]), key=lambda term: (-numbers[term], term or ""))[:TERMS]
+    if not order:
+        return []
+    rows = [(term or NOT_CODED, _wing(terms, term, arms[0]), _wing(terms, term, arms[1])) for term in order]
     svg = butterfly_svg(
         rows, (arms[0], arms[1]), identifier="butterfly", title="Adverse events by term and arm",
         description=f"The {len(rows)} most frequent terms. The numbers are in the table of classes and terms.",
     )  # fmt: skip
     caption = (
         f"The {len(rows)} most frequent terms: percentage of subjects with an event of any grade (light) and of grade "
-        f"{severe_from} or higher (dark)."
+        "3 or higher (dark)."
     )
     return [Figure(svg, caption, "butterfly")]
+
+
+def _wing(terms: SafetyNumbers, term: str, arm: str) -> Wing:
+    any_grade, severe = (terms.value(term, arm, name) or 0.0 for name in ("percent", "percent_grade_ge_3"))
+    return Wing(any_grade / 100, severe / 100)
 
 
 def butterfly_svg(

@@ -7,17 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.descriptives.sums import changes
 from rules_engine.report.view import ReportView
-
-
-def changes(timepoints: pl.DataFrame) -> pl.DataFrame:
-    """One row per subject and visit with a complete sum: `subject`, `visit_date`, `change` (a share of the baseline sum)."""
-    change = (pl.col("sum_x100") - pl.col("baseline_x100")) / pl.col("baseline_x100")
-    return (
-        timepoints.filter(pl.col("sum_x100").is_not_null(), pl.col("baseline_x100") > 0)
-        .select("subject", "visit_date", change=change)
-        .sort("subject", "visit_date")
-    )
 
 
 def streams_by_sums(view: ReportView) -> list[tuple[list[str], pl.DataFrame]]:

@@ -16,7 +16,9 @@ HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 380.0, 60.0, 20.0, 34.0, 44.0
 TICKS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
-def edish_svg(points: pl.DataFrame, arms: Sequence[str], bounds: tuple[float | None, float | None]) -> str:
+def edish_svg(
+    points: pl.DataFrame, arms: Sequence[str], bounds: tuple[float | None, float | None], *, description: str
+) -> str:
     """One point per subject; the arm is the colour, a case is filled. `bounds` are those of transaminase and bilirubin."""
     plot = points.filter(pl.col("transaminase_peak") > 0, pl.col("bilirubin_peak") > 0).sort("subject")
     across, upwards = (_span(plot[name]) for name in ("transaminase_peak", "bilirubin_peak"))
@@ -50,7 +52,7 @@ def edish_svg(points: pl.DataFrame, arms: Sequence[str], bounds: tuple[float | N
     parts += legend([(arm, number) for number, arm in enumerate(arms)], LEFT + 240, TOP - 14)
     return picture(
         parts, HEIGHT, identifier="edish", title="Highest transaminase and bilirubin of each subject",
-        description=f"{plot.height} subjects, {int(plot['is_case'].sum())} of whom meet Hy's law. The numbers are in the table above.",
+        description=description,
     )  # fmt: skip
 
 

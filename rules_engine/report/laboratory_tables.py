@@ -28,8 +28,8 @@ def _worst_grades(view: ReportView) -> list[Block]:
     for line, term in worst.lines.items():
         cells = []
         for group in worst.groups:
-            cells.append(count(worst.value(line, group, "subjects") or 0))
-            cells += [worst.share(line, group, name, of="subjects") for name in ("grade_ge_1", "grade_ge_3", "grade_4")]
+            cells.append(worst.whole(line, group, "subjects"))
+            cells += [worst.share(line, group, name) for name in ("grade_ge_1", "grade_ge_3", "grade_4")]
         rows.append(Row(heading(_name(line, term)), cells))
     if not rows:
         return []
@@ -59,8 +59,7 @@ def _shifts(view: ReportView) -> list[Block]:
         if name != analyte:
             analyte = name
             rows.append(Row(heading(_name(name, term))))
-        # An arm without a line has nobody with that grade at baseline.
-        cells = [count(shifts.value(line, group, f"to_{grade}") or 0) for group in shifts.groups for grade in GRADES]
+        cells = [count(shifts.value(line, group, f"to_{grade}")) for group in shifts.groups for grade in GRADES]
         rows.append(Row(heading(f"from {base}", indent=1), cells))
     caption = "Laboratory values: shift from baseline"
     columns = ["Grade at baseline", *[f"to {grade}" for grade in GRADES] * len(shifts.groups)]
@@ -84,9 +83,13 @@ def _hys_law(view: ReportView) -> list[Block]:
     notes = [str(rule[key]) for key in ("interpretation", "reference") if rule.get(key)]
     blocks: list[Block] = [Table("Hy's law", ["", *cases.headings], rows, notes)]
     if view.hys_law is not None and not view.hys_law.is_empty():
-        points = view.hys_law.join(view.subjects_with_arm, on="subject", how="left")
+        points = view.hys_law.join(view.safety_subjects, on="subject", how="inner")
         bounds = tuple(_bound(rule.get(part) or {}) for part in ("transaminase", "bilirubin"))
-        svg = edish_svg(points, list(view.arms), (bounds[0], bounds[1]))
+        tested, met = (cases.value(line, None, "subjects") or 0 for line in ("tested", "case"))
+        svg = edish_svg(
+            points, list(view.arms), (bounds[0], bounds[1]),
+            description=f"{tested:,.0f} subjects with both tests, {met:,.0f} of whom meet Hy's law. The numbers are in the table above.",
+        )  # fmt: skip
         caption = (
             "Each point is a subject at the highest multiple of the upper limit after baseline, not necessarily of one day; filled: "
             "Hy's law is met. The lines are the bounds of the ruleset."

@@ -14,8 +14,6 @@ from rules_engine.report.canvas import LETTER, WIDTH, colour_class, picture, sho
 
 PLOT_TOP, PLOT_HEIGHT = 16, 300
 RISK_ROW, AXIS_ROOM = 17, 46
-#: Distances between ticks in months, the first that gives at most `MOST_TICKS` is used.
-TICK_STEPS, MOST_TICKS = (1, 2, 3, 6, 12, 24, 48, 120, 240), 10
 LABEL_GAP = 15.0
 
 
@@ -32,13 +30,6 @@ class Line:
 def _css(line: Line) -> str:
     """The class of a line's colour; the palette begins again after its last colour."""
     return colour_class(line.colour)
-
-
-def risk_months(last_month: float) -> list[float]:
-    """The ticks of the time axis up to the last observed month."""
-    furthest = max(last_month, 1.0)
-    step = next((one for one in TICK_STEPS if furthest / one <= MOST_TICKS), TICK_STEPS[-1])
-    return [float(tick) for tick in np.arange(0, furthest + step * 1e-9, step)]
 
 
 def curves_svg(

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.descriptives import quality
 from rules_engine.findings import SEVERITIES
 from rules_engine.pages import Block, Folded, Paragraph, Preformatted, Row, Section, Table, heading, words
 from rules_engine.report.tables import count
@@ -20,22 +21,22 @@ EXAMPLES, LISTED = 3, 20
 def quality_section(view: ReportView) -> Section:
     """Findings grouped by rule, and discrepancies between derived and collected responses."""
     blocks: list[Block] = (
-        [_findings_table(view.findings)] if view.findings.height else [Paragraph("Nothing odd was found in the data.")]
+        [_findings_table(view)] if view.findings.height else [Paragraph("Nothing odd was found in the data.")]
     )
     if view.discrepancies is not None and view.discrepancies.height:
-        blocks.append(_discrepancy_table(view.discrepancies))
+        blocks.append(_discrepancy_table(view, view.discrepancies))
     return Section("quality", "Data quality", blocks)
 
 
-def _findings_table(findings: pl.DataFrame) -> Table:
+def _findings_table(view: ReportView) -> Table:
     """One line per rule: how often, what it means, what was done, and the first examples."""
+    counted = view.rows_of(quality.FINDINGS).select("group", "variable", "level", "statistic", "value")
+    numbers = {tuple(place): value for *place, value in counted.iter_rows()}
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
     grouped = (
-        findings.sort("subject", "record", "field", "value", nulls_last=True)
+        view.findings.sort("subject", "record", "field", "value", nulls_last=True)
         .group_by("severity", "table", "rule_id", maintain_order=True)
         .agg(
-            pl.len().alias("n"),
-            pl.col("subject").drop_nulls().n_unique().alias("subjects"),
             pl.col("message").min(),
             pl.col("action").min(),
             pl.struct("subject", "record", "value").head(EXAMPLES).alias("examples"),
@@ -49,8 +50,7 @@ def _findings_table(findings: pl.DataFrame) -> Table:
             [
                 words(line["severity"]),
                 words(line["table"]),
-                count(line["n"]),
-                count(line["subjects"]),
+                *(count(numbers.get((*_place(line), name))) for name in ("findings", "subjects")),
                 words(line["message"]),
                 words(line["action"]),
                 words("; ".join(_example(example) for example in line["examples"])),
@@ -62,31 +62,31 @@ def _findings_table(findings: pl.DataFrame) -> Table:
     return Table("Findings", columns, rows)
 
 
+def _place(line: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Where the results count a kind of finding: severity, table and rule."""
+    table = line["table"]
+    return line["severity"], quality.NO_TABLE if table is None else table, line["rule_id"]
+
+
 def _example(example: Mapping[str, Any]) -> str:
     place = ", ".join(str(part) for part in (example["subject"], example["record"]) if part)
     return f"{place or 'study'} = {example['value']}" if example["value"] else place or "study"
 
 
-def _discrepancy_table(discrepancies: pl.DataFrame) -> Table:
-    grouped = (
-        discrepancies.group_by("response_name", "component", "derived", "collected")
-        .agg(pl.len().alias("n"), pl.col("subject").min().alias("first"))
-        .sort(["n", "response_name", "component", "derived", "collected"], descending=[True, *[False] * 4])
-    )
-    rows = [
-        Row(
-            heading(line["response_name"]),
-            [
-                words(line["component"]),
-                words(line["derived"] or "–"),
-                words(line["collected"] or "–"),
-                count(line["n"]),
-                words(line["first"]),
-            ],
-        )
-        for line in grouped.head(LISTED).iter_rows(named=True)
-    ]
-    more = grouped.height - LISTED
+def _discrepancy_table(view: ReportView, discrepancies: pl.DataFrame) -> Table:
+    """The commonest kinds of difference, in the order of the results, each with the first subject."""
+    kinds = discrepancies.group_by("response_name", "component", "derived", "collected").agg(pl.col("subject").min())
+    found = {
+        (name, component, quality.discrepancy_level(derived, collected)): (derived, collected, subject)
+        for name, component, derived, collected, subject in kinds.iter_rows()
+    }
+    counted = view.rows_of(quality.DISCREPANCIES)
+    rows = []
+    for row in counted.head(LISTED).iter_rows(named=True):
+        derived, collected, first = found[row["group"], row["variable"], row["level"]]
+        codes = [words(quality.NO_CODE if code is None else code) for code in (derived, collected)]
+        rows.append(Row(heading(row["group"]), [words(row["variable"]), *codes, count(row["value"]), words(first)]))
+    more = counted.height - LISTED
     notes = [f"{more} further kinds are in the data set of discrepancies."] if more > 0 else []
     columns = ["Response", "Part", "Derived", "Collected", "Visits", "First subject"]
     return Table("Derived and collected responses that differ", columns, rows, notes)

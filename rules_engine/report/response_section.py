@@ -6,19 +6,15 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from rules_engine import terms
-from rules_engine.analysis.response_estimates import BEST_FIRST
-from rules_engine.endpoints.response_reasons import MEANINGS
+from rules_engine.descriptives import responses
 from rules_engine.pages import Block, Cell, Folded, Row, Section, Table, heading
+from rules_engine.report.counts import Counts
 from rules_engine.report.reassessment import reassessment_tables
 from rules_engine.report.spider import spiders
 from rules_engine.report.swimmer import swimmers
-from rules_engine.report.tables import Estimates, count, counts_by_arm, percent_cells, with_totals
+from rules_engine.report.tables import Estimates, with_totals
 from rules_engine.report.view import ReportView
 from rules_engine.report.waterfall import waterfalls
-
-#: Responses of which nobody knows what they would have been.
-_UNKNOWN = (terms.NE, terms.MISSING)
 
 
 def response_section(view: ReportView, estimates: Estimates) -> Section:
@@ -88,32 +84,17 @@ def _distribution_tables(view: ReportView) -> list[Table]:
             shared.append(([paramcd], values))
         else:
             alike.append(paramcd)
-    return [_distribution_table(view, names, values) for names, values in shared]
+    return [_distribution_table(view, names) for names, _values in shared]
 
 
-def _distribution_table(view: ReportView, names: Sequence[str], rows: pl.DataFrame) -> Table:
-    joined = rows.join(view.subjects_with_arm, on="subject", how="left")
-    totals = counts_by_arm(joined, view.arms)
-    found = joined["value"].drop_nulls().unique().to_list()
-    order = {code: place for place, code in enumerate(BEST_FIRST)}
-    lines = [Row(heading("Subjects"), [count(number) for number in totals])]
-    for value in sorted(found, key=lambda code: (order.get(code, len(order)), code)):
-        having = joined.filter(pl.col("value") == value)
-        lines.append(Row(heading(value, indent=1), percent_cells(counts_by_arm(having, view.arms), totals)))
-        if value in _UNKNOWN:
-            lines += _why(having, view.arms, totals)
+def _distribution_table(view: ReportView, names: Sequence[str]) -> Table:
+    counts = Counts.of(view, responses.ANALYSIS, names[0])
+    lines = [Row(heading("Subjects"), counts.whole())]
+    reasons = counts.levels(responses.REASON)
+    for value in counts.levels(responses.VALUE):
+        lines.append(Row(heading(value, indent=1), counts.shares(responses.VALUE, value)))
+        for level, words in reasons.items():
+            if str(level).startswith(f"{value} / "):
+                lines.append(Row(heading(words, indent=2), counts.shares(responses.REASON, level)))
     caption = f"Responses behind {', '.join(names)}"
     return Table(caption, ["", *with_totals(view.arms)], lines)
-
-
-def _why(rows: pl.DataFrame, arms: Sequence[str], totals: Sequence[int]) -> list[Row]:
-    """Why the response is not known, reason by reason."""
-    order = list(MEANINGS)
-    found = rows["rule_id"].drop_nulls().unique().to_list()
-    return [
-        Row(
-            heading(MEANINGS.get(rule, rule), indent=2),
-            percent_cells(counts_by_arm(rows.filter(pl.col("rule_id") == rule), arms), totals),
-        )
-        for rule in sorted(found, key=lambda name: (order.index(name) if name in order else len(order), name))
-    ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from rules_engine.pages import Cell
-from rules_engine.report.tables import NO_NUMBER, count, count_and_percent
+from rules_engine.report.counts import counted_cell
+from rules_engine.report.tables import count
 from rules_engine.report.view import ARM, ReportView
 
 
@@ -27,7 +28,7 @@ class SafetyNumbers:
     @classmethod
     def of(cls, view: ReportView, analysis: str, variable: str) -> SafetyNumbers:
         """Look the variable up."""
-        rows = view.ard.filter(pl.col("analysis") == analysis, pl.col("variable") == variable)
+        rows = view.rows_of(analysis).filter(pl.col("variable") == variable)
         in_total = rows.filter(pl.col("group").is_null()).select("level", "label").unique(maintain_order=True)
         arms = list(view.arms) if ARM in view.subjects.columns else []
         return cls(
@@ -56,13 +57,7 @@ class SafetyNumbers:
         """A count."""
         return count(self.value(line, group, statistic))
 
-    def share(self, line: str, group: str | None, statistic: str = "subjects", of: str | None = None) -> Cell:
-        """`12 (34.3%)` of the group's subjects, or of another statistic of the line; the reason as a hint where there is no
-        number.
-        """
-        row = self.numbers.get((line, group, statistic))
-        value, size = self.value(line, group, statistic), None if row is None else row["n"]
-        if value is None:
-            return Cell(NO_NUMBER, hint=str(row["note"] or "") if row else "")
-        total = self.value(line, group, of) if of is not None else size
-        return count_and_percent(int(value), int(str(total or 0).removesuffix(".0")))
+    def share(self, line: str, group: str | None, statistic: str = "subjects") -> Cell:
+        """`12 (34.3%)`, the percentage as the results give it; the reason as a hint where there is no number."""
+        percent = "percent" if statistic == "subjects" else f"percent_{statistic}"
+        return counted_cell(self.numbers.get((line, group, statistic)), self.numbers.get((line, group, percent)))

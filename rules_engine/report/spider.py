@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from rules_engine.descriptives import sums
 from rules_engine.pages import Block, Figure
 from rules_engine.report.canvas import WIDTH, colour_class, legend, line, percent, picture, safe_name, short, text
 from rules_engine.report.change_from_baseline import limits_of, streams_by_sums
 from rules_engine.report.clock import DAYS_PER_MONTH, month_ticks, starts
+from rules_engine.report.counts import Counts
 from rules_engine.report.tables import nth
 from rules_engine.report.view import ARM, ReportView
 
@@ -45,17 +47,18 @@ def _spider(view: ReportView, names: Sequence[str], found: pl.DataFrame, clock: 
         for part in drawn.partition_by("subject", maintain_order=True)
     ]
     streams = ", ".join(names)
+    known = Counts.of(view, sums.ANALYSIS).value(names[0], None, None, "n")
     svg = spider_svg(
         lines, [*view.arms] or ["All subjects"], limits_of(view, names[0]), identifier=f"s-{names[0]}",
         title=f"Change of the sum of diameters over time ({streams})",
-        description=f"{subjects.height} subjects with a complete sum after the start of the clock of {paramcd}.",
+        description=f"{known:,} subjects with a complete sum after baseline, from the start of the clock of {paramcd}.",
     )  # fmt: skip
     caption = (
         f"Change from baseline of the sum of diameters over time ({streams}), one line per subject, from the start of "
         f"the clock of {paramcd}; a dot ends each line; growth above 100% is cut. Light lines as in the waterfall."
     )
     if every > 1:
-        caption += f" Of {subjects.height:,} subjects every {nth(every)} is drawn."
+        caption += f" Of {known:,} subjects every {nth(every)} is drawn."
     return Figure(svg, caption, safe_name(f"spider-{names[0]}"))
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from rules_engine.findings import SEVERITIES
-from rules_engine.report.tables import Estimates, counts_by_arm, written
+from rules_engine.descriptives import endings, flow, quality, responses
+from rules_engine.report.counts import Counts
+from rules_engine.report.tables import Estimates, number_text
 from rules_engine.report.view import ReportView
 
 #: Columns of a line, letters of a group's name, kinds of findings that are named.
@@ -35,17 +36,33 @@ def summary_text(view: ReportView) -> str:
         *_block("Times to event", _times(view, estimates), _time_columns(view)),
         *_block("Cumulative incidence", _incidences(view, estimates), ["events", "competing", "incidence"]),
         *_block("Responses", _rates(view, estimates), ["responders", "rate", "difference", "p"]),
-        "\n".join(_findings(view.findings)),
+        "\n".join(_findings(view)),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
+def counts_of_endpoints(view: ReportView) -> dict[str, dict[str, Any]]:
+    """By PARAMCD: `label`, `records`, and `events` or `responders`; times to event first."""
+    found: dict[str, dict[str, Any]] = {}
+    kinds = (
+        (view.time_to_event, endings.ANALYSIS, "events", (endings.OUTCOME, endings.EVENT, None, "count")),
+        (view.responses, responses.ANALYSIS, "responders", (None, None, None, "responders")),
+    )
+    for frames, analysis, what, place in kinds:
+        for paramcd in frames:
+            counts = Counts.of(view, analysis, paramcd)
+            label, records = view.ruleset.endpoints[paramcd].label, counts.value(None, None, None, "n")
+            found[paramcd] = {"label": label, "records": records, what: counts.value(*place)}
+    return found
+
+
 def _head(view: ReportView) -> Iterator[str]:
-    numbers = counts_by_arm(view.subjects_with_arm, view.arms)
-    by_arm = ", ".join(f"{arm} {number:,}" for arm, number in zip(view.arms, numbers, strict=False))
+    subjects = Counts.of(view, flow.ANALYSIS)
+    by_arm = ", ".join(f"{arm} {subjects.value(None, None, arm, 'n'):,}" for arm in view.arms)
     yield _cut(view.title, WIDTH)
     yield _cut(
-        f"{view.subjects.height:,} subjects{f' ({by_arm})' if by_arm else ''}, data cut-off {view.data_cutoff}", WIDTH
+        f"{subjects.value(None, None, None, 'n'):,} subjects{f' ({by_arm})' if by_arm else ''}, data cut-off {view.data_cutoff}",
+        WIDTH,
     )
 
 
@@ -63,15 +80,15 @@ def _time_columns(view: ReportView) -> list[str]:
 
 
 def _times(view: ReportView, estimates: Estimates) -> Iterator[_Line]:
-    for paramcd, rows in view.time_to_event.items():
+    for paramcd in view.time_to_event:
         if view.analysis_for("cumulative_incidence", paramcd) is not None:
             continue
         curve, hazard, test = (view.analysis_for(one, paramcd) for one in ("kaplan_meier", "cox", "log_rank"))
-        joined = rows.join(view.subjects_with_arm, on="subject", how="left")
+        counts = Counts.of(view, endings.ANALYSIS, paramcd)
         landmark = _landmark(estimates, curve, paramcd)
         for group in _groups(view):
-            mine = joined if group is None else joined.filter(pl.col("arm") == group)
-            cells = [f"{int(mine['event'].sum()):,}/{mine.height:,}"]
+            events = counts.value(endings.OUTCOME, endings.EVENT, group, "count")
+            cells = [f"{events:,}/{counts.value(None, None, group, 'n'):,}"]
             cells.append(_of(estimates, curve, paramcd, group, "median", variable="probability", level="0.5"))
             share = _of(estimates, curve, paramcd, group, "survival", variable="time", level=landmark)
             cells.append(f"{share} at {landmark} m" if share and landmark is not None else "")
@@ -106,12 +123,12 @@ def _landmark(estimates: Estimates, analysis: str | None, paramcd: str) -> str |
 
 
 def _rates(view: ReportView, estimates: Estimates) -> Iterator[_Line]:
-    for paramcd, rows in view.responses.items():
+    for paramcd in view.responses:
         rate, difference = view.analysis_for("proportion", paramcd), view.analysis_for("proportion_difference", paramcd)
-        joined = rows.join(view.subjects_with_arm, on="subject", how="left")
+        counts = Counts.of(view, responses.ANALYSIS, paramcd)
         for group in _groups(view):
-            mine = joined if group is None else joined.filter(pl.col("arm") == group)
-            cells = [f"{int(mine['responder'].sum()):,}/{mine.height:,}"]
+            responding = counts.value(None, None, group, "responders")
+            cells = [f"{responding:,}/{counts.value(None, None, group, 'n'):,}"]
             cells.append(_of(estimates, rate, paramcd, group, "rate"))
             cells.append(_of(estimates, difference, paramcd, group, "difference", compared=True))
             cells.append(_of(estimates, difference, paramcd, group, "p_value", compared=True))
@@ -183,24 +200,23 @@ def _longest_group(lines: Sequence[_Line]) -> int:
     return max(min(len(line.group), LONGEST_GROUP) for line in lines)
 
 
-def _findings(findings: pl.DataFrame) -> Iterator[str]:
+def _findings(view: ReportView) -> Iterator[str]:
     """The gravest and commonest findings, a line per rule."""
-    if findings.is_empty():
+    rows = view.rows_of(quality.FINDINGS).filter(pl.col("variable").is_null())
+    numbers: dict[tuple[str | None, str | None], dict[str, Mapping[str, Any]]] = {}
+    for row in rows.iter_rows(named=True):
+        numbers.setdefault((row["group"], row["level"]), {})[row["statistic"]] = row
+    total = numbers.pop((None, None), None)
+    if not numbers or total is None:
         yield "Findings: none"
         return
-    rank = {severity: place for place, severity in enumerate(SEVERITIES)}
-    rules: list[dict[str, Any]] = (
-        findings.group_by("severity", "rule_id")
-        .agg(n=pl.len(), subjects=pl.col("subject").drop_nulls().n_unique())
-        .to_dicts()
-    )
-    rules.sort(key=lambda rule: (rank.get(rule["severity"], len(rank)), -rule["n"], rule["rule_id"]))
-    yield f"Findings: {findings.height:,}, of {len(rules)} kinds"
-    for rule in rules[:MOST_FINDINGS]:
-        subjects = f"{rule['subjects']:,} subject{'s' if rule['subjects'] != 1 else ''}" if rule["subjects"] else ""
-        yield f"  {rule['severity']:<8}{written(rule['n'], 'd'):>8}  {rule['rule_id']:<44}{subjects:>16}".rstrip()
-    if len(rules) > MOST_FINDINGS:
-        yield f"  … {len(rules) - MOST_FINDINGS} further kinds"
+    yield f"Findings: {number_text(total['findings'])}, of {len(numbers)} kinds"
+    for (severity, rule), of_rule in list(numbers.items())[:MOST_FINDINGS]:
+        named = of_rule["subjects"]
+        subjects = f"{number_text(named)} subject{'s' if named['value'] != 1 else ''}" if named["value"] else ""
+        yield f"  {severity:<8}{number_text(of_rule['findings']):>8}  {rule:<44}{subjects:>16}".rstrip()
+    if len(numbers) > MOST_FINDINGS:
+        yield f"  … {len(numbers) - MOST_FINDINGS} further kinds"
 
 
 def _cut(words: str, longest: int) -> str:

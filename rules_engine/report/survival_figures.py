@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from rules_engine.analysis.competing import COMPETING, OF_INTEREST
-from rules_engine.analysis.curves import incidence_curve, survival_curve
+from rules_engine.analysis.curves import Curve, incidence_curve, survival_curve
+from rules_engine.descriptives import endings, numbers_at_risk
+from rules_engine.descriptives.numbers_at_risk import days_per_month
 from rules_engine.pages import Block, Figure
 from rules_engine.report.canvas import safe_name
-from rules_engine.report.plots import Line, curves_svg, risk_months
+from rules_engine.report.counts import Counts
+from rules_engine.report.plots import Line, curves_svg
 from rules_engine.report.view import ARM, ReportView
+
+#: What a column of all subjects together is called.
+ALL = "All subjects"
 
 
 def survival_figures(view: ReportView, paramcd: str, label: str, rows: pl.DataFrame) -> list[Block]:
@@ -20,20 +28,21 @@ def survival_figures(view: ReportView, paramcd: str, label: str, rows: pl.DataFr
     incidence = view.analysis_for("cumulative_incidence", paramcd)
     survival = view.analysis_for("kaplan_meier", paramcd)
     month = days_per_month(rows)
-    ticks = risk_months(float(rows["days"].max() or 0) / month)  # type: ignore[arg-type]
-    risk_days = [tick * month for tick in ticks]
+    at_risk = Counts.of(view, numbers_at_risk.ANALYSIS, paramcd)
+    ticks = [float(level) for level in at_risk.levels("time") if level is not None]
     groups = groups_of(view, rows)
+    description = _description(view, paramcd, groups)
     blocks: list[Block] = []
     if survival is not None:
         limits = limits_of(view, survival)
         lines = [
-            Line(name, survival_curve(part, risk_days=risk_days, **limits), colour)
+            Line(name, _at_risk(survival_curve(part, risk_days=(), **limits), at_risk, view, name), colour)
             for colour, (name, part) in enumerate(groups)
             if part.height
         ]
         svg = curves_svg(
             lines, ticks, identifier=f"km-{paramcd}", title=f"Kaplan-Meier curve: {label}",
-            description=_description(groups), vertical="Event-free", days_per_month=month, guide=0.5,
+            description=description, vertical="Event-free", days_per_month=month, guide=0.5,
         )  # fmt: skip
         level = f"{limits['conf_level']:.0%}"
         caption = (
@@ -43,14 +52,19 @@ def survival_figures(view: ReportView, paramcd: str, label: str, rows: pl.DataFr
     if incidence is not None:
         limits = limits_of(view, incidence)
         lines = [
-            Line(name, incidence_curve(part, cause=cause, risk_days=risk_days, **limits), colour, cause == COMPETING)
+            Line(
+                name,
+                _at_risk(incidence_curve(part, cause=cause, risk_days=(), **limits), at_risk, view, name),
+                colour,
+                cause == COMPETING,
+            )
             for colour, (name, part) in enumerate(groups)
             for cause in (OF_INTEREST, COMPETING)
             if part.height
         ]
         svg = curves_svg(
             lines, ticks, identifier=f"cif-{paramcd}", title=f"Cumulative incidence: {label}",
-            description=_description(groups), vertical="Cumulative incidence", days_per_month=month,
+            description=description, vertical="Cumulative incidence", days_per_month=month,
         )  # fmt: skip
         caption = "Aalen-Johansen estimate: the event (solid, with limits) and the competing event (dashed)."
         blocks.append(Figure(svg, caption, safe_name(f"cif-{paramcd}")))
@@ -63,21 +77,29 @@ def limits_of(view: ReportView, analysis: str) -> dict[str, Any]:
     return {"conf_level": options["conf_level"], "conf_type": options["conf_type"]}
 
 
-def days_per_month(rows: pl.DataFrame) -> float:
-    """Days per month as the rows were derived: the ratio of the longest record, free of rounding to speak of."""
-    longest = rows.filter(pl.col("days") == pl.col("days").max()).head(1)
-    days, months = float(longest["days"].item()), float(longest["months"].item())
-    return days / months if months > 0 else days or 1.0
-
-
 def groups_of(view: ReportView, rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     """Name and rows of each arm; without arms, all rows."""
     if not view.arms:
-        return [("All subjects", rows)]
+        return [(ALL, rows)]
     return [(arm, rows.filter(pl.col(ARM) == arm)) for arm in view.arms]
 
 
-def _description(groups: Sequence[tuple[str, pl.DataFrame]]) -> str:
+def _at_risk(curve: Curve, counts: Counts, view: ReportView, name: str) -> Curve:
+    """The curve with the numbers at risk of the results, one for each month that they tell."""
+    group = name if view.arms else None
+    numbers = [counts.value("time", level, group, "at_risk") for level in counts.levels("time")]
+    return replace(curve, at_risk=np.array(numbers, dtype=float))
+
+
+def _description(view: ReportView, paramcd: str, groups: Sequence[tuple[str, pl.DataFrame]]) -> str:
     """What the picture says, in words, for those who do not see it."""
-    parts = [f"{name}: {part.height} subjects, {int(part['event'].sum())} events" for name, part in groups]
+    counts = Counts.of(view, endings.ANALYSIS, paramcd)
+    parts = []
+    for name, _rows in groups:
+        group = name if view.arms else None
+        subjects, events = (
+            counts.value(None, None, group, "n"),
+            counts.value(endings.OUTCOME, endings.EVENT, group, "count"),
+        )
+        parts.append(f"{name}: {subjects:,} subjects, {events:,} events")
     return "; ".join(parts) + ". The numbers are in the table below."

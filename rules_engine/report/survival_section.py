@@ -4,37 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import polars as pl
-
-from rules_engine.analysis.competing import COMPETING
+from rules_engine.descriptives import endings
 from rules_engine.pages import Block, Cell, Paragraph, Row, Section, SubHeading, Table, heading
+from rules_engine.report.counts import Counts
 from rules_engine.report.forest import forests
-from rules_engine.report.survival_figures import groups_of, survival_figures
-from rules_engine.report.tables import Estimates, counts_by_arm, percent_cells, with_totals
+from rules_engine.report.survival_figures import ALL, survival_figures
+from rules_engine.report.tables import Estimates, with_totals
 from rules_engine.report.view import ReportView
-
-#: Words for the reasons of censoring and the kinds of event, as the endpoints name them.
-REASON_WORDS = {
-    "PD": "Progression",
-    "RECURRENCE": "Recurrence",
-    "CLINICAL_PROGRESSION": "Clinical progression",
-    "OTHER": "Other event of the definition",
-    "DEATH": "Death",
-    "RESPONSE": "Response",
-    "DISCONTINUATION": "End of treatment",
-    "NEW_THERAPY": "New anticancer therapy",
-    "CURATIVE_CONVERSION": "Resection or transplant",
-    "REPEAT_TACE": "Repeat TACE",
-    "NO_BASELINE": "No adequate baseline assessment",
-    "NO_POST_BASELINE": "No evaluable assessment after baseline",
-    "MISSED_VISITS": "Event after missed visits",
-    "DEATH_NOT_EVENT": "Death, not an event of this endpoint",
-    "PENDING_IUPD": "Unconfirmed progression, re-assessment pending",
-    "WITHDRAWAL": "Withdrawal of consent",
-    "LOST_TO_FOLLOWUP": "Lost to follow-up",
-    "END_OF_STUDY": "End of study",
-    "CUTOFF": "Ongoing at the data cut-off",
-}
 
 #: Statistic, level and words of the quartiles.
 QUARTILES = (
@@ -55,25 +31,21 @@ def survival_section(view: ReportView, estimates: Estimates) -> Section:
             blocks.append(Paragraph("No subject has a record."))
             continue
         blocks += survival_figures(view, paramcd, label, rows)
-        blocks.append(_estimates_table(view, estimates, paramcd, rows))
-        blocks.append(_reasons_table(view, paramcd, rows))
+        blocks.append(_estimates_table(view, estimates, paramcd))
+        blocks.append(_reasons_table(view, paramcd))
     blocks += forests(view, estimates)
     return Section("survival", "Time-to-event endpoints", blocks)
 
 
-def _estimates_table(view: ReportView, estimates: Estimates, paramcd: str, rows: pl.DataFrame) -> Table:
+def _estimates_table(view: ReportView, estimates: Estimates, paramcd: str) -> Table:
     """Numbers, medians, rates at landmarks and comparisons, one column per arm."""
-    groups = groups_of(view, rows)
-    names: list[str | None] = [name if view.arms else None for name, _part in groups]
-    lines = [
-        Row(heading("Subjects"), [Cell(f"{part.height:,}") for _name, part in groups]),
-        Row(
-            heading("Events"), percent_cells([int(p["event"].sum()) for _, p in groups], [p.height for _, p in groups])
-        ),
-    ]
-    competing = [int((part["event_type"] == COMPETING).sum()) for _name, part in groups]
-    if any(competing):
-        lines.append(Row(heading("Competing events"), percent_cells(competing, [p.height for _, p in groups])))
+    names: list[str | None] = [*view.arms] or [None]
+    counts = Counts.of(view, endings.ANALYSIS, paramcd)
+    lines = [Row(heading("Subjects"), counts.whole(groups=names))]
+    for ending in (endings.EVENT, endings.COMPETING_EVENT):
+        if ending == endings.EVENT or any(counts.value(endings.OUTCOME, ending, name, "count") for name in names):
+            shares = counts.shares(endings.OUTCOME, ending, groups=names)
+            lines.append(Row(heading(endings.ENDINGS[ending]), shares))
     notes: list[str] = []
     curve = view.analysis_for("kaplan_meier", paramcd)
     if curve is not None:
@@ -88,7 +60,7 @@ def _estimates_table(view: ReportView, estimates: Estimates, paramcd: str, rows:
     lines += _follow_up_rows(view, estimates, paramcd, names)
     lines += _mean_rows(view, estimates, paramcd, names)
     lines += _comparison_rows(view, estimates, paramcd, names)
-    return Table(f"{paramcd}: estimates", ["", *(name for name, _part in groups)], lines, notes)
+    return Table(f"{paramcd}: estimates", ["", *(name or ALL for name in names)], lines, notes)
 
 
 def _incidence_rows(view: ReportView, estimates: Estimates, paramcd: str, names: Sequence[str | None]) -> list[Row]:
@@ -170,34 +142,14 @@ def _comparison_rows(view: ReportView, estimates: Estimates, paramcd: str, names
     return rows
 
 
-def _reasons_table(view: ReportView, paramcd: str, rows: pl.DataFrame) -> Table:
+def _reasons_table(view: ReportView, paramcd: str) -> Table:
     """How each record ended: events by kind, censorings by reason."""
-    totals = counts_by_arm(rows, view.arms)
+    counts = Counts.of(view, endings.ANALYSIS, paramcd)
     lines: list[Row] = []
-    for words, part in (
-        ("Events", rows.filter(pl.col("event"))),
-        ("Competing events", rows.filter(~pl.col("event") & (pl.col("event_type") == COMPETING))),
-        ("Censored", rows.filter(~pl.col("event") & (pl.col("event_type") != COMPETING))),
-    ):
-        if part.is_empty():
+    for ending, words in counts.levels(endings.OUTCOME).items():
+        if ending is None or not counts.anybody(endings.OUTCOME, ending):
             continue
-        lines.append(Row(heading(words), percent_cells(counts_by_arm(part, view.arms), totals)))
-        order = list(REASON_WORDS)
-        reasons = sorted(
-            part["reason"].unique().to_list(), key=lambda r: (order.index(r) if r in order else len(order), str(r))
-        )
-        for reason in reasons:
-            ended = part.filter(pl.col("reason").eq_missing(pl.lit(reason)))
-            label = heading(_reason_words(view, paramcd, reason), indent=1)
-            lines.append(Row(label, percent_cells(counts_by_arm(ended, view.arms), totals)))
+        lines.append(Row(heading(words), counts.shares(endings.OUTCOME, ending)))
+        for reason, told in counts.levels(ending).items():
+            lines.append(Row(heading(told, indent=1), counts.shares(ending, reason)))
     return Table(f"{paramcd}: how records end", ["", *with_totals(view.arms)], lines)
-
-
-def _reason_words(view: ReportView, paramcd: str, reason: str | None) -> str:
-    """Words for a reason: our own, else the ruleset's text for it, else its code."""
-    if reason in REASON_WORDS:
-        return REASON_WORDS[reason]
-    options = view.ruleset.endpoints[paramcd].options
-    event = (options.get("event_reasons") or {}).get(reason)
-    censoring = ((options.get("censoring_reasons") or {}).get(reason) or {}).get("text")
-    return str(event or censoring or reason or "not stated").capitalize()

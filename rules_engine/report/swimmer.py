@@ -9,9 +9,11 @@ from datetime import date
 import polars as pl
 
 from rules_engine import terms
+from rules_engine.descriptives import endings
 from rules_engine.pages import Block, Figure
 from rules_engine.report.canvas import WIDTH, colour_class, line, picture, short, text
 from rules_engine.report.clock import DAYS_PER_MONTH, month_ticks, survival
+from rules_engine.report.counts import Counts
 from rules_engine.report.tables import nth
 from rules_engine.report.view import ARM, ReportView
 
@@ -64,9 +66,14 @@ def _swimmer(view: ReportView, paramcd: str, arm: str, number: int, followed: pl
     every = -(-ordered.height // MOST_LANES)
     drawn = ordered.gather_every(every)
     stream = _stream(view)
+    counts = Counts.of(view, endings.ANALYSIS, paramcd)
+    group = arm if view.arms else None
+    subjects, died = (
+        counts.value(*place) for place in ((None, None, group, "n"), (endings.OUTCOME, endings.EVENT, group, "count"))
+    )
     svg = swimmer_svg(
         _lanes(view, drawn, stream), number, identifier=f"swim-{number}", title=f"Courses of subjects: {arm}",
-        description=f"{ordered.height} subjects, {int(ordered['event'].sum())} of whom died.",
+        description=f"{subjects:,} subjects, {died:,} of whom died.",
     )  # fmt: skip
     caption = (
         f"{arm}: one lane per subject from the start of the clock of {paramcd} to death or the end of follow-up, the "
@@ -75,7 +82,7 @@ def _swimmer(view: ReportView, paramcd: str, arm: str, number: int, followed: pl
     if stream is not None:
         caption += f" Responses by {stream}: the first of each kind."
     if every > 1:
-        caption += f" Of {ordered.height:,} subjects every {nth(every)} is drawn."
+        caption += f" Of {subjects:,} subjects every {nth(every)} is drawn."
     return Figure(svg, caption, f"swimmer-{number}")
 
 

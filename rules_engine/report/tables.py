@@ -1,8 +1,8 @@
-"""Cells of the report's tables: how numbers are written, estimates found, subjects counted by arm."""
+"""Cells of the report's tables: how numbers are written, and estimates found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,11 +16,6 @@ NOT_REACHED, NO_NUMBER = "NR", "–"
 def count(number: int | float | None) -> Cell:
     """A cell with a whole number."""
     return Cell(NO_NUMBER if number is None else f"{int(number):,}")
-
-
-def count_and_percent(number: int, total: int) -> Cell:
-    """`12 (34.3%)`; no percentage beside a zero or without anyone to count."""
-    return Cell(f"{number:,}" if not number or not total else f"{number:,} ({number / total:.1%})")
 
 
 def written(value: float | None, number_format: str | None) -> str:
@@ -116,19 +111,20 @@ def limits_cell(
     """An estimate with its limits, of rows of the analysis results; alone where neither it nor a limit has a value."""
     hint = str(estimate["note"] or "")
     if lower is None or upper is None or (estimate["value"] is None and lower["value"] is None):
-        return Cell(_text(estimate), hint=hint)
-    return Cell(f"{_text(estimate)} ({_text(lower)} to {_text(upper)})", hint=hint)
+        return Cell(number_text(estimate), hint=hint)
+    return Cell(f"{number_text(estimate)} ({number_text(lower)} to {number_text(upper)})", hint=hint)
 
 
 def estimate_cell(row: Mapping[str, object] | None) -> Cell:
     """A row of the analysis results as a cell; where it has no value, its reason as the hint."""
-    return Cell(NO_NUMBER) if row is None else Cell(_text(row), hint=str(row["note"] or ""))
+    return Cell(NO_NUMBER) if row is None else Cell(number_text(row), hint=str(row["note"] or ""))
 
 
-def _text(row: Mapping[str, object]) -> str:
-    value = row["value"]
-    if value is None:
-        return NOT_REACHED if row["note"] == "not reached" else NO_NUMBER
+def number_text(row: Mapping[str, object] | None) -> str:
+    """A row of the analysis results as its format says; where it has no value, a sign of it."""
+    value = None if row is None else row["value"]
+    if row is None or value is None:
+        return NOT_REACHED if row is not None and row["note"] == "not reached" else NO_NUMBER
     assert isinstance(value, float)  # noqa: S101  (ARD_SCHEMA)
     form = row["format"]
     return written(value, form if isinstance(form, str) else None)
@@ -137,20 +133,3 @@ def _text(row: Mapping[str, object]) -> str:
 def with_totals(arms: Sequence[str]) -> Sequence[str]:
     """Column headings of the arms and, where there are several, their total."""
     return [*arms, "Total"] if len(arms) > 1 else list(arms) or ["All"]
-
-
-def counts_by_arm(rows: pl.DataFrame, arms: Sequence[str]) -> list[int]:
-    """Number of rows in each arm, then in total where `with_totals` has one. `rows` has a column `arm`."""
-    per_arm = dict(rows.group_by("arm").len().iter_rows())
-    counts = [int(per_arm.get(arm, 0)) for arm in arms]
-    return [*counts, rows.height] if len(arms) != 1 else counts
-
-
-def subjects_by_arm(rows: pl.DataFrame, arms: Sequence[str]) -> list[int]:
-    """Number of different subjects in each arm, then in total. `rows` has columns `subject` and `arm`."""
-    return counts_by_arm(rows.select("subject", "arm").unique(), arms)
-
-
-def percent_cells(numbers: Iterable[int], totals: Iterable[int]) -> list[Cell]:
-    """Counts with their percentages of the totals, column by column."""
-    return [count_and_percent(number, total) for number, total in zip(numbers, totals, strict=True)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine.analysis.response_estimates import BEST_FIRST
+from rules_engine.descriptives import sums
 from rules_engine.pages import Block, Figure
 from rules_engine.report.canvas import (
     WIDTH,
@@ -21,6 +22,7 @@ from rules_engine.report.canvas import (
     text,
 )
 from rules_engine.report.change_from_baseline import best_responses, limits_of, streams_by_sums
+from rules_engine.report.counts import Counts
 from rules_engine.report.tables import nth
 from rules_engine.report.view import ARM, ReportView
 
@@ -41,20 +43,21 @@ def _waterfall(view: ReportView, names: Sequence[str], found: pl.DataFrame) -> F
     best = best_responses(view, names)
     bars = _bars(view, found, None if best is None else best[1])
     every = -(-bars.height // MOST_BARS)
+    counts = Counts.of(view, sums.ANALYSIS)
     groups = [
-        (arm or "No arm", part.sort(["change", "subject"], descending=[True, False]).gather_every(every))
+        (_named(counts, names[0], arm), part.sort(["change", "subject"], descending=[True, False]).gather_every(every))
         for arm in [*view.arms, None]
         if (part := bars.filter(pl.col(ARM).eq_missing(pl.lit(arm, pl.String)))).height
     ]
     if not view.arms:
-        groups = [("All subjects", part) for _name, part in groups]
-    fell = bars.filter(pl.col("change") < 0).height
+        groups = [(_named(counts, names[0], None, "All subjects"), part) for _name, part in groups]
+    subjects, fell = (counts.value(names[0], *place) for place in ((None, None, "n"), (sums.FELL, None, "count")))
     streams = ", ".join(names)
     svg = waterfall_svg(
         [(name, list(part.select("change", "value").iter_rows())) for name, part in groups],
         limits_of(view, names[0]), identifier=f"w-{names[0]}", coloured=best is not None,
         title=f"Best change of the sum of diameters ({streams})",
-        description=f"{bars.height} subjects with a complete sum after baseline; in {fell} the sum fell.",
+        description=f"{subjects:,} subjects with a complete sum after baseline; in {fell:,} the sum fell.",
     )  # fmt: skip
     caption = (
         f"Best change from baseline of the sum of diameters ({streams}), one bar per subject with a complete "
@@ -64,13 +67,20 @@ def _waterfall(view: ReportView, names: Sequence[str], found: pl.DataFrame) -> F
     if best is not None:
         caption += f" Colours: best overall response ({best[0]})."
     if every > 1:
-        caption += f" Of {bars.height:,} subjects every {nth(every)} is drawn."
+        caption += f" Of {subjects:,} subjects every {nth(every)} is drawn."
     return Figure(svg, caption, safe_name(f"waterfall-{names[0]}"))
+
+
+def _named(counts: Counts, stream: str, arm: str | None, name: str = "") -> str:
+    """A group with its number of subjects; those without an arm have no number of their own."""
+    if arm is None and not name:
+        return "No arm"
+    return f"{short(arm or name)} (n = {counts.value(stream, None, arm, 'n'):,})"
 
 
 def _bars(view: ReportView, found: pl.DataFrame, best: pl.DataFrame | None) -> pl.DataFrame:
     """One row per subject: `subject`, `change` (its largest fall or smallest growth), `value` (best response), `arm`."""
-    bars = found.group_by("subject").agg(pl.col("change").min()).join(view.subjects_with_arm, on="subject", how="left")
+    bars = sums.best_changes(found).join(view.subjects_with_arm, on="subject", how="left")
     if best is None:
         return bars.with_columns(value=pl.lit(None, pl.String))
     return bars.join(best, on="subject", how="left")
@@ -80,7 +90,7 @@ def waterfall_svg(
     groups: Sequence[tuple[str, Sequence[tuple[float, str | None]]]], limits: Sequence[float], *, coloured: bool,
     identifier: str, title: str, description: str,
 ) -> str:  # fmt: skip
-    """Groups of bars side by side, each a name and its bars (share, response code) in the order given.
+    """Groups of bars side by side, each its words and its bars (share, response code) in the order given.
 
     Shares above 1 are cut at 1; `limits` are shares at which a light line runs across. Without `coloured` a group's
     bars have the group's colour.
@@ -92,7 +102,7 @@ def waterfall_svg(
     paths: dict[int, list[str]] = {}
     first = 0
     for number, (name, bars) in enumerate(groups):
-        parts.append(text("name", LEFT + step * first + 2, TOP - 12, f"{short(name)} (n = {len(bars)})"))
+        parts.append(text("name", LEFT + step * first + 2, TOP - 12, name))
         for place, (share, code) in enumerate(bars, start=first):
             x = LEFT + step * (place + 0.5) - wide / 2
             colour = response_colour(code) if coloured else number

@@ -41,6 +41,7 @@ from rules_engine.vocabulary.words import (
 )
 
 __all__ = [
+    "ANALYSES_OF_ENGINE",
     "ARD_SCHEMA",
     "CANDIDATE_SCHEMA",
     "FACT_OPTIONAL",
@@ -419,6 +420,11 @@ ARD_SCHEMA: dict[str, pl.DataType] = {
 ARD_KEY = (
     "analysis", "paramcd", "subgroup_variable", "subgroup", "group_variable", "group", "comparison", "variable",
     "level", "statistic",
+)  # fmt: skip
+#: Analyses that every run has, whatever its ruleset asks for: counts and summaries. No analysis of a ruleset may be called so.
+ANALYSES_OF_ENGINE = (
+    "flow", "characteristics", "endings", "at_risk", "responses", "sums_of_diameters", "reassessment", "adverse_events",
+    "laboratory", "findings", "discrepancies",
 )  # fmt: skip
 #: Columns that the engine adds to what an estimator returns.
 ARD_OF_ENGINE = ("analysis", "paramcd", "subgroup_variable", "subgroup")

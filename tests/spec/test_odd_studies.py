@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -17,9 +16,17 @@ from rules_engine import Engine
 from rules_engine.cli import main
 from rules_engine.engine import Result
 from rules_engine.errors import StudyError
-from rules_engine.pages import Row, Table
 from rules_engine.report import table_file
 from rules_engine.simulator import simulate
+
+from tests.spec.printed import (
+    NO_STATISTICS,
+    PrintedPage,
+    Results,
+    statistics_of_figures,
+    statistics_of_summary,
+    statistics_of_tables,
+)
 
 CUTOFF = "2025-12-31"
 MARKUP, FORMULA = "<script>alert(1)</script>", '=HYPERLINK("http://evil.example";"x")'
@@ -140,50 +147,32 @@ def test_no_cell_of_a_table_is_a_formula_or_markup(result: Result) -> None:
     assert shown > 0
 
 
-# Every estimate on the page is in the analysis results data -----------------------------------------------------------------
-
-NUMBER = re.compile(r"<?−?\d[\d,]*(?:\.\d+)?%?")
-AT_A_GLANCE = ("Times to event", "Rates of responders", "Hazard ratios by analysis", "Interaction with subgroups")
+# Every statistic on the page is in the analysis results data ----------------------------------------------------------------
 
 
-def spelled(value: float, form: str) -> str:
-    """A number of the results as its own format says."""
-    if form == "d":
-        return f"{value:,.0f}"
-    text = "<0.0001" if form == ".4f" and value < 0.0001 else format(value, form)
-    return text.replace("-", "−") if float(text.strip("<%−-") or 0) else text.lstrip("-")
+def printed(result: Result, page: str) -> dict[str, int]:
+    """How many statistics a report prints in tables and figures, and the run in its screenful; each is found in the results."""
+    results, endpoints = Results(result.ard, result._report_view.arms), list(result.ruleset.endpoints)
+    read = PrintedPage(page)
+    found = {}
+    for name, statistics in (
+        ("tables", statistics_of_tables(read, results, endpoints)),
+        ("figures", statistics_of_figures(read, results, endpoints)),
+        ("summary", statistics_of_summary(str(result), results, endpoints)),
+    ):
+        told = list(statistics)
+        assert [f"{number} [{where}]" for where, number, known in told if number not in known] == []
+        found[name] = len(told)
+    # Every table with numbers was looked at.
+    seen = {table.caption for table in read.tables if table.section not in NO_STATISTICS}
+    assert len(seen) > 50
+    return found
 
 
-def estimates_of(result: Result) -> Iterator[tuple[str, Table, str, Row]]:
-    """Every line with estimates: table, and the endpoint that it is about."""
-    analyses = [name.replace("_", " ") for name in result.ruleset.analyses]
-    for name, table in result.tables().items():
-        before, _colon, rest = table.caption.partition(": ")
-        of_endpoint = before in result.ruleset.endpoints and (rest == "estimates" or rest.split(", by ")[0] in analyses)
-        paramcd = before if of_endpoint else ""
-        if not of_endpoint and table.caption not in AT_A_GLANCE:
-            continue
-        for row in table.rows:
-            if not of_endpoint:
-                paramcd = row.heading.tag or row.heading.text.partition(":")[0] if not row.heading.indent else paramcd
-            yield name, table, paramcd, row
-
-
-def test_every_estimate_of_the_page_is_a_row_of_the_analysis_results(result: Result) -> None:
-    known: dict[str, set[str]] = {}
-    for row in result.ard.drop_nulls("value").iter_rows(named=True):
-        of_endpoint = known.setdefault(row["paramcd"], set())
-        of_endpoint |= {spelled(row["value"], row["format"] or "g"), f"{row['n']:,}"}
-    found = 0
-    for name, table, paramcd, row in estimates_of(result):
-        for cell in row.cells:
-            count = re.fullmatch(r"([\d,]+) \(([\d.]+)%\)", cell.text)
-            # A share beside a count is that count of the group's subjects.
-            text = count[1] if count and row.heading.text in ("Events", "Competing events") else cell.text
-            if paramcd not in known:  # no analysis names the endpoint: its subjects and events are counted
-                assert row.heading.text in ("Subjects", "Events")
-                continue
-            for number in NUMBER.findall(text):
-                assert number in known[paramcd], f"{name}, {row.heading.text}: {cell.text} ({table.caption})"
-                found += 1
-    assert found > 500
+def test_every_statistic_of_the_page_is_a_row_of_the_analysis_results(result: Result, tmp_path: Path) -> None:
+    page = result.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    found = printed(result, page)
+    print(found)
+    assert found["tables"] > 3_000
+    assert found["figures"] > 200
+    assert found["summary"] > 100

@@ -97,3 +97,13 @@ def test_what_cannot_be_is_told_at_its_place(tmp_path: Path, old: str, new: str,
     assert what in problem.what
     assert problem.line is not None
     assert problem.remedy
+
+
+@pytest.mark.parametrize("name", ["flow", "adverse_events", "findings"])
+def test_an_analysis_is_not_called_like_the_counts_of_every_run(tmp_path: Path, name: str) -> None:
+    problem = the_problem(tmp_path, "  curve: {", f"  {name}: {{")
+    assert (problem.line, problem.column) == (
+        PROTOCOL.splitlines().index(next(line for line in PROTOCOL.splitlines() if line.startswith("  curve:"))) + 1,
+        3,
+    )
+    assert "every run" in problem.what

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import polars as pl
+import pytest
+from rules_engine.pages import Figure
 from rules_engine.report.butterfly import Wing, butterflies, butterfly_svg
 from rules_engine.report.forest import Ratio, forest_svg
 from rules_engine.report.spider import LEFT, RIGHT, spider_svg
 from rules_engine.report.swimmer import LANE, TOP, Lane, _first_of_each_kind, swimmer_svg
 from rules_engine.report.waterfall import TALL, waterfall_svg
 from rules_engine.report.waterfall import TOP as FALL_TOP
+from rules_engine.vocabulary import ARD_SCHEMA
+
+from tests.unit.test_report_page import view_of
 
 WORDS = {"identifier": "x", "title": "t", "description": "d"}
 
@@ -25,8 +32,7 @@ def test_bars_rise_and_fall_from_the_middle_and_are_cut_at_double() -> None:
     assert re.findall(r" ([\d.]+)h", paths["c1"]) == [f"{middle:.1f}"] * 2
     assert re.findall(r"V([\d.]+)h", paths["c1"]) == [f"{FALL_TOP:.1f}", f"{FALL_TOP + TALL:.1f}"]
     assert re.findall(r"V([\d.]+)h", paths["c2"]) == [f"{FALL_TOP + TALL / 4:.1f}"]
-    assert "A (n = 2)" in svg
-    assert "B (n = 1)" in svg
+    assert re.findall(r'class="name"[^>]*>([^<]+)<', svg) == ["A", "B"]
 
 
 def test_the_legend_of_a_waterfall_names_the_responses_best_first() -> None:
@@ -92,18 +98,32 @@ def test_ratios_lie_on_a_logarithmic_axis() -> None:
 
 
 def test_wings_show_shares_of_the_subjects_of_their_arm() -> None:
-    events = pl.DataFrame(
-        {
-            "subject": ["1", "1", "2", "9"],
-            "arm": ["A", "A", "A", "B"],
-            "_term": ["Fatigue", "Fatigue", "Fatigue", "Nausea"],
-            "_grade": [1, 3, 2, 1],
-        }
-    )
-    (figure,) = butterflies(events, {"A": 4, "B": 2}, 3)
-    shares = re.findall(r'text-anchor="(?:start|end)">(\d+%)<', figure.svg)  # type: ignore[union-attr]
-    assert shares == ["50%", "0%", "0%", "50%"]
-    assert butterflies(events, {"A": 4}, 3) == []
+    view = view_of([str(number) for number in range(6)], ["A"] * 4 + ["B"] * 2)
+    counted = {"Fatigue": {"A": (2, 1), "B": (0, 0)}, "Nausea": {"A": (0, 0), "B": (1, 0)}}
+    sizes = {"A": 4, "B": 2, None: 6}
+    rows: list[dict[str, Any]] = [
+        {"variable": "overview", "level": "population", "group": group, "statistic": "subjects", "value": float(size)}
+        for group, size in sizes.items()
+    ]
+    for term, by_arm in counted.items():
+        total = tuple(map(sum, zip(*by_arm.values(), strict=True)))
+        for group, (any_grade, severe) in {**by_arm, None: total}.items():
+            numbers = {
+                "subjects": any_grade, "percent": 100 * any_grade / sizes[group],
+                "percent_grade_ge_3": 100 * severe / sizes[group],
+            }  # fmt: skip
+            rows += [
+                {"variable": "term", "level": term, "group": group, "statistic": name, "value": float(value)}
+                for name, value in numbers.items()
+            ]
+    events = pl.DataFrame([{"analysis": "adverse_events", **row} for row in rows], schema=ARD_SCHEMA)
+    (figure,) = butterflies(replace(view, ard=events))
+    assert isinstance(figure, Figure)
+    assert re.findall(r'text-anchor="(?:start|end)">(\d+%)<', figure.svg) == ["50%", "0%", "0%", "50%"]
+    widths = [float(width) for width in re.findall(r'<rect class="bar c0"[^>]* width="([\d.]+)"', figure.svg)]
+    bands = [float(width) for width in re.findall(r'<rect class="band wing c0"[^>]* width="([\d.]+)"', figure.svg)]
+    assert widths[0] == pytest.approx(bands[0] / 2, abs=0.1)  # one of the two events of fatigue is severe
+    assert butterflies(replace(view, ard=events.filter(pl.col("group") == "A"))) == []
 
 
 def test_names_are_escaped_in_every_figure() -> None:

@@ -6,8 +6,8 @@ import re
 from itertools import pairwise
 
 import polars as pl
-from rules_engine.analysis.curves import survival_curve
-from rules_engine.report.plots import PLOT_HEIGHT, PLOT_TOP, Line, curves_svg, risk_months
+from rules_engine.analysis.curves import risk_months, survival_curve
+from rules_engine.report.plots import PLOT_HEIGHT, PLOT_TOP, Line, curves_svg
 
 
 def line(name: str, days: list[int], events: list[int], ticks: list[float]) -> Line:

@@ -181,7 +181,7 @@ def test_cases_are_counted_listed_and_drawn() -> None:
     assert found == {"tested": 3, "transaminase": 2, "bilirubin": 1, "case": 1, "case_without_cholestasis": 0}
     findings = grading.hys_law_findings(cases.lazy()).collect()
     assert findings.select("subject", "value").rows() == [("1", "5.0 x ULN, 3.0 x ULN")]
-    svg = edish_svg(cases.with_columns(arm=pl.lit("<A>")), ["<A>"], (3.0, 2.0))
+    svg = edish_svg(cases.with_columns(arm=pl.lit("<A>")), ["<A>"], (3.0, 2.0), description="d")
     assert svg.count("<circle") == 3
     assert "&lt;A&gt;" in svg
     assert "<A>" not in svg

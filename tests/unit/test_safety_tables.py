@@ -121,7 +121,8 @@ def test_causality_seriousness_and_discontinuation_have_lines() -> None:
     assert numbers(ard, "Fever", "B", "serious_term")["subjects"] == 1
     assert numbers(ard, "Fever", "A", "serious_term")["subjects"] == 0
     assert numbers(ard, "Fever", None, "related_term") == {
-        "events": 2, "subjects": 2, "percent": 40, "grade_ge_3": 0, "grade_5": 0,
+        "events": 2, "subjects": 2, "percent": 40, "grade_ge_3": 0, "percent_grade_ge_3": 0, "grade_5": 0,
+        "percent_grade_5": 0,
     }  # fmt: skip
 
 
