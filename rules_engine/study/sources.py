@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -25,6 +25,15 @@ from rules_engine.vocabulary import Reader
 #: Bytes read at once while a file is hashed, and those in which a format shows what it is.
 _BLOCK = 1 << 20
 _START = 64
+#: Endings under which data often come, and what to do with such a file: it is never left aside in silence.
+_TO_CONVERT: Final = {
+    **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"), "unpack it: compressed files are not read"),
+    ".xls": "open it and save it as .xlsx: the old format is not read",
+    ".tsv": "save it as CSV, in UTF-8 with commas",
+    ".sav": "save it from SPSS as CSV or SAS transport",
+    ".dta": "save it from Stata as CSV or SAS transport",
+    **dict.fromkeys((".rds", ".rdata"), "save it from R as Parquet or CSV"),
+}
 _CONNECTION = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
@@ -136,6 +145,7 @@ def hash_file(path: Path) -> str:
 
 
 def _files_of(folder: Path) -> list[Path]:
+    """What lies in a folder, by name: files, and what only looks like one."""
     if not folder.is_dir():
         parent = folder.parent if folder.parent.is_dir() else None
         near = closest(folder.name, (path.name for path in parent.iterdir() if path.is_dir())) if parent else ""
@@ -143,7 +153,7 @@ def _files_of(folder: Path) -> list[Path]:
             str(folder), "there is no such folder", "name the folder that holds the study's tables", meant=near
         )
     try:
-        return sorted(path for path in folder.iterdir() if path.is_file() and not _is_of_the_system(path.name))
+        return sorted(path for path in folder.iterdir() if not _is_of_the_system(path.name))
     except OSError as error:
         raise StudyError.at(
             str(folder), f"the folder cannot be read: {error.strerror}", "allow this user to read it"
@@ -188,15 +198,12 @@ class _Opener:
         """The tables of these files. A single file is there to be read, whatever it is called."""
         self.alone = alone
         by_suffix = {suffix: reader for reader in self.readers.values() for suffix in reader.suffixes}
-        twice = self._names_twice(files := list(files), by_suffix)
+        files = [file for file in files if self._is_file(file, by_suffix)]
+        twice = self._names_twice(files, by_suffix)
         for file in files:
             reader = by_suffix.get(file.suffix.lower())
             if reader is None:
-                if alone:
-                    known = ", ".join(sorted(by_suffix))
-                    self.problems.append(
-                        Problem(str(file), f"no reader reads {file.suffix or 'such'} files", f"use one of {known}")
-                    )
+                self._leave_unread(file, by_suffix)
             elif reader.scan is None:
                 self._open_several(reader, str(file), file, str(file))
             elif not self.is_wanted(file.stem):
@@ -204,6 +211,25 @@ class _Opener:
             elif _table_name(file) not in twice:
                 self._open_one(reader, file)
         return self._found()
+
+    def _is_file(self, place: Path, by_suffix: Mapping[str, Reader]) -> bool:
+        """Whether it is a file; what is called like a table and is none is a fault, not a table that is not there."""
+        if place.is_file():
+            return True
+        if place.suffix.lower() in by_suffix and self.is_wanted(place.stem):
+            what = (
+                "it is a folder" if place.is_dir() else "it is no file: a link that leads nowhere, a pipe or a device"
+            )
+            self.problems.append(Problem(str(place), what, "put a file in its place, or take it away"))
+        return False
+
+    def _leave_unread(self, file: Path, by_suffix: Mapping[str, Reader]) -> None:
+        """A file that no reader reads is a fault where it was named itself, or holds a table in a format to convert."""
+        remedy = _TO_CONVERT.get(file.suffix.lower(), "")
+        if self.alone or (remedy and self.is_wanted(file.name.split(".", 1)[0])):
+            known = ", ".join(sorted(by_suffix))
+            what = f"no reader reads {file.suffix or 'such'} files"
+            self.problems.append(Problem(str(file), what, remedy or f"use one of {known}"))
 
     def _names_twice(self, files: Iterable[Path], by_suffix: Mapping[str, Reader]) -> set[str]:
         """Names that two files of one table claim, wanted or not yet: neither is opened."""

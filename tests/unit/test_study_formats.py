@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -373,6 +373,34 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, form: str) -> None
     for share in (0.3, 0.6, 0.97):
         file.write_bytes(whole[: int(len(whole) * share)])
         assert file.name in refused(path), share
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("labs.csv.gz", "no reader reads .gz files\n  unpack it"),
+        ("LABS.zip", "no reader reads .zip files\n  unpack it"),
+        ("labs.xls", "no reader reads .xls files\n  open it and save it as .xlsx"),
+        ("labs.tsv", "no reader reads .tsv files\n  save it as CSV"),
+        ("labs.dta", "no reader reads .dta files\n  save it from Stata"),
+    ],
+)
+def test_a_table_in_a_format_to_convert_is_not_left_aside_in_silence(tmp_path: Path, file: str, said: str) -> None:
+    path = study_folder(tmp_path / "s", "csv")
+    (path / "labs.csv").unlink()
+    (path / file).write_bytes(b"\x1f\x8bx")
+    (path / "notes.zip").write_bytes(b"x")
+    assert f"{path / file}\n  {said}" in refused(path)
+    assert "notes" not in refused(path)
+    assert said in refused(path / file)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to(path), os.mkfifo])
+def test_what_is_called_like_a_table_and_is_no_file(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    path = study_folder(tmp_path / "s", "csv")
+    (path / "labs.csv").unlink()
+    make(path / "labs.csv")
+    assert f"{path / 'labs.csv'}\n  it is " in refused(path)
 
 
 @pytest.mark.parametrize("form", FORMS)

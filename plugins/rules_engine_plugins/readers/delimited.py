@@ -66,7 +66,7 @@ def _require_clean_header(path: Path) -> None:
         start = file.read(_LONGEST_HEADER)
     if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or b"\x00" in start:
         is_utf16 = start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        raise ReadError("the file is not UTF-8 text" + (" but UTF-16" if is_utf16 else ""), _UTF8)
+        raise ReadError("it is not UTF-8 text" + (" but UTF-16" if is_utf16 else ": there are zero bytes in it"), _UTF8)
     _require_columns(start)
 
 
