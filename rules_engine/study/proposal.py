@@ -26,12 +26,15 @@ from rules_engine.study.mapping import layout_tables
 from rules_engine.study.needs import require_tables
 from rules_engine.study.sources import Found, RawTable, find_tables, is_connection, shown_connection
 from rules_engine.study.study import read_study
+from rules_engine.study.therapies import DECIDED, Recognised, recognise
 
 #: What an SDTM domain or ADaM data set is known by: columns that it has, and columns that it must not have.
 _MARKS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "dm": (("usubjid", "rfstdtc", "arm"), ("trt01p", "paramcd", "trtsdt")),
     "ds": (("usubjid", "dsdecod"), ("paramcd",)),
     "ex": (("usubjid", "extrt"), ("paramcd",)),
+    "cm": (("usubjid", "cmtrt"), ("paramcd", "trtsdt")),
+    "pr": (("usubjid", "prtrt"), ("paramcd", "trtsdt")),
     "rs": (("usubjid", "rstestcd"), ("paramcd",)),
     "tr": (("usubjid", "trtestcd"), ("paramcd",)),
     "tu": (("usubjid", "tutestcd"), ("paramcd",)),
@@ -42,7 +45,9 @@ _MARKS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "adlb": (("usubjid", "paramcd", "aval", "lbtestcd"), ()),
     "adrs": (("usubjid", "paramcd", "avalc", "adt"), ("lbtestcd", "aval_lb")),
 }
-_SDTM: Final = ("dm", "ds", "ex", "rs", "tr", "tu", "ae", "lb")
+_SDTM: Final = ("dm", "ds", "ex", "cm", "pr", "rs", "tr", "tu", "ae", "lb")
+#: Domains of treatments, and the columns that may name one, the coded name first.
+_NAMES_OF_TREATMENTS: Final = {"ex": ("extrt",), "cm": ("cmdecod", "cmtrt"), "pr": ("prdecod", "prtrt")}
 #: Which domain feeds which input table, the preferred first.
 _FEEDS: Final = {
     "subjects": ("adsl", "dm"), "treatments": ("ex", "adsl"), "lesion_assessments": ("tr",),
@@ -54,6 +59,9 @@ _CODES: Final = {
     "dm": ("actarm",), "adrs": ("paramcd",), "adlb": ("parcat1",),
 }  # fmt: skip
 _SHOWN: Final = 12
+#: Words of a value or condition of the section `data`, and how long one may be to stand on one line.
+_ON_ONE_LINE: Final = {"column", "where", "value"}
+_LINE: Final = 100
 _LIKE_ENOUGH: Final = 2
 
 
@@ -195,6 +203,7 @@ def _from_standards(found: Found, domains: Mapping[str, list[RawTable]]) -> Prop
         if domain not in renamed:
             proposal.remarks += [f"{domain.upper()}: {text}" for text in proposal.about[domain]]
     tables = _tables(layout, chosen, domains)
+    used |= _propose_treatments(proposal, domains, tables) if layout == "sdtm" else set()
     if tables:
         data["tables"] = tables
     for name in sorted(set(domains) - used):
@@ -212,6 +221,57 @@ def _from_standards(found: Found, domains: Mapping[str, list[RawTable]]) -> Prop
     if unknown:
         proposal.remarks.append(f"Not understood, and not used: {', '.join(unknown)}.")
     return proposal
+
+
+def _propose_treatments(proposal: Proposal, domains: Mapping[str, list[RawTable]], tables: dict[str, Any]) -> set[str]:
+    """Lay components and kinds of therapy, by name, over the layout; returns the domains beyond it that are read for them."""
+    read = set()
+    for domain, columns in _NAMES_OF_TREATMENTS.items():
+        raw = domains[domain][0] if domain in domains else None
+        name = next((column for column in columns if raw is not None and column in raw.schema), "")
+        if raw is None or not name:
+            continue
+        recognised = recognise(_texts(raw, name))
+        if domain == "ex" and recognised.unknown:
+            proposal.remarks.append(f"EX, by {name.upper()}: {recognised.told()}; what is not recognised is `other`.")
+        if not recognised.names:
+            continue
+        part = _part_of_treatments(domain, name.upper(), raw, recognised)
+        parts = tables.setdefault("treatments", {})
+        if domain == "ex" and parts.get("ex", {}) is None:
+            continue  # another data set feeds the treatments
+        parts[domain] = part
+        if domain != "ex":
+            read.add(domain)
+            if raw.name != domain:
+                proposal.data.setdefault("domains", {})[domain] = [raw.name]
+            proposal.remarks.append(
+                f"{domain.upper()} holds treatments of the disease by {name.upper()}: "
+                + Recognised(recognised.known, []).told()
+                + f"; {len(recognised.unknown)} other names are left out."
+            )
+    return read
+
+
+def _part_of_treatments(domain: str, name: str, raw: RawTable, recognised: Recognised) -> dict[str, Any]:
+    """A part of `treatments` by names: all of EX with its component; of CM and PR the rows that are recognised."""
+    decided = {column: recognised.cases(name, column, "other" if domain == "ex" else None) for column in DECIDED}
+    columns = {column: value for column, value in decided.items() if value is not None}
+    if domain == "ex":
+        return {"columns": {"component": columns["component"]}} if "component" in columns else {}
+    there = {
+        column: f"{domain.upper()}{suffix}"
+        for column, suffix in (("start_date", "STDTC"), ("last_date", "ENDTC"), ("seq", "SEQ"))
+        if f"{domain}{suffix.lower()}" in raw.schema
+    }
+    own = {"subject": "USUBJID", "treatment": name, **columns, **there}
+    return {"from": domain, "where": [{"column": name, "in": recognised.names}], "columns": own}
+
+
+def _texts(table: RawTable, column: str) -> list[str]:
+    """Every value of a column, once."""
+    values = table.rows.select(pl.col(column).cast(pl.String).str.strip_chars().drop_nulls().unique()).collect()
+    return [text for text in values.to_series().to_list() if text]
 
 
 def _tables(layout: str, chosen: Mapping[str, str], domains: Mapping[str, list[RawTable]]) -> dict[str, Any]:
@@ -307,10 +367,23 @@ def _from_names(found: Found) -> Proposal:
         )
         domains.setdefault(name, [name])
         part = re.sub(r"\W+", "_", name).strip("_")
-        tables.setdefault(table_name, {})[part] = {"from": name, "columns": _values(TABLES[table_name], raw, matched)}
+        values = _values(TABLES[table_name], raw, matched)
+        if table_name == "treatments" and "treatment" in matched:
+            values |= _decided_by_name(proposal, raw, matched)
+        tables.setdefault(table_name, {})[part] = {"from": name, "columns": values}
     if tables:
         proposal.data = {"tables": tables}
     return proposal
+
+
+def _decided_by_name(proposal: Proposal, raw: RawTable, matched: Mapping[str, str]) -> dict[str, Any]:
+    """Component and kind of therapy by the treatment's name, where the study has no column that states them."""
+    name = matched["treatment"]
+    recognised = recognise(_texts(raw, name))
+    proposal.about.setdefault("treatments", []).append(f"by name: {recognised.told() or 'nothing'}")
+    undecided = [column for column in DECIDED if column not in matched]
+    found = {column: recognised.cases(name, column) for column in undecided}
+    return {column: value for column, value in found.items() if value is not None}
 
 
 def _matched(table: Table, raw: RawTable) -> dict[str, str]:
@@ -324,7 +397,8 @@ def _matched(table: Table, raw: RawTable) -> dict[str, str]:
                 given = by_folded.get(_folded(word))
                 if column.name not in found and given is not None and given not in found.values():
                     found[column.name] = given
-    return found if "subject" in found else {}
+    in_order = {column.name: found[column.name] for column in table.columns if column.name in found}
+    return in_order if "subject" in found else {}
 
 
 def _values(table: Table, raw: RawTable, matched: Mapping[str, str]) -> dict[str, Any]:
@@ -338,7 +412,8 @@ def _values(table: Table, raw: RawTable, matched: Mapping[str, str]) -> dict[str
         there = (
             raw.rows.select(pl.col(given).cast(pl.String).str.strip_chars().drop_nulls().unique()).collect().to_series()
         )
-        known = {_folded(code): code for code in column.codes}
+        synonyms = _synonyms()["codes"].get(name, {})
+        known = {_folded(word): code for code in column.codes for word in (code, *synonyms.get(code, ()))}
         unknown = sorted(code for code in there if code.lower() not in {one.lower() for one in column.codes})
         if unknown and len(unknown) <= _SHOWN:
             values[name] = {"column": given, "codes": {code: known.get(_folded(code)) for code in unknown}}
@@ -417,6 +492,12 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
+        """A value or condition on one line where there is room for it, everything else below each other."""
+        node: yaml.MappingNode = super().represent_mapping(tag, mapping, flow_style)
+        node.flow_style = bool(set(mapping) & _ON_ONE_LINE) and len(str(mapping)) <= _LINE
+        return node
 
 
 def _dumped(value: Any) -> str:

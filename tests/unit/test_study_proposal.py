@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import polars as pl
 import pytest
 import yaml
 from rules_engine.cli import main
+from rules_engine.contracts import TABLES
 from rules_engine.errors import StudyError
 from rules_engine.loading import load_ruleset
 from rules_engine.study import read_study
@@ -84,6 +86,80 @@ def test_tables_of_a_hospital_are_matched_by_names_and_codes(tmp_path: Path) -> 
     assert read.tables["subjects"].collect().select("subject", "sex", "death_date").rows() == [("007", "F", "2024-05")]
     row = read.tables["lesion_assessments"].collect().row(0, named=True)
     assert (row["role"], row["mm_x100"], row["is_baseline"]) == ("non-target", 1250, True)
+
+
+def test_codes_of_a_hospital_are_proposed_by_their_usual_words(tmp_path: Path) -> None:
+    lesions = pl.DataFrame(
+        {"Patient ID": ["1"] * 4, "Scan date": ["2024-01-01"] * 4, "Baseline": ["Y"] * 4, "Lesion": list("abcd"),
+         "Lesion type": ["Target lesion", "NTL", "New lesion", "whatever"]}
+    )  # fmt: skip
+    columns = propose_mapping(folder(tmp_path / "s", lesions=lesions)).data["tables"]["lesion_assessments"]["lesions"]
+    assert columns["columns"]["role"]["codes"] == {
+        "Target lesion": "target", "NTL": "non-target", "New lesion": "new", "whatever": None,
+    }  # fmt: skip
+
+
+def test_treatments_of_a_hospital_are_told_apart_by_name(tmp_path: Path) -> None:
+    therapies = pl.DataFrame(
+        {"Patient ID": ["1"] * 6, "Start": ["2024-01-01"] * 6,
+         "Therapy": ["DEB-TACE, right lobe", "Nivolumab 240 mg", "SORAFENIB", "TACE + nivolumab", "aspirin", "metace"]}
+    )  # fmt: skip
+    patients = pl.DataFrame({"Patient ID": ["1"], "Gender": ["F"]})
+    study = folder(tmp_path / "s", therapies=therapies, patients=patients)
+    proposal = propose_mapping(study)
+    (tmp_path / "p.yaml").write_text(proposal.as_yaml(None, "s"), encoding="utf-8")
+    assert "not recognised: TACE + nivolumab, aspirin, metace" in proposal.as_yaml(None, "s")
+    read = read_study(study, ruleset=load_ruleset(tmp_path / "p.yaml")).tables["treatments"].collect()
+    assert read.select("component", "kind").rows() == [
+        ("tace", None), ("ici", None), (None, "systemic"), (None, None), (None, None), (None, None),
+    ]  # fmt: skip
+    with_component = therapies.with_columns(Component=pl.lit("other"))
+    stated = propose_mapping(folder(tmp_path / "t", therapies=with_component, patients=patients))
+    assert stated.data["tables"]["treatments"]["therapies"]["columns"]["component"] == "component"
+
+
+def test_treatments_of_sdtm_are_proposed_from_exposures_medication_and_procedures(tmp_path: Path) -> None:
+    ex = pl.DataFrame(
+        {
+            "USUBJID": ["1", "1"],
+            "EXTRT": ["ATEZOLIZUMAB", "STUDY DRUG"],
+            "EXSTDTC": ["2024-01-02"] * 2,
+            "EXSEQ": ["1", "2"],
+        }
+    )
+    cm = pl.DataFrame(
+        {"USUBJID": ["1", "1"], "CMTRT": ["Nexavar", "aspirin"], "CMDECOD": ["SORAFENIB", "ASPIRIN"],
+         "CMSTDTC": ["2024-06", "2024-02-01"], "CMSEQ": ["1", "2"]}
+    )  # fmt: skip
+    pr = pl.DataFrame(
+        {
+            "USUBJID": ["1", "1"],
+            "PRTRT": ["TACE", "LIVER BIOPSY"],
+            "PRSTDTC": ["2024-01-01", "2023-12-01"],
+            "PRSEQ": ["1", "2"],
+        }
+    )
+    study = folder(tmp_path / "s", dm=DM, ex=ex, concomitant=cm, pr=pr)
+    proposal = propose_mapping(study)
+    (tmp_path / "p.yaml").write_text(proposal.as_yaml(None, "s"), encoding="utf-8")
+    read = read_study(study, ruleset=load_ruleset(tmp_path / "p.yaml")).tables["treatments"].collect()
+    assert read.select("treatment", "component", "kind", "start_date").rows() == [
+        ("ATEZOLIZUMAB", "ici", None, "2024-01-02"), ("STUDY DRUG", "other", None, "2024-01-02"),
+        ("SORAFENIB", None, "systemic", "2024-06"), ("TACE", "tace", None, "2024-01-01"),
+    ]  # fmt: skip
+    told = " ".join(proposal.remarks)
+    assert "EX, by EXTRT: ATEZOLIZUMAB: ici; not recognised: STUDY DRUG; what is not recognised is `other`." in told
+    assert "PR holds treatments of the disease by PRTRT: TACE: tace; 1 other names are left out." in told
+
+
+def test_the_words_of_proposals_are_words_of_the_contract() -> None:
+    words = {table: yaml.safe_load(files("rules_engine.study").joinpath(f"{table}.yaml").read_text("utf-8"))
+             for table in ("synonyms", "therapies")}  # fmt: skip
+    codes = {column.name: set(column.codes) for table in TABLES.values() for column in table.columns if column.codes}
+    for column, of_column in words["synonyms"]["codes"].items():
+        assert set(of_column) <= codes[column], column
+    assert set(words["therapies"]["kind"]) <= codes["kind"]
+    assert set(words["synonyms"]["columns"]) <= {column.name for table in TABLES.values() for column in table.columns}
 
 
 def test_what_an_endpoint_lacks_is_said(tmp_path: Path) -> None:
