@@ -244,9 +244,9 @@ def derive_visit_records(rows: pl.LazyFrame, subjects: pl.LazyFrame) -> pl.LazyF
 
 def derive_from_records(lesions: pl.LazyFrame, derive: Callable[[LesionRecords], pl.LazyFrame]) -> pl.LazyFrame:
     """What `derive` makes of the records of these rows: the shared records, or else the rows are sorted out in one step of the plan."""
-    shared = _SHARED.get(id(lesions))
-    if shared is not None and shared[0]() is lesions:
-        return derive(shared[1])
+    shared = _shared(lesions)
+    if shared is not None:
+        return derive(shared.records)
 
     def step(rows: pl.DataFrame) -> pl.DataFrame:
         return derive(sort_out(hold(numbered(rows.lazy())))).collect(engine="in-memory")
@@ -268,8 +268,32 @@ def _records_of_nobody(extra: tuple[tuple[str, pl.DataType], ...]) -> LesionReco
 def share(lesions: pl.LazyFrame, records: LesionRecords) -> None:
     """Let everybody who derives from the records of this very frame have these, for as long as the frame exists."""
     key = id(lesions)
-    _SHARED[key] = (weakref.ref(lesions, lambda _gone: _SHARED.pop(key, None)), records)
+    _SHARED[key] = _Shared(weakref.ref(lesions, lambda _gone: _SHARED.pop(key, None)), records, {})
+
+
+def derive_once(lesions: pl.LazyFrame, derive: Callable[[LesionRecords], pl.LazyFrame]) -> pl.LazyFrame:
+    """As `derive_from_records`, for what is the same for every criterion: of shared records it is computed for the first who asks."""
+    shared = _shared(lesions)
+    if shared is None:
+        return derive_from_records(lesions, derive)
+    if derive not in shared.derived:
+        shared.derived[derive] = hold(derive(shared.records))
+    return shared.derived[derive]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """The records of one frame, and what was derived of them once."""
+
+    of: weakref.ref[pl.LazyFrame]
+    records: LesionRecords
+    derived: dict[Callable[[LesionRecords], pl.LazyFrame], pl.LazyFrame]
+
+
+def _shared(lesions: pl.LazyFrame) -> _Shared | None:
+    shared = _SHARED.get(id(lesions))
+    return shared if shared is not None and shared.of() is lesions else None
 
 
 #: By identity: a lazy frame never changes, and whoever filters it or adds a column has another one.
-_SHARED: dict[int, tuple[weakref.ref[pl.LazyFrame], LesionRecords]] = {}
+_SHARED: dict[int, _Shared] = {}

@@ -193,21 +193,10 @@ def derive_baselines(lesions: pl.LazyFrame, rules: CriterionRules, *, measure: M
     return derive_from_records(lesions, derive)
 
 
-def derive_subjects_without_sum(
-    lesions: pl.LazyFrame, rules: CriterionRules, measure: Measure | None = None
-) -> pl.LazyFrame:
-    """Subjects with targets, at baseline or (a fault) only later, and without a usable baseline sum: `subject`."""
-
-    def derive(records: LesionRecords) -> pl.LazyFrame:
-        with_sum = derive_baseline_sums(records, rules, measure).filter(pl.col("baseline_x100").is_not_null())
-        return (
-            records.subjects.filter("has_targets")
-            .join(with_sum, on="subject", how="anti")
-            .select("subject")
-            .pipe(with_names)
-        )
-
-    return derive_from_records(lesions, derive)
+def subjects_without_sum(records: LesionRecords, rules: CriterionRules, measure: Measure | None = None) -> pl.LazyFrame:
+    """Subjects with targets, at baseline or (a fault) only later, and without a usable baseline sum: `subject`, a numbered text."""
+    with_sum = derive_baseline_sums(records, rules, measure).filter(pl.col("baseline_x100").is_not_null())
+    return records.subjects.filter("has_targets").join(with_sum, on="subject", how="anti").select("subject")
 
 
 def _with_lesion_lists(visits: pl.LazyFrame, records: LesionRecords, rules: CriterionRules) -> pl.LazyFrame:

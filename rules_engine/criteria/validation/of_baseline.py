@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from rules_engine.criteria.lesion_records import LesionRecords
 from rules_engine.criteria.lesions import (
     Measure,
-    baseline_lesions,
     baseline_rows,
     by_node_site,
     contribution,
@@ -20,7 +20,7 @@ from rules_engine.criteria.lesions import (
 )
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.criteria.validation.saying import IS_TARGET, RECORD, finding, in_mm, place
-from rules_engine.criteria.visits import derive_readings, derive_subjects_without_sum
+from rules_engine.criteria.visits import derive_readings, subjects_without_sum
 from rules_engine.findings import ERROR, WARNING, phrase
 from rules_engine.model import CriterionRules
 
@@ -29,15 +29,15 @@ NOT_MEASURABLE = ("effusion", "pvt", "bone")
 
 
 def findings_of_baseline(
-    lesions: pl.LazyFrame, rules: CriterionRules, measure: Measure | None = None
+    records: LesionRecords, rules: CriterionRules, measure: Measure | None = None
 ) -> Iterable[pl.LazyFrame]:
-    """Findings about the baseline of one reading."""
-    yield from _of_the_visit(lesions)
-    yield from _of_targets(lesions, rules)
-    yield _without_sum(lesions, rules, measure)
+    """Findings about the lesions of the baseline of one reading."""
+    yield from _of_targets(records, rules)
+    yield _without_sum(records, rules, measure)
 
 
-def _of_the_visit(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
+def findings_of_baseline_visit(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
+    """Findings about the visits of one reading that are called baseline, whatever the rules of the criterion."""
     dates = lesions.filter("is_baseline").select("subject", "visit_date").unique()
     several = (
         dates.group_by("subject").agg(visits=pl.len(), last=pl.col("visit_date").max()).filter(pl.col("visits") > 1)
@@ -61,9 +61,9 @@ def _of_the_visit(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
     )  # fmt: skip
 
 
-def _of_targets(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.LazyFrame]:
-    known = baseline_lesions(lesions)
-    first = baseline_rows(lesions).filter(IS_TARGET)
+def _of_targets(records: LesionRecords, rules: CriterionRules) -> Iterable[pl.LazyFrame]:
+    known = records.known
+    first = baseline_rows(records.rows).filter(IS_TARGET)
     smallest = (
         pl.when(is_node())
         .then(by_node_site(rules, "target.min_node_short_mm"))
@@ -90,7 +90,7 @@ def _of_targets(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.Laz
             RECORD, "kind", pl.col("kind"),
         )  # fmt: skip
     yield finding(
-        baseline_rows(lesions).filter(pl.col("kind") == "cyst"), "cyst", WARNING, "a simple cyst is no disease",
+        baseline_rows(records.rows).filter(pl.col("kind") == "cyst"), "cyst", WARNING, "a simple cyst is no disease",
         "it is used as recorded", RECORD, "kind", pl.col("kind"),
     )  # fmt: skip
     targets = known.filter(IS_TARGET)
@@ -106,19 +106,18 @@ def _of_targets(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.Laz
     )  # fmt: skip
 
 
-def _without_sum(lesions: pl.LazyFrame, rules: CriterionRules, measure: Measure | None) -> pl.LazyFrame:
+def _without_sum(records: LesionRecords, rules: CriterionRules, measure: Measure | None) -> pl.LazyFrame:
     """Subjects without a usable baseline sum, with the target lesions that were not measured there."""
-    known = baseline_lesions(lesions)
-    without = derive_subjects_without_sum(lesions, rules, measure)
-    first = baseline_rows(lesions)
+    without = subjects_without_sum(records, rules, measure)
+    first = baseline_rows(records.rows).filter(IS_TARGET)
     unmeasured = (
-        derive_readings(first.filter(IS_TARGET), lesions, known, rules, measure)
+        derive_readings(first, records.rows, records.known, rules, measure)
         .filter(pl.col("c").is_null())
         .group_by("subject")
-        .agg(lesions=pl.col("lesion_id").unique().sort().str.join(", "))
+        .agg(lesions=pl.col("lesion_id").cast(pl.String).unique().sort().str.join(", "))
     )
     named = without.join(unmeasured, on="subject", how="left").join(
-        first_baseline_dates(lesions), on="subject", how="left"
+        records.subjects.select("subject", "baseline_date"), on="subject", how="left"
     )
     return finding(
         named, "baseline.no_sum", ERROR, "the target sum at baseline is missing, incomplete or 0",

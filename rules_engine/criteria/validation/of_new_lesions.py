@@ -6,21 +6,22 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from rules_engine.criteria.lesion_records import LesionRecords
 from rules_engine.criteria.lesions import by_node_site, is_node, option, postbaseline_rows
-from rules_engine.criteria.new_lesions import derive_new_lesions
+from rules_engine.criteria.new_lesions import new_lesions_of
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.criteria.validation.saying import RECORD, finding, in_mm, place
 from rules_engine.findings import WARNING, phrase
 from rules_engine.model import CriterionRules
 
 
-def findings_of_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.LazyFrame]:
+def findings_of_new_lesions(records: LesionRecords, rules: CriterionRules) -> Iterable[pl.LazyFrame]:
     """Findings about new lesions, for a criterion that measures them."""
     if option(rules, "irecist.new_target_max_total") is None:
         return
-    measured = derive_new_lesions(lesions, rules).filter("measured").drop("organ")
+    measured = new_lesions_of(records, rules).filter("measured").drop("organ")
     of_lesion = ["subject", "lesion_id"]
-    rows = postbaseline_rows(lesions).join(measured.select(of_lesion).unique(), on=of_lesion, how="semi")
+    rows = postbaseline_rows(records.rows).join(measured.select(of_lesion).unique(), on=of_lesion, how="semi")
     # A lesion is what its first record says, whatever later ones call it.
     seen_first = (
         rows.filter(pl.col("visit_date") == pl.col("visit_date").min().over(of_lesion))

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import polars as pl
 
 from rules_engine.contracts import UNITS_PER_MM
-from rules_engine.criteria.lesions import ABSURD_MM, baseline_lesions, is_node, option, orphaned_merges
+from rules_engine.criteria.lesion_records import LesionRecords
+from rules_engine.criteria.lesions import ABSURD_MM, is_node, option, orphaned_merges
 from rules_engine.criteria.validation.saying import IS_TARGET, RECORD, VISIT, finding, in_mm
 from rules_engine.findings import ERROR, WARNING, phrase
 from rules_engine.model import CriterionRules
@@ -15,12 +16,16 @@ from rules_engine.model import CriterionRules
 _IS_NONTARGET = pl.col("role") == "non-target"
 
 
-def findings_of_records(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.LazyFrame]:
-    """Findings about the rows of one reading."""
-    yield from _of_numbers(lesions)
-    yield from _of_roles(lesions)
-    yield from _of_repetition(lesions)
-    yield from _of_merges(lesions)
+def findings_of_records(records: LesionRecords) -> Iterable[pl.LazyFrame]:
+    """Findings about the rows of one reading, whatever the rules of the criterion."""
+    yield from _of_numbers(records.rows)
+    yield from _of_roles(records.rows)
+    yield from _of_repetition(records.rows)
+    yield from _of_merges(records.rows, records.known)
+
+
+def local_therapy_findings(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.LazyFrame]:
+    """A ruleset that excludes locally treated targets, where no table says which they are."""
     ask_exclusion = option(rules, "mrecist.on_study_local") == "exclude"
     if ask_exclusion and "local_therapy" not in lesions.collect_schema().names():
         yield finding(
@@ -60,8 +65,8 @@ def _of_numbers(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
         "status.contradicts_number", WARNING, "the status says that no disease was seen, and there is a short axis",
         "a node called absent is judged by its short axis; one called not evaluable is not judged", RECORD, "status", pl.col("status"),
     )  # fmt: skip
-    told = pl.col("status").replace({"unequivocal": "present"})
-    seen = pl.col("state").replace({"measured": "present", "tstm": "present", "merged": "present"})
+    told = pl.col("status").cast(pl.String).replace({"unequivocal": "present"})
+    seen = pl.col("state").cast(pl.String).replace({"measured": "present", "tstm": "present", "merged": "present"})
     yield finding(
         lesions.filter(is_followed_by_status, told.is_not_null(), seen.is_not_null(), told != seen),
         "state.contradicts_status", WARNING, "state and status of the lesion say different things",
@@ -71,38 +76,51 @@ def _of_numbers(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
 
 
 def _of_roles(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
-    first = pl.col("visit_date") == pl.col("visit_date").min()
-    is_seen = ~((pl.col("state") == "absent") | (pl.col("status") == "absent")).fill_null(value=False)
-    of_lesion = lesions.group_by("subject", "lesion_id").agg(
-        roles=pl.col("role").unique().sort().str.join(", "),
-        at_baseline=pl.col("is_baseline").any(),
-        new_at_baseline=(pl.col("is_baseline") & (pl.col("role") == "new") & is_seen).any(),
-        role=pl.col("role").filter(first).max(),
+    lesion = ["subject", "lesion_id"]
+    known = lesions.group_by(lesion).agg(
         visit_date=pl.col("visit_date").min(),
-        changed_on=pl.col("visit_date").filter(pl.col("role") != pl.col("role").filter(first).max()).min(),
+        at_baseline=pl.col("is_baseline").any(),
+        changes=pl.col("role").min() < pl.col("role").max(),
     )
+    is_seen = ~((pl.col("state") == "absent") | (pl.col("status") == "absent")).fill_null(value=False)
+    new_at_baseline = lesions.filter("is_baseline", pl.col("role") == "new", is_seen)
     yield finding(
-        of_lesion.filter(pl.col("roles").str.contains(", ")), "role.changes", ERROR,
-        "the lesion changes its role", "the role of its first record is used",
-        phrase("visit {}, lesion {}", pl.coalesce("changed_on", "visit_date"), "lesion_id"), "role", pl.col("roles"),
+        known.join(new_at_baseline, on=lesion, how="semi"), "role.new_at_baseline", ERROR,
+        "a lesion of the baseline cannot be new", "the lesion is not used", RECORD, "role", pl.lit("new"),
     )  # fmt: skip
+    # The other two ask for the role of the lesion's first record; few lesions change it, or come later.
+    first = pl.col("visit_date") == pl.col("visit_date").min()
+    first_role = pl.col("role").filter(first).max()
+    late = known.filter(~pl.col("at_baseline")).select(lesion)
+    followed = lesions.join(late, on=lesion, how="semi").group_by(lesion).agg(first_role, pl.col("visit_date").min())
     yield finding(
-        of_lesion.filter(~pl.col("at_baseline") & pl.col("role").is_in(["target", "non-target"])), "role.not_at_baseline", ERROR,
+        followed.filter(pl.col("role").is_in(["target", "non-target"])), "role.not_at_baseline", ERROR,
         "a target or non-target lesion must be recorded at baseline", "the lesion is not used", RECORD, "role", pl.col("role"),
     )  # fmt: skip
+    changing = known.filter("changes").select(lesion)
+    changed = lesions.join(changing, on=lesion, how="semi").group_by(lesion).agg(
+        roles=pl.col("role").cast(pl.String).unique().sort().str.join(", "),
+        visit_date=pl.col("visit_date").min(),
+        changed_on=pl.col("visit_date").filter(pl.col("role") != first_role).min(),
+    )  # fmt: skip
     yield finding(
-        of_lesion.filter("new_at_baseline"), "role.new_at_baseline", ERROR,
-        "a lesion of the baseline cannot be new", "the lesion is not used", RECORD, "role", pl.lit("new"),
+        changed, "role.changes", ERROR, "the lesion changes its role", "the role of its first record is used",
+        phrase("visit {}, lesion {}", pl.coalesce("changed_on", "visit_date"), "lesion_id"), "role", pl.col("roles"),
     )  # fmt: skip
 
 
 def _of_repetition(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
-    repeated = lesions.group_by("subject", "visit_date", "lesion_id", "fragment_id").agg(count=pl.len())
+    # The rows of a lesion at a visit are neighbours, and most lesions have one.
+    sight = pl.col("sight")
+    several = lesions.filter(
+        (sight == sight.shift(1)).fill_null(value=False) | (sight == sight.shift(-1)).fill_null(value=False)
+    )
+    repeated = several.group_by("subject", "visit_date", "lesion_id", "fragment_id").agg(count=pl.len())
     yield finding(
         repeated.filter(pl.col("count") > 1), "record.repeated", ERROR, "the lesion is recorded more than once at one visit",
         "a target sum with it is not evaluable", RECORD, "lesion_id", pl.col("count"),
     )  # fmt: skip
-    parts = lesions.group_by("subject", "visit_date", "lesion_id").agg(
+    parts = several.group_by("subject", "visit_date", "lesion_id").agg(
         wholes=pl.col("fragment_id").null_count(), fragments=pl.col("fragment_id").count()
     )
     yield finding(
@@ -123,8 +141,7 @@ def _of_repetition(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
     )  # fmt: skip
 
 
-def _of_merges(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
-    known = baseline_lesions(lesions)
+def _of_merges(lesions: pl.LazyFrame, known: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
     merged = pl.col("state") == "merged"
     named = lesions.filter(merged).group_by("subject", "visit_date", "lesion_id").agg(pl.col("into").min())
     orphans = (

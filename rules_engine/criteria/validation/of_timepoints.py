@@ -7,29 +7,34 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from rules_engine.criteria.lesions import Measure, baseline_lesions, postbaseline_rows
+from rules_engine.criteria.lesion_records import LesionRecords, with_names
+from rules_engine.criteria.lesions import Measure, postbaseline_rows
 from rules_engine.criteria.validation.saying import IS_TARGET, VISIT, finding
-from rules_engine.criteria.visits import derive_readings, derive_visits
+from rules_engine.criteria.visits import derive_readings, visits_of
 from rules_engine.findings import NOTE, WARNING
 from rules_engine.model import CriterionRules
 
 
 def findings_of_timepoints(
-    lesions: pl.LazyFrame, rules: CriterionRules, timepoints: pl.LazyFrame, measure: Measure | None = None
+    records: LesionRecords, rules: CriterionRules, timepoints: pl.LazyFrame, measure: Measure | None = None
 ) -> Iterable[pl.LazyFrame]:
     """Findings about visits: a relapse in a single node, a lesion too small to measure that is back, scans too early and too late."""
 
     def fired(rule: str) -> pl.Expr:
         return pl.col("trace").str.contains(rf"{re.escape(rule)}(;|$)")
 
-    visits = derive_visits(lesions, rules, measure=measure).select("subject", "visit_date", "nodes_back", "others_back")
-    joined = timepoints.join(visits, on=["subject", "visit_date"], how="left")
-    only_node = (pl.col("nodes_back") == 1) & (pl.col("others_back") == 0) & ~pl.col("new_lesion")
+    only_node = (
+        visits_of(records, rules, measure)
+        .filter(pl.col("nodes_back") == 1, pl.col("others_back") == 0)
+        .select("subject", "visit_date")
+        .pipe(with_names)
+    )
+    relapses = timepoints.filter(fired(".target.reappearance"), ~pl.col("new_lesion"), pl.col("nontarget") != "PD")
     yield finding(
-        joined.filter(fired(".target.reappearance"), only_node, pl.col("nontarget") != "PD"), "node_only_relapse", WARNING,
+        relapses.join(only_node, on=["subject", "visit_date"], how="semi"), "node_only_relapse", WARNING,
         "after a complete response a single lymph node is the only disease", "it is progression; consider imaging it again", VISIT,
     )  # fmt: skip
-    returns = _visits_with_tstm_return(lesions, rules, measure)
+    returns = _visits_with_tstm_return(records, rules, measure).pipe(with_names)
     by_arithmetic = fired(".target.pd") | fired(".target.pd_partial")
     yield finding(
         timepoints.filter(by_arithmetic).join(returns, on=["subject", "visit_date"], how="semi"), "tstm_reappearance", WARNING,
@@ -59,13 +64,13 @@ def findings_of_timepoints(
     )  # fmt: skip
 
 
-def _visits_with_tstm_return(lesions: pl.LazyFrame, rules: CriterionRules, measure: Measure | None) -> pl.LazyFrame:
+def _visits_with_tstm_return(records: LesionRecords, rules: CriterionRules, measure: Measure | None) -> pl.LazyFrame:
     """Visits at which a target is too small to measure that had contributed nothing at an earlier one: subject, visit_date."""
     of_lesion = ["subject", "lesion_id"]
-    rows = postbaseline_rows(lesions)
+    rows = postbaseline_rows(records.rows)
     # Few lesions are ever too small to measure; only their rows are read.
     rows = rows.join(rows.filter(pl.col("state") == "tstm").select(of_lesion).unique(), on=of_lesion, how="semi")
-    readings = derive_readings(rows, lesions, baseline_lesions(lesions), rules, measure).filter(IS_TARGET)
+    readings = derive_readings(rows, records.rows, records.known, rules, measure).filter(IS_TARGET)
     per_visit = readings.group_by(*of_lesion, "visit_date").agg(
         size=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()), small=(pl.col("state") == "tstm").any()
     )

@@ -47,5 +47,5 @@ def in_mm(column: str) -> pl.Expr:
 
 def place() -> pl.Expr:
     """The organ for limits per organ: all lymph nodes are one (Eisenhauer 2009 §4.2)."""
-    organ = pl.col("organ").str.strip_chars().str.to_lowercase()
+    organ = pl.col("organ").cast(pl.String).str.strip_chars().str.to_lowercase()
     return pl.when(pl.col("node").fill_null(value=False)).then(pl.lit("lymph_node")).otherwise(organ)
