@@ -1,0 +1,107 @@
+"""The work of a whole run by stage, counted and not timed: nobody adds a collect, a join or a pass over the rows unseen.
+
+Counted on a made-up study of twenty subjects with every kind of table: how often frames are computed, what their plans hold as
+written down (before anything is shared or left out), and how many rows come out. The figures are what a run needs today. Who needs
+more raises them here, and measures what it costs first (`python -m benchmarks`); who needs less lowers them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from rules_engine import Engine
+from rules_engine.simulator import simulate_to
+
+from tests.scale.conftest import CUTOFF
+from tests.unit.test_criteria_work import counted
+
+COUNTS = ("collects", "scans", "joins", "sorts", "groups", "rows")
+MOST = {
+    "reading": (29, 135, 43, 6, 25, 342),
+    "responses": (28, 529, 382, 2, 326, 3_272),
+    "endpoints": (192, 1_312, 766, 167, 142, 4_634),
+    "grading": (9, 44, 7, 13, 18, 4_539),
+    "discrepancies": (2, 29, 8, 3, 0, 53),
+    "analyses": (19, 80, 0, 36, 59, 6_403),
+    "agreement": (1, 20, 0, 1, 4, 50),
+    "data sets": (131, 1_331, 672, 418, 103, 8_093),
+}
+
+
+class Work:
+    """Counts of every stage; a callable that takes the name of each stage as it begins (`endpoints: PFS` is of `endpoints`)."""
+
+    def __init__(self) -> None:
+        self.of: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._stage = "reading"
+        self._is_inside = False  # computing several frames at once computes each of them
+
+    def __call__(self, stage: str) -> None:
+        self._stage = stage.partition(":")[0]
+
+    def count(self, plans: Iterable[pl.LazyFrame], compute: Callable[[], list[pl.DataFrame]]) -> list[pl.DataFrame]:
+        if self._is_inside:
+            return compute()
+        here = self.of[self._stage]
+        for plan in plans:
+            here.update(counted(plan))
+        self._is_inside = True
+        try:
+            frames = compute()
+        finally:
+            self._is_inside = False
+        here.update(collects=1, rows=sum(frame.height for frame in frames))
+        return frames
+
+
+@contextmanager
+def counting() -> Iterator[Work]:
+    """Counts what Polars is asked to compute meanwhile."""
+    work = Work()
+    collect, collect_all = pl.LazyFrame.collect, pl.collect_all
+
+    def one(plan: pl.LazyFrame, *given: Any, **more: Any) -> pl.DataFrame:
+        return work.count([plan], lambda: [collect(plan, *given, **more)])[0]
+
+    def several(plans: Iterable[pl.LazyFrame], *given: Any, **more: Any) -> list[pl.DataFrame]:
+        listed = list(plans)
+        return work.count(listed, lambda: collect_all(listed, *given, **more))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pl.LazyFrame, "collect", one)
+        patch.setattr(pl, "collect_all", several)
+        yield work
+
+
+def test_no_stage_does_more_than_it_needs(tmp_path: Path) -> None:
+    simulate_to(tmp_path / "study", subjects=20, seed=7)
+    engine = Engine("tace_ici_hcc")
+    with counting() as work:
+        result = engine.run(tmp_path / "study", data_cutoff=CUTOFF, progress=work)
+        work("data sets")
+        result.data_sets()
+    found = {stage: tuple(counts[name] for name in COUNTS) for stage, counts in work.of.items()}
+    assert found.keys() == MOST.keys()
+    more = {
+        f"{stage}, {name}": f"{now:,}, at most {most:,}"
+        for stage, figures in MOST.items()
+        for name, now, most in zip(COUNTS, found[stage], figures, strict=True)
+        if now > most
+    }
+    assert not more, f"this run does more than it did; all of it: {found}"
+
+
+def test_a_collect_and_a_join_more_are_seen() -> None:
+    frame = pl.LazyFrame({"a": [1, 2]})
+    with counting() as work:
+        work("endpoints: PFS")
+        frame.join(frame, on="a").collect()
+        pl.collect_all([frame, frame.sort("a")])
+    counts = work.of["endpoints"]
+    assert [counts[name] for name in COUNTS] == [2, 4, 1, 1, 0, 6]
