@@ -1,5 +1,7 @@
 """Simulate 1,000, 10,000 and 100,000 subjects, run the whole protocol, print time and memory of each stage.
 
+`python -m benchmarks all` measures everything and makes a page.
+
 `python -m benchmarks estimates` times the estimates of the first trial alone, for a million subjects, and
 `python -m benchmarks criteria` the response criteria alone, for up to ten million lesion rows.
 
@@ -159,6 +161,10 @@ def about(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["all"]:
+        from benchmarks.suite import main as everything
+
+        sys.exit(everything(sys.argv[2:]))
     if sys.argv[1:2] == ["grading"]:
         from benchmarks.grading import main as grading
 
