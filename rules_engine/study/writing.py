@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -64,7 +64,8 @@ def write_outputs(
             written |= _write_documents(documents or {}, new)
             _write_manifest(new, manifest, frames, {writer.suffix for writer in writers})
             flush(new)
-            _put_in_place(new, target, Path(work) / "old")
+            with _alone_beside(target):
+                _put_in_place(new, target, Path(work) / "old")
     return {name: target / file for name, file in {**written, "manifest": MANIFEST}.items()}
 
 
@@ -251,6 +252,26 @@ def _flush_file(path: Path) -> None:
         os.fsync(handle)
     except OSError:  # some file systems cannot flush a folder
         pass
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _alone_beside(target: Path) -> Iterator[None]:
+    """Wait until no other process puts results into this folder, and keep others waiting: two runs that end together leave the whole
+    result of one, never files of both. What is locked is the folder above, so that nothing is left behind; where a system cannot
+    lock folders, nobody waits.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(target.parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(handle)
 

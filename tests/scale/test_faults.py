@@ -5,13 +5,18 @@ Every fault is a real one: processes are killed, files are damaged, disks are fu
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import json
 import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +24,7 @@ from rules_engine import Engine
 from rules_engine.errors import StudyError, UsageError
 from rules_engine.partitions import Shard, merge_shards, run_in_parts, run_shard
 from rules_engine.partitions.folder import working_in
+from rules_engine.study import writing as study_writing
 
 from tests.scale.conftest import CUTOFF, files
 
@@ -253,6 +259,93 @@ def test_a_disk_that_may_only_be_read(small: Path, disk: Path) -> None:
         assert "may not write" in done.stderr or "cannot be written" in done.stderr
 
 
+# Two runs into one folder ---------------------------------------------------------------------------------------------
+
+#: A run in memory that stands still while it moves its files into place, until it is told to go on.
+SLOW_TO_MOVE = """
+import sys, time
+from pathlib import Path
+from rules_engine import Engine
+protocol, data, out, here = sys.argv[1:]
+result = Engine(protocol).run(data)
+replace, moved = Path.replace, []
+def replace_slowly(self, target):
+    moved.append(target)
+    if len(moved) == 3:
+        Path(here, "moving").touch()
+        while not Path(here, "go").exists():
+            time.sleep(0.02)
+    return replace(self, target)
+Path.replace = replace_slowly
+result.write(out)
+"""
+
+
+def within(seconds: float, is_true: Callable[[], bool]) -> bool:
+    end = time.monotonic() + seconds
+    while not is_true() and time.monotonic() < end:
+        time.sleep(0.02)
+    return is_true()
+
+
+def of_one_run(out: Path) -> str:
+    """The title of the ruleset whose run wrote all of the files."""
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert {one["file"] for one in manifest["outputs"]} == {path.name for path in out.iterdir()} - {
+        "manifest.json",
+        "mine.txt",
+    }
+    for one in manifest["outputs"]:
+        assert hashlib.sha256((out / one["file"]).read_bytes()).hexdigest() == one["sha256"], one["file"]
+    title: str = manifest["ruleset"]["document"]["title"]
+    return title
+
+
+def test_two_runs_that_end_together_leave_the_result_of_one(
+    small: Path, small_whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among a user's own files results are replaced one by one: the second run waits until the first has moved all of its own."""
+    out = tmp_path / "out"
+    shutil.copytree(small / "whole", out)
+    (out / "mine.txt").write_text("mine", encoding="utf-8")
+    words = [str(small / "protocol.yaml"), str(small / "data"), str(out), str(tmp_path)]
+    first = subprocess.Popen([sys.executable, "-c", SLOW_TO_MOVE, *words])
+    assert within(60, (tmp_path / "moving").exists)
+    made, moves = threading.Event(), threading.Event()
+    flush, put_in_place = study_writing.flush, study_writing._put_in_place
+    monkeypatch.setattr(study_writing, "flush", lambda folder: (flush(folder), made.set()))
+    monkeypatch.setattr(study_writing, "_put_in_place", lambda *given: (moves.set(), put_in_place(*given)))
+    second = Engine(small / "protocol.yaml", overrides={"title": "The second"}).run(small / "data")
+    writing = threading.Thread(target=second.write, args=(out,))
+    writing.start()
+    assert made.wait(60)
+    assert not moves.wait(1)
+    (tmp_path / "go").touch()
+    writing.join(60)
+    assert first.wait(60) == 0
+    assert of_one_run(out) == "The second"
+    assert (out / "mine.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_run_that_dies_while_it_moves_files_leaves_nothing_that_looks_complete(
+    small: Path, small_whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(small / "whole", out)
+    (out / "mine.txt").write_text("mine", encoding="utf-8")
+    words = [str(small / "protocol.yaml"), str(small / "data"), str(out), str(tmp_path)]
+    first = subprocess.Popen([sys.executable, "-c", SLOW_TO_MOVE, *words])
+    assert within(60, (tmp_path / "moving").exists)
+    first.kill()
+    first.wait(60)
+    assert not (out / "manifest.json").exists()
+    # Nothing is left locked: another run into the folder says what stands in its way, or writes elsewhere.
+    with pytest.raises(UsageError, match="not written by a previous run"):
+        Engine(small / "protocol.yaml").run(small / "data").write(out)
+    Engine(small / "protocol.yaml").run(small / "data").write(tmp_path / "elsewhere")
+    assert files(tmp_path / "elsewhere") == small_whole
+
+
 # The machine ----------------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +358,56 @@ def test_threads_zone_and_language_change_no_byte(
     zones = ("Asia/Tokyo", "America/Lima")
     environment = {"POLARS_MAX_THREADS": str(threads), "TZ": zones[threads % 2], "LC_ALL": "tr_TR.UTF-8"}
     subprocess.run(command(small, tmp_path / "out"), check=True, capture_output=True, env={**os.environ, **environment})
+    assert files(tmp_path / "out") == small_whole
+
+
+@pytest.mark.parametrize("threads", [8, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 2, 3, 5))])
+def test_threads_change_no_byte_of_a_run_in_memory(
+    small: Path, small_whole: dict[str, bytes], tmp_path: Path, threads: int
+) -> None:
+    in_memory = command(small, tmp_path / "out")[:-2]
+    subprocess.run(in_memory, check=True, capture_output=True, env={**os.environ, "POLARS_MAX_THREADS": str(threads)})
+    assert files(tmp_path / "out") == small_whole
+
+
+def test_a_clock_that_jumps_changes_no_byte(
+    small: Path, small_whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = itertools.cycle([0.0, 4e9, 1e9, 1.7e9])
+    for name in ("time", "monotonic", "perf_counter"):
+        monkeypatch.setattr(time, name, lambda: next(moments))
+    with run_in_parts(Engine(small / "protocol.yaml"), small / "data", tmp_path / "out", parts=PARTS):
+        pass
+    assert files(tmp_path / "out") == small_whole
+
+
+#: A run in which the clock of the system is set back or forth by decades as each stage begins.
+CLOCK_SET = """
+import sys, time
+from pathlib import Path
+from rules_engine import Engine
+protocol, data, out, clock = sys.argv[1:]
+seen = []
+def tell(_stage):
+    Path(clock).write_text(f"@{1975 + 37 * len(seen) % 60}-02-03 04:05:06")
+    seen.append(time.time())
+Engine(protocol).run(data, progress=tell).write(out)
+assert max(seen) - min(seen) > 10 * 365 * 86_400
+"""
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+def test_a_clock_that_is_set_during_a_run_changes_no_byte(
+    small: Path, small_whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("@2001-01-01 00:00:00")
+    words = [str(small / "protocol.yaml"), str(small / "data"), str(tmp_path / "out"), str(clock)]
+    environment = {
+        "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "LD_PRELOAD": next(str(path) for path in sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))),
+    }  # fmt: skip
+    subprocess.run([sys.executable, "-c", CLOCK_SET, *words], check=True, env={**os.environ, **environment})
     assert files(tmp_path / "out") == small_whole
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 from benchmarks.__main__ import as_table, growth, worker
+from benchmarks.collected import write_collected
 from benchmarks.criteria import as_table as as_criteria_table
 from benchmarks.criteria import assess, bare
 from benchmarks.lesions import write_lesions
+from benchmarks.measured import measured
 from benchmarks.meter import Meter
-from rules_engine import terms
+from benchmarks.page import write_page
+from benchmarks.plain import with_pandas, with_python
+from benchmarks.plain_study import write_plain_study
+from benchmarks.suite import RULESETS, differing
+from rules_engine import Engine, terms
 from rules_engine.contracts import LESION_ASSESSMENTS, canonical_schema
 
 
@@ -87,3 +94,64 @@ def test_the_criteria_are_measured_on_rows_of_every_kind(tmp_path: Path) -> None
     assert [stage["stage"] for stage in stages] == ["sorting out", "recist_1_1", "irecist"]
     one = {**made, "bare": bare(file), "stages": stages}
     assert "share of CPU beyond" in as_criteria_table(one)
+
+
+def test_plain_pandas_and_plain_python_give_the_answers_of_the_engine(tmp_path: Path) -> None:
+    """On a study with every answer; three ways that share no line."""
+    write_plain_study(tmp_path / "study", 20_000)
+    result = Engine(RULESETS / "lesions.yaml").run(tmp_path / "study")
+    assert result.findings.is_empty()
+    result.write(tmp_path / "out", report=False)
+    with_pandas(tmp_path / "study").to_parquet(tmp_path / "pandas.parquet")
+    pl.DataFrame(with_python(tmp_path / "study")).write_parquet(tmp_path / "python.parquet")
+    found = pl.read_parquet(tmp_path / "python.parquet")
+    assert set(found["BOR"]) >= {"PR", "SD", "PD"}
+    assert set(found["PFS_event"]) == set(found["OS_event"]) == {0, 1}
+    for way in ("pandas", "python"):
+        assert differing(tmp_path / "out", tmp_path / f"{way}.parquet") == 0
+    found.with_columns(BOR=pl.when(pl.int_range(pl.len()) == 3).then(pl.lit("NE")).otherwise("BOR")).write_parquet(
+        tmp_path / "wrong.parquet"
+    )
+    assert differing(tmp_path / "out", tmp_path / "wrong.parquet") == 1
+
+
+def test_collected_responses_are_as_many_as_asked_for(tmp_path: Path) -> None:
+    assert write_collected(tmp_path, 100, 1_898)["response_assessments"] == 1_898
+    result = Engine(RULESETS / "collected.yaml").run(tmp_path)
+    assert set(result.adrs.filter(PARAMCD="BOR")["AVALC"]) >= {"CR", "PR", "SD", "PD"}
+    assert set(result.adtte["PARAMCD"]) == {"PFS", "OS", "RSD"}
+    assert result.findings.filter(severity="error").is_empty()
+
+
+def test_a_command_is_measured_alone() -> None:
+    small, large = (measured([sys.executable, "-S", "-c", f"b = bytearray({size} << 20)"]) for size in (1, 200))
+    assert large["peak_mib"] - small["peak_mib"] > 150
+    assert small["peak_mib"] < 60
+    assert "no such thing" in measured([sys.executable, "-S", "-c", "raise SystemExit('no such thing')"])["failed"]
+
+
+def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
+    def figures(cpu: float, **more: object) -> dict[str, object]:
+        return {"seconds": cpu, "cpu": cpu, "peak_mib": 300.0, **more}
+
+    document = {
+        "about": {"date": "2026-11-27", "cores": 2, "memory_gib": 24, "load": 1.0, "system": "Linux", "python": "3", "polars": "2"},
+        "goal": {
+            "rows": {"subjects": 30_600, "response_assessments": 580_800}, "made": {"adrs": 7, "adtte": 3},
+            "runs": [figures(3.0), figures(1.5)],
+        },
+        "scaling": [
+            {"lesion_assessments": rows, "subjects": rows // 34, "ways": {
+                "engine, 2 threads": figures(rows / 1e5), "pandas": figures(rows / 1e5, differing=0), "python": figures(1.0, differing=2),
+            }}
+            for rows in (1_000, 1_000_000)
+        ],
+    }  # fmt: skip
+    page = write_page(document, tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "under 2 s with start-up on two cores, is reached" in page
+    assert "| 1,000,000 | 29,411 | 10.00 / 10.00 / 300 |" in page
+    assert "differ from the engine's in 4 subjects" in page
+    assert "1,000,000 rows: 10.0" in page
+    first = (tmp_path / "page" / "time.svg").read_bytes()
+    write_page(document, tmp_path / "page.md")
+    assert (tmp_path / "page" / "time.svg").read_bytes() == first
