@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 from collections.abc import Mapping
@@ -10,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
+from odmlib.dataset_json_1_1.model import DatasetJSON
 from rules_engine.errors import UsageError
 from rules_engine.study.labels import DATA_SET_LABELS, DATA_SETS, SHORT_NAMES, column_labels
 from rules_engine.study.writing import write_outputs
@@ -142,6 +146,42 @@ def test_a_workbook_as_another_reader_sees_it(tmp_path: Path) -> None:
     assert rows[1:] == [list(row) for row in FRAME.iter_rows()]
     assert sheet["A5"].data_type == "s"  # =1+1 stays a text
     assert dict(book["columns"].values)["CNSR"] == "Censor"
+
+
+def test_dataset_json_as_the_model_of_another_reader_sees_it(tmp_path: Path) -> None:
+    for name, frame in (("adtte", FRAME), ("adtr", SUMS)):
+        read = DatasetJSON.read_json(str(write(tmp_path / name, "dataset-json")[name]))
+        assert [column.name for column in read.columns] == frame.columns
+        assert read.records == frame.height
+        assert read.studyOID == "ST.S-1"
+        days = [column for column, dtype in frame.schema.items() if dtype == pl.Date]
+        assert read.rows == [list(row) for row in frame.with_columns(pl.col(days).cast(pl.String)).iter_rows()]
+
+
+def test_parquet_and_arrow_as_pyarrow_sees_them(tmp_path: Path) -> None:
+    write(tmp_path / "out", "parquet", "arrow")
+    for name, frame in (("adtte", FRAME), ("adtr", SUMS)):
+        for table in (
+            pyarrow.parquet.read_table(tmp_path / "out" / f"{name}.parquet"),
+            pyarrow.feather.read_table(tmp_path / "out" / f"{name}.arrow"),
+        ):
+            assert table.to_pylist() == frame.to_dicts()
+            assert all(pyarrow.types.is_date32(table.schema.field(column).type) for column in ("ADT",))
+    labels = json.loads(pyarrow.parquet.read_metadata(tmp_path / "out" / "adtte.parquet").metadata[b"labels"])
+    assert labels["CNSR"] == "Censor"
+
+
+def test_csv_as_the_csv_module_sees_it(tmp_path: Path) -> None:
+    write(tmp_path / "out", "csv")
+    with (tmp_path / "out" / "adtte.csv").open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == FRAME.columns
+    shown = [["" if cell is None else str(cell) for cell in row] for row in FRAME.iter_rows()]
+    # A text that a spreadsheet would compute has an apostrophe in front.
+    assert rows == [["'=1+1" if cell == "=1+1" else cell for cell in row] for row in shown]
+    with (tmp_path / "out" / "adtr.csv").open(encoding="utf-8", newline="") as file:
+        sums = [row["AVAL"] for row in csv.DictReader(file)]
+    assert [float(value) if value else None for value in sums] == SUMS["AVAL"].to_list()
 
 
 def test_parquet_and_csv_as_duckdb_sees_them(tmp_path: Path) -> None:
