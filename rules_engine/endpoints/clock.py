@@ -50,5 +50,5 @@ def derive_clock(records: SubjectRecords, options: Mapping[str, Any], cutoff: da
 
 def _last_evidence_where_needed(records: SubjectRecords) -> pl.LazyFrame:
     """The latest fact of life of the subjects whose day of death is not known."""
-    partial = records.subjects.filter(~dates.is_complete(pl.col("death_date"))).select("subject").unique()
+    partial = records.subjects.filter(~dates.is_complete(pl.col("death_date"))).select("subject")
     return derive_last_evidence(records.with_frames(lambda _name, frame: frame.join(partial, on="subject", how="semi")))

@@ -44,7 +44,7 @@ class _Facts:
     @property
     def days(self) -> pl.LazyFrame:
         """subject, date."""
-        return self.records.select("subject", date=self.date).filter(pl.col("date").is_not_null())
+        return self.records.select("subject", date=self.date)
 
     @property
     def all(self) -> pl.LazyFrame:
@@ -127,7 +127,8 @@ def derive_last_known_alive(
 ) -> pl.LazyFrame:
     """Until when each subject is known to live: subject, lka, and its source (`lka_…` columns).
 
-    Facts after the cut-off, and a death after it, prove the subject alive at the cut-off (`post_cutoff_alive`).
+    Facts after the cut-off, and a death after it, prove the subject alive at the cut-off (`post_cutoff_alive`). A
+    subject of whom no fact is recorded (the origin is one, unless it comes from a table of a plugin's) has no row.
     """
     facts = _contacts(records) if options["os_censor"] == "last_contact" else _facts(records)
     if options["os_censor"] != "last_contact":
@@ -150,7 +151,7 @@ def derive_last_known_alive(
     capped = (
         pl.lit(options["post_cutoff_alive"] == "cap_at_cutoff")
         & ~truncated.fill_null(value=False)
-        & (pl.col("_after").fill_null(value=False) | (pl.col("death_date") > cutoff).fill_null(value=False))
+        & (pl.col("_after") | (pl.col("death_date") > cutoff))
     )
     at_cutoff = [
         pl.when(capped).then(value).otherwise(name).alias(f"lka_{name}") for name, value in source(CUTOFF).items()
@@ -159,6 +160,7 @@ def derive_last_known_alive(
         clock.select("subject", "death_date", "t0", "withdrawal_date")
         .join(known.drop("order"), on="subject", how="left")
         .join(latest.select("subject", "_after"), on="subject", how="left")
+        .filter(capped | pl.col("date").is_not_null())
         .select(
             "subject",
             pl.when(capped).then(pl.lit(cutoff)).otherwise(pl.max_horizontal("date", "t0")).alias("lka"),
@@ -183,4 +185,4 @@ def _latest_of_assessments(records: SubjectRecords, clock: pl.LazyFrame) -> pl.L
         "subject", "source_id", "seq", "last_day",
         date=pl.max_horizontal([pl.when(day <= last_day).then(day) for day in _assessment_days()]),
     )  # fmt: skip
-    return pl.concat([seen, inside]).filter(pl.col("date").is_not_null()).drop("last_day")
+    return pl.concat([seen, inside]).drop("last_day")

@@ -70,7 +70,7 @@ def derive_scan(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFr
     swaps_then = pl.when(pl.col("_made").is_not_null()).then("_swaps").forward_fill()
     swapped = (pl.col("_swaps") - swaps_then) % 2 == 1
     rows = rows.with_columns(is_pending=pl.col("_made").forward_fill() ^ swapped)
-    rows = rows.with_columns(was_pending=pl.col("is_pending").shift(1, fill_value=False) & ~pl.col("_first"))
+    rows = rows.with_columns(was_pending=pl.col("is_pending").shift(1) & ~pl.col("_first"))
     starts = pl.when(~pl.col("was_pending") & pl.col("begins")).then("date")
     # A pending subject has a start of its own; while open the value means nothing.
     rows = rows.with_columns(pending_since=starts.forward_fill())
@@ -96,13 +96,11 @@ def derive_progression(
     certain = (
         scanned.filter("ends")
         .with_columns(p_date=pl.when("was_pending").then(confirmed).otherwise("date"))
-        .sort("subject", "date")
         .unique("subject", keep="first", maintain_order=True)
         .select("subject", "p_date", certain_date="date")
     )
     waiting = (
-        scanned.join(certain, on="subject", how="anti")
-        .sort("subject", "date")
+        scanned.join(certain, on="subject", how="anti", maintain_order="left")
         .group_by("subject")
         .agg(
             _pending=pl.col("is_pending").last(),

@@ -30,7 +30,7 @@ def derive_therapies(
     Out: subject, date, reason, imputation and the source columns.
     """
     known = clock.select("subject", "t0", "last_day")
-    partial = records.therapies.filter(~dates.is_complete(pl.col("start_date"))).select("subject").unique()
+    partial = records.therapies.filter(~dates.is_complete(pl.col("start_date"))).select("subject")
     # A progression before the origin, which is not used, is not what caused the therapy.
     first_pd = (
         dated.filter(is_progression_type())
@@ -52,10 +52,9 @@ def derive_therapies(
         )
         .pipe(_described, THERAPY)
     )
-    sessions = records.tace.filter(pl.col("date").is_not_null())
-    first_session = sessions.group_by("subject").agg(_first=pl.col("date").min())
+    first_session = records.tace.group_by("subject").agg(_first=pl.col("date").min())
     repeats = (
-        sessions.join(first_session, on="subject")
+        records.tace.join(first_session, on="subject")
         .filter(pl.col("date") > pl.col("_first"))
         .join(known, on="subject")
         .with_columns(imputation=pl.lit(None, pl.String), reason=pl.lit(REPEAT_TACE))

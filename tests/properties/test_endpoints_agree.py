@@ -39,8 +39,12 @@ def draw(endpoint: str, seed: int, subjects: int, *, without_disease: bool = Fal
     if codes == "adjuvant":
         options["pd_rule"] = "first_pd"
     partial = rng.random() < 0.25
-    histories = [random_subject(rng, f"S{k:04d}", codes=codes, partial=partial) for k in range(subjects)]
-    cut_off = rng.choice([CUT_OFF, date(2023, 7, 1), date(2024, 6, 30)])
+    cut_off = rng.choice(
+        [CUT_OFF, CUT_OFF, CUT_OFF, date(2023, 7, 1), date(2023, 7, 1), date(2024, 6, 30), date(2023, 1, 9)]
+    )
+    histories = [
+        random_subject(rng, f"S{k:04d}", codes=codes, partial=partial, cut_off=cut_off) for k in range(subjects)
+    ]
     full = merged(preset("common"), options)
     expected = {history["subject"]: derive(history, endpoint, full, cut_off, schedule) for history in histories}
     return Sample(endpoint, seed, histories, options, schedule, cut_off, expected)

@@ -143,6 +143,17 @@ def test_what_lies_on_the_origin_ends_no_observation(tmp_path: Path) -> None:
     assert (str(crossed["STARTDT"]), str(crossed["ADT"]), crossed["CNSR"]) == ("2024-01-01", "2024-06-01", 0)
 
 
+def test_who_has_no_record_but_the_origin_is_censored_there(tmp_path: Path) -> None:
+    """The day of the diagnosis comes from the package, so it is not among the facts that show life; the record still has a source."""
+    house = House(tmp_path / "house")
+    (house.folder / "study" / "subjects.csv").write_text(
+        "subject,diagnosis_date,baseline_adequate,death_date\nlone,2024-02-01,Y,\n", encoding="utf-8"
+    )
+    lone = house.rows(PROTOCOL.replace("  TOT: {kind", "  OS: {like: OS}\n  TOT: {kind"))["OS", "lone"]
+    assert (str(lone["ADT"]), lone["AVAL"], lone["CNSR"]) == ("2024-02-01", 1, 1)
+    assert (lone["SRCDOM"], lone["SRCVAR"], lone["CNSDTDSC"]) == ("ADSL", "DIAGDT", "START OF THE OBSERVATION")
+
+
 def test_a_rule_may_censor_on_its_day_and_the_ruleset_may_say_what_it_is_called(house: House) -> None:
     text = PROTOCOL.replace(
         "crossover: censor\n",

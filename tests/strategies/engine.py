@@ -55,6 +55,7 @@ def derive_all(
     records = replace(endpoints.records_from_mappings([dict(s) for s in subjects]), hold=in_memory)
     rows = kind.derive(records, definition, cut_off).collect()
     found = {row["subject"]: record_values(row) for row in rows.iter_rows(named=True)}
+    assert len(found) == rows.height, "a subject has several records"
     return {str(s["subject"]): found.get(str(s["subject"]), record_values(None)) for s in subjects}
 
 

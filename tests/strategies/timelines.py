@@ -23,13 +23,21 @@ def iso(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def random_subject(rng: random.Random, name: str, *, codes: str = "recist", partial: bool = False) -> dict[str, Any]:
+def random_subject(
+    rng: random.Random, name: str, *, codes: str = "recist", partial: bool = False, cut_off: date = CUT_OFF
+) -> dict[str, Any]:
     """One subject in the form of the worked endpoint cases. `codes` is recist, irecist or adjuvant."""
+    #: Days on which much happens: the rules for one day, and those for the last day that counts, decide there.
+    crowded = [cut_off, cut_off, cut_off + timedelta(1), START + timedelta(rng.randrange(30, 420))]
     death = START + timedelta(rng.randrange(20, 460)) if rng.random() < 0.45 else None
+    if death and rng.random() < 0.1:
+        death = max(rng.choice(crowded), START + timedelta(20))
     last = death or START + timedelta(rng.randrange(0, 460))
 
     def day(low: int = 0, step: int = 1) -> date | None:
         found = START + timedelta(low + step * rng.randrange(0, 420 // step))
+        if rng.random() < 0.1:
+            found = max(rng.choice(crowded), START + timedelta(low))
         return found if found <= last else None
 
     tace1 = START + timedelta(rng.choice([0, 0, 1, 7]))
@@ -57,10 +65,8 @@ def random_subject(rng: random.Random, name: str, *, codes: str = "recist", part
         for k in range(rng.choice([0, 0, 1, 1, 2]))
         if (d := day(10, step=rng.choice([1, 7, 28])))
     ]
-    if assessments and therapies and rng.random() < 0.3 and not partial:
-        dated = [a["date"] for a in assessments if a.get("date")]
-        if dated:
-            therapies[0]["start"] = rng.choice(dated)
+    if therapies and rng.random() < 0.35 and not partial:
+        therapies[0]["start"] = rng.choice([*[a["date"] for a in assessments if a.get("date")], *origins.values()])
     treatment = [
         {"component": name_, "start": iso(START), "last": iso(d), "ended": rng.random() < 0.7}
         for name_ in ("ici", "lenvatinib")
@@ -100,6 +106,9 @@ def random_subject(rng: random.Random, name: str, *, codes: str = "recist", part
     ):
         if rng.random() < chance and (d := day(0)):
             subject[key] = iso(d)
+    complete = [a["date"] for a in assessments if len(a.get("date", "")) == 10]
+    if complete and "withdrawal" in subject and rng.random() < 0.3:
+        subject["withdrawal"] = rng.choice(complete)
     return subject
 
 

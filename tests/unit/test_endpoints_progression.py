@@ -19,15 +19,15 @@ def day(position: int) -> date:
 
 
 def progression(codes: str, pd_rule: str, **irecist: Any) -> tuple[date | None, date | None]:
-    """P and the pending u. A code is RESPONSE, RESPONSE? (suspected) or RESPONSE/IRESPONSE."""
+    """P and the pending u. A code is RESPONSE, RESPONSE? (suspected), RESPONSE/IRESPONSE or - (no response is stated)."""
     rows = []
     for position, word in enumerate(codes.split(), start=1):
         plain, _, again = word.partition("/")
-        response = plain.rstrip("?")
+        response = None if plain == "-" else plain.rstrip("?")
         rows.append(
             {
                 "subject": "1", "date": day(position), "response": response, "iresponse": again.rstrip("?") or None,
-                "suspected": plain.endswith("?"), "evaluable": response not in NOT_EVALUABLE,
+                "suspected": plain.endswith("?"), "evaluable": response is not None and response not in NOT_EVALUABLE,
                 "progression": response in PROGRESSION_TYPE,
             }
         )  # fmt: skip
@@ -62,6 +62,8 @@ def test_first_pd_takes_the_first_assessment_that_reports_progression(codes: str
         ("iUPD iSD", None),
         ("iSD iCPD", 2),  # nothing to confirm
         ("iUPD NE", 1),
+        ("iSD PD/iUPD iSD", None),  # the iRECIST response is what counts where both are stated
+        ("- iSD iUPD -", 3),  # without a response nothing begins, and nothing is cleared
     ],
 )
 def test_irecist_dates_progression_to_the_first_unconfirmed_one_of_its_block(codes: str, at: int | None) -> None:
@@ -98,8 +100,23 @@ def test_within_the_days_of_grace_an_unconfirmed_progression_waits() -> None:
         ("SD PD? PD/iSD SD PD", 5),  # the re-assessment stands for the plain response
         ("PD? SD/iCPD", 1),
         ("PD?/iSD PD?/iSD PD?/iSD", 3),  # begins, cleared, begins: waits at the end, so it counts
+        ("PD?/iSD PD?/iSD PD?/iSD PD?/iSD", None),  # and is cleared once more
+        ("SD? SD", None),  # only a progression can be one that is suspected not to be
+        ("SD iUPD", 2),
+        ("SD iUPD SD", None),
         ("SD PD? NE", 2),  # never re-assessed
     ],
 )
 def test_suspected_pseudoprogression_waits_for_its_reassessment(codes: str, at: int | None) -> None:
     assert progression(codes, "first_pd_pseudo_confirm") == (None if at is None else day(at), None)
+
+
+def test_what_has_no_response_neither_progresses_nor_confirms() -> None:
+    """Dated to the confirmation there would be: without one the progression of the second scan counts at its own date."""
+    for rule, codes in (("first_pd_pseudo_confirm", "- PD? -"), ("irecist", "- iUPD -")):
+        assert progression(codes, rule, confirmed_date="icpd") == (day(2), None)
+
+
+def test_a_recurrence_that_is_suspected_again_confirms_nothing() -> None:
+    assert progression("NED RECUR? RECUR?", "first_pd_pseudo_confirm", confirmed_date="icpd") == (day(2), None)
+    assert progression("NED RECUR? RECUR", "first_pd_pseudo_confirm", confirmed_date="icpd") == (day(3), None)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from rules_engine.endpoints.event_dates import midpoint, next_scheduled_visit
 from rules_engine.endpoints.missed_visits import is_gap_too_long
-from rules_engine.endpoints.schedule import visit_offset, visits_up_to
+from rules_engine.endpoints.schedule import planned_offsets, visit_offset, visits_up_to
 from rules_engine.model import Schedule, Segment
 
 CHANGING = Schedule((Segment(42, 168), Segment(63)), early=5, late=5)
@@ -26,6 +26,27 @@ def test_each_visit_stands_where_the_schedule_puts_it(number: int, offset: int) 
     assert value(visit_offset(CHANGING, pl.col("k")), k=number) == offset
     assert value(visits_up_to(CHANGING, pl.col("d")), d=offset) == number
     assert value(visits_up_to(CHANGING, pl.col("d")), d=offset - 1) == max(number - 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("segments", "offsets"),
+    [
+        # Each part begins at the last visit of the one before, and its end is counted from the anchor.
+        ((Segment(42, 84), Segment(56, 196), Segment(84)), [0, 42, 84, 140, 196, 280, 364]),
+        # A part that ends before its first visit has none.
+        ((Segment(56, 40), Segment(42)), [0, 42, 84, 126]),
+        # The last part goes on, whatever it says of an end.
+        ((Segment(42, 84),), [0, 42, 84, 126, 168]),
+        ((Segment(42, 84), Segment(56, 140)), [0, 42, 84, 140, 196, 252]),
+    ],
+)
+def test_a_schedule_of_several_parts(segments: tuple[Segment, ...], offsets: list[int]) -> None:
+    schedule = Schedule(segments, early=7, late=7)
+    assert planned_offsets(schedule, offsets[-1]) == offsets
+    assert planned_offsets(schedule, offsets[-1] - 1) == offsets[:-1]
+    for number, offset in enumerate(offsets):
+        assert value(visit_offset(schedule, pl.col("k")), k=number) == offset
+        assert value(visits_up_to(schedule, pl.col("d")), d=offset) == number
 
 
 def too_long(method: str, schedule: Schedule | None, start: date, end: date, **more: object) -> object:
@@ -61,6 +82,20 @@ def test_the_allowance_follows_a_change_of_intervals() -> None:
 )
 def test_a_progression_between_windows_moves_to_the_next_visit(offset: int, expected: int) -> None:
     moved = next_scheduled_visit(Q8W, pl.col("day"), date(2024, 1, 1))
+    found = value(moved, day=ORIGIN + timedelta(offset), anchor=ORIGIN, death_date=None)
+    assert found == ORIGIN + timedelta(expected)
+
+
+def test_a_progression_before_the_first_visit_moves_to_it() -> None:
+    """Where the schedule begins at a later origin than the clock."""
+    moved = next_scheduled_visit(Q8W, pl.col("day"), date(2024, 1, 1))
+    assert value(moved, day=ORIGIN - timedelta(8), anchor=ORIGIN, death_date=None) == ORIGIN
+    assert value(moved, day=ORIGIN - timedelta(7), anchor=ORIGIN, death_date=None) == ORIGIN - timedelta(7)
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(57, 57), (59, 59), (60, 112), (102, 112), (103, 103)])
+def test_windows_of_which_the_sides_differ(offset: int, expected: int) -> None:
+    moved = next_scheduled_visit(Schedule((Segment(56),), early=9, late=3), pl.col("day"), date(2024, 1, 1))
     found = value(moved, day=ORIGIN + timedelta(offset), anchor=ORIGIN, death_date=None)
     assert found == ORIGIN + timedelta(expected)
 
