@@ -19,7 +19,7 @@ from rules_engine.vocabulary import Observation
 
 def progressions(observation: Observation) -> pl.LazyFrame:
     """The assessment that is each subject's progression."""
-    dated = observation.progression.filter(pl.col("p_date").is_not_null()).select("subject", date="p_date")
+    dated = observation.progression.select("subject", date="p_date")
     return _assessments(dated.join(observation.usable, on=["subject", "date"]))
 
 
@@ -166,11 +166,7 @@ def discontinuations(observation: Observation) -> pl.LazyFrame:
     courses = (
         chosen.join(observation.clock.select("subject", "last_day"), on="subject")
         .filter(pl.col("start_date").is_null() | (pl.col("start_date") <= pl.col("last_day")))
-        .with_columns(
-            _over=(pl.col("ended").fill_null(value=False) & (pl.col("last_date") <= pl.col("last_day"))).fill_null(
-                value=False
-            )
-        )
+        .with_columns(_over=(pl.col("ended") & (pl.col("last_date") <= pl.col("last_day"))).fill_null(value=False))
     )
     ended = (
         courses.with_columns(_over=pl.col("_over").all().over("subject", "component"))

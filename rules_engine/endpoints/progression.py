@@ -141,7 +141,7 @@ def derive_effective_responses(timeline: pl.LazyFrame, options: Mapping[str, Any
     if options["pd_rule"] == "irecist":
         return timeline.with_columns(effective=pl.coalesce("iresponse", "response"))
     scanned = derive_scan(_of_subjects_with_progression(timeline), options).select("subject", "date", "was_pending")
-    answered = pl.col("was_pending").fill_null(value=False) & pl.col("iresponse").is_not_null()
+    answered = pl.col("was_pending") & pl.col("iresponse").is_not_null()
     return (
         timeline.join(scanned, on=["subject", "date"], how="left")
         .with_columns(effective=pl.when(answered).then("iresponse").otherwise("response"))
@@ -151,6 +151,6 @@ def derive_effective_responses(timeline: pl.LazyFrame, options: Mapping[str, Any
 
 def _of_subjects_with_progression(timeline: pl.LazyFrame) -> pl.LazyFrame:
     """Subjects without any assessment of progression type cannot progress; they need no scan."""
-    coded = pl.col("iresponse").is_in(list(terms.PROGRESSION_TYPE)).fill_null(value=False)
-    concerned = timeline.filter(pl.col("progression") | coded).select("subject").unique()
+    coded = pl.col("iresponse").is_in(list(terms.PROGRESSION_TYPE))
+    concerned = timeline.filter(pl.col("progression") | coded).select("subject")
     return timeline.join(concerned, on="subject", how="semi")

@@ -154,6 +154,16 @@ def test_who_has_no_record_but_the_origin_is_censored_there(tmp_path: Path) -> N
     assert (lone["SRCDOM"], lone["SRCVAR"], lone["CNSDTDSC"]) == ("ADSL", "DIAGDT", "START OF THE OBSERVATION")
 
 
+def test_a_death_of_unknown_day_comes_not_before_the_origin_of_the_package(tmp_path: Path) -> None:
+    """The fifteenth would lie five days before the diagnosis, of which no record of the engine's own knows."""
+    house = House(tmp_path / "house")
+    (house.folder / "study" / "subjects.csv").write_text(
+        "subject,diagnosis_date,baseline_adequate,death_date\nlone,2024-02-20,Y,2024-02\n", encoding="utf-8"
+    )
+    lone = house.rows(PROTOCOL.replace("  TOT: {kind", "  OS: {like: OS}\n  TOT: {kind"))["OS", "lone"]
+    assert (str(lone["ADT"]), lone["AVAL"], lone["CNSR"], lone["ADTF"]) == ("2024-02-20", 1, 0, "D")
+
+
 def test_a_rule_may_censor_on_its_day_and_the_ruleset_may_say_what_it_is_called(house: House) -> None:
     text = PROTOCOL.replace(
         "crossover: censor\n",

@@ -68,7 +68,12 @@ def random_subject(
     if therapies and rng.random() < 0.35 and not partial:
         therapies[0]["start"] = rng.choice([*[a["date"] for a in assessments if a.get("date")], *origins.values()])
     treatment = [
-        {"component": name_, "start": iso(START), "last": iso(d), "ended": rng.random() < 0.7}
+        {
+            "component": name_,
+            "start": iso(START),
+            "last": iso(d) if rng.random() < 0.95 else None,
+            "ended": rng.choice([True, True, True, True, False, None]),
+        }
         for name_ in ("ici", "lenvatinib")
         if rng.random() < 0.7 and (d := day(0))
     ]
@@ -202,6 +207,7 @@ def random_options(rng: random.Random, endpoint: str) -> tuple[dict[str, Any], d
         },
         "ttup_death": rng.choice(["censor", "event"]),
         "ttd_scope": rng.choice(["all", "any"]),
+        "ttd_components": rng.choice([[], [], ["ici"]]),
         "pfs2_censor": rng.choice(["last_known_alive", "last_evaluable"]),
     }
     if endpoint in {"ORR", "DCR", "CRR", "BOR"} and rng.random() < 0.6:

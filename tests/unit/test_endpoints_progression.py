@@ -18,7 +18,9 @@ def day(position: int) -> date:
     return START + timedelta(28 * position)
 
 
-def progression(codes: str, pd_rule: str, **irecist: Any) -> tuple[date | None, date | None]:
+def progression(
+    codes: str, pd_rule: str, *, died: bool = False, ended: date | None = None, **irecist: Any
+) -> tuple[date | None, date | None]:
     """P and the pending u. A code is RESPONSE, RESPONSE? (suspected), RESPONSE/IRESPONSE or - (no response is stated)."""
     rows = []
     for position, word in enumerate(codes.split(), start=1):
@@ -32,8 +34,9 @@ def progression(codes: str, pd_rule: str, **irecist: Any) -> tuple[date | None, 
             }
         )  # fmt: skip
     timeline = pl.LazyFrame(rows, schema_overrides={"iresponse": pl.String})
-    clock = pl.LazyFrame({"subject": ["1"], "died": [False]})
-    truncation = pl.LazyFrame(schema={"subject": pl.String(), "n_date": pl.Date()})
+    clock = pl.LazyFrame({"subject": ["1"], "died": [died]})
+    ends = {"subject": ["1"], "n_date": [ended]} if ended else None
+    truncation = pl.LazyFrame(ends, schema={"subject": pl.String(), "n_date": pl.Date()})
     rules = {"unconfirmed": "event", "pending_grace_days": None, "confirm_min_days": 0, "confirmed_date": "first_iupd"}
     options = {"pd_rule": pd_rule, "irecist": {**rules, **irecist}}
     found = derive_progression(timeline, clock, truncation, options, CUTOFF).collect()
@@ -62,6 +65,7 @@ def test_first_pd_takes_the_first_assessment_that_reports_progression(codes: str
         ("iUPD iSD", None),
         ("iSD iCPD", 2),  # nothing to confirm
         ("iUPD NE", 1),
+        ("iSD SD/iUPD", 2),
         ("iSD PD/iUPD iSD", None),  # the iRECIST response is what counts where both are stated
         ("- iSD iUPD -", 3),  # without a response nothing begins, and nothing is cleared
     ],
@@ -88,6 +92,13 @@ def test_within_the_days_of_grace_an_unconfirmed_progression_waits() -> None:
     assert progression("iSD iUPD", "irecist", pending_grace_days=waited) == (None, day(2))
     assert progression("iSD iUPD", "irecist", pending_grace_days=waited - 1) == (day(2), None)
     assert progression("iSD iUPD iUPD", "irecist", pending_grace_days=waited) == (day(2), None)  # assessed again
+    assert progression("iSD iUPD NE", "irecist", pending_grace_days=waited) == (None, day(2))  # which answered nothing
+
+
+def test_no_answer_can_come_after_death_or_the_end_of_the_observation() -> None:
+    waited = (CUTOFF - day(2)).days
+    assert progression("iSD iUPD", "irecist", pending_grace_days=waited, died=True) == (day(2), None)
+    assert progression("iSD iUPD", "irecist", pending_grace_days=waited, ended=day(3)) == (day(2), None)
 
 
 @pytest.mark.parametrize(
