@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import special
+import scipy
 
 from rules_engine.analysis.ard import COUNT, P_VALUE, THREE_DECIMALS, TWO_DECIMALS, Estimates
 from rules_engine.analysis.cox import (
@@ -261,7 +261,7 @@ def _add_ratio(
         naive = float(np.sqrt(fit.naive[place, place]))
         if error > np.sqrt(np.finfo(float).eps) * naive:
             low, high = _limits(fit, place, options)
-            p_value = float(2 * special.ndtr(-abs(beta) / error))
+            p_value = float(2 * scipy.special.ndtr(-abs(beta) / error))
         else:
             error = nothing
     rows = [
@@ -318,7 +318,7 @@ def _add_test(
     estimates: Estimates, words: str, statistic: float | None, freedom: int | None, note: str, **where: Any
 ) -> None:
     known = statistic is not None and freedom is not None
-    p_value = float(special.chdtrc(freedom, max(statistic, 0.0))) if statistic is not None and freedom else None
+    p_value = float(scipy.special.chdtrc(freedom, max(statistic, 0.0))) if statistic is not None and freedom else None
     for name, label, value, number_format in (
         ("chi_square", f"{words}: chi-square", statistic, THREE_DECIMALS),
         ("degrees_of_freedom", f"{words}: degrees of freedom", freedom, COUNT),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from rules_engine.analysis.options import Flags, Numbers
 from rules_engine.analysis.risk_sets import at_risk_at
@@ -48,7 +48,7 @@ def log_rank(
     kept = informative[:-1]
     difference = (observed - expected)[kept]
     chi_square = float(difference @ np.linalg.pinv(variance[np.ix_(kept, kept)], hermitian=True) @ difference)
-    return LogRank(observed, expected, chi_square, freedom, float(special.chdtrc(freedom, chi_square)))
+    return LogRank(observed, expected, chi_square, freedom, float(scipy.special.chdtrc(freedom, chi_square)))
 
 
 def _stratum_terms(

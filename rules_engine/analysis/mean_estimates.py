@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import special
+import scipy
 
 from rules_engine.analysis.ard import P_VALUE, TWO_DECIMALS, Estimates
 from rules_engine.analysis.groups import Grouping, group_rows, reference_number
@@ -88,7 +88,7 @@ def _add_mean_differences(
         other = grouping.names[reference]
         words = "Difference of restricted means"
         _add_mean(estimates, "difference", words, difference, error, z, month, months, reason, label, other)
-        p_value = float(2 * special.ndtr(-abs(difference) / error)) if error > 0 else float("nan")
+        p_value = float(2 * scipy.special.ndtr(-abs(difference) / error)) if error > 0 else float("nan")
         no_spread = None if reason or error > 0 else "no variation"
         _add_ratio(estimates, (label, other), means[number], means[reference], months, z, reason)
         estimates.add(
@@ -110,7 +110,7 @@ def _add_ratio(
     known = not reason and one[0] > 0 and two[0] > 0
     log_ratio = float(np.log(one[0] / two[0])) if known else np.nan
     error = float(np.hypot(one[1] / one[0], two[1] / two[0])) if known else np.nan
-    p_value = float(2 * special.ndtr(-abs(log_ratio) / error)) if known and error > 0 else np.nan
+    p_value = float(2 * scipy.special.ndtr(-abs(log_ratio) / error)) if known and error > 0 else np.nan
     words = "Ratio of restricted means"
     for name, label, value, number_format in (
         ("ratio", f"{words} to {months:g} months", np.exp(log_ratio), TWO_DECIMALS),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import acos, copysign, cos, isnan, nan, pi, sqrt
 from statistics import NormalDist
 
-from scipy import special
+import scipy
 
 from rules_engine.analysis.options import normal_quantile
 
@@ -35,9 +35,9 @@ def clopper_pearson(rate: Rate, conf_level: float) -> tuple[float, float]:
         return nan, nan
     tail = (1 - conf_level) / 2
     x, n = rate.responders, rate.n
-    lower = 0.0 if x == 0 else float(special.betaincinv(x, n - x + 1, tail))
+    lower = 0.0 if x == 0 else float(scipy.special.betaincinv(x, n - x + 1, tail))
     # By symmetry, so that lower(x, n) = 1 - upper(n - x, n) holds to the last digit.
-    upper = 1.0 if x == n else 1.0 - float(special.betaincinv(n - x, x + 1, tail))
+    upper = 1.0 if x == n else 1.0 - float(scipy.special.betaincinv(n - x, x + 1, tail))
     return lower, upper
 
 
@@ -189,4 +189,4 @@ def cochran_mantel_haenszel(pairs: Sequence[tuple[Rate, Rate]]) -> float:
         variance += one.n * two.n * x * (n - x) / (n * n * (n - 1))
     if variance <= 0 or isnan(variance):
         return nan
-    return float(special.chdtrc(1, (observed - expected) ** 2 / variance))
+    return float(scipy.special.chdtrc(1, (observed - expected) ** 2 / variance))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import special
+import scipy
 
 from rules_engine import terms
 from rules_engine.analysis.ard import COUNT, P_VALUE, PERCENT, THREE_DECIMALS, Estimates
@@ -115,7 +115,7 @@ def estimate_rate_interaction(
         chi_square, freedom = breslow_day(_rates_by_stratum(grouping, number, reference)) if group else (np.nan, 0)
         alone = len(grouping.names) < 2
         note = ONE_GROUP if alone else _NO_COMMON_RATIO if np.isnan(chi_square) else None
-        p_value = None if note else float(special.chdtrc(freedom, chi_square))
+        p_value = None if note else float(scipy.special.chdtrc(freedom, chi_square))
         other = None if alone else grouping.names[reference]
         where: dict[str, Any] = {
             "group": label,

@@ -209,8 +209,11 @@ def _marked_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
 def _tied_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
     """Baselines beside another result of the same day, time and sequence number: nothing says which of them came last."""
     time = [pl.col("time")] if "time" in graded.collect_schema() else []
+    known = graded.filter(pl.col("value_number").is_not_null(), pl.col("analyte_key").is_not_null())
+    # Only results of a day that has a baseline can tie with one.
+    days = known.filter("is_baseline_record").select("subject", "analyte_key", "date").unique()
     tied = (
-        graded.filter(pl.col("value_number").is_not_null(), pl.col("analyte_key").is_not_null())
+        known.join(days, on=["subject", "analyte_key", "date"], how="semi")
         .group_by("subject", "analyte_key", "date", *time, "seq")
         .agg(pl.col("is_baseline_record").any(), values=pl.col("value_number").n_unique(), row=pl.col("row").min())
         .filter(pl.col("is_baseline_record"), pl.col("values") > 1)

@@ -37,17 +37,8 @@ def derive_worst_grades(labs: pl.LazyFrame) -> pl.LazyFrame:
     them could be graded; `not_gradable` counts those that could not. `date` is the first day of the worst grade.
     `is_emergent`: worse than at baseline, a missing baseline grade counting as 0.
     """
-    worst = pl.col("grade").max()
     return (
-        in_directions(labs)
-        .filter(pl.col("in_window"), pl.col("term").is_not_null())
-        .group_by("subject", "analyte_key", "direction", "term")
-        .agg(
-            worst_grade=worst,
-            date=pl.col("date").filter(pl.col("grade") == worst).min(),
-            baseline_grade=pl.col("baseline_grade").max(),
-            not_gradable=pl.col("grade").is_null().sum().cast(pl.UInt32),
-        )
+        pl.concat([_worst_of(_in_direction(labs, *direction)) for direction in _DIRECTIONS])
         .with_columns(
             is_emergent=(pl.col("worst_grade") > pl.col("baseline_grade").fill_null(0)).fill_null(value=False)
         )
@@ -55,9 +46,30 @@ def derive_worst_grades(labs: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def _worst_of(results: pl.LazyFrame) -> pl.LazyFrame:
+    """The worst grade in one direction; analytes and terms are still numbered texts."""
+    worst = pl.col("grade").max()
+    return (
+        results.filter(pl.col("in_window"), pl.col("term").is_not_null())
+        .group_by("subject", "analyte_key", "term")
+        .agg(
+            pl.col("direction").first(),
+            worst_grade=worst,
+            date=pl.col("date").filter(pl.col("grade") == worst).min(),
+            baseline_grade=pl.col("baseline_grade").max(),
+            not_gradable=pl.col("grade").is_null().sum().cast(pl.UInt32),
+        )
+    )
+
+
+#: The letter of a direction in the names of columns, and its name.
+_DIRECTIONS: Final = (("l", "low"), ("h", "high"))
+
+
 def in_directions(labs: pl.LazyFrame) -> pl.LazyFrame:
     """Graded results with one row per result and direction: `direction`, `term`, `grade`, `baseline_grade`, `assumed`."""
-    return pl.concat([_in_direction(labs, "l", "low"), _in_direction(labs, "h", "high")])
+    both = pl.concat([_in_direction(labs, *direction) for direction in _DIRECTIONS])
+    return both.with_columns(pl.col("analyte_key", "term").cast(pl.String))
 
 
 def _in_direction(labs: pl.LazyFrame, letter: str, direction: str) -> pl.LazyFrame:
@@ -65,12 +77,12 @@ def _in_direction(labs: pl.LazyFrame, letter: str, direction: str) -> pl.LazyFra
         "subject",
         "row",
         "seq",
-        pl.col("analyte_key").cast(pl.String),
+        "analyte_key",
         "date",
         "is_post_baseline",
         "in_window",
         direction=pl.lit(direction),
-        term=pl.col(f"atoxdsc{letter}").cast(pl.String),
+        term=f"atoxdsc{letter}",
         grade=f"atoxgr{letter}",
         baseline_grade=f"btoxgr{letter}",
         assumed=has_flag(ASSUMED),

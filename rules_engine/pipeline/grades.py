@@ -25,7 +25,7 @@ from rules_engine.grading import (
     reconcile,
 )
 from rules_engine.model import GradedRecords, Ruleset
-from rules_engine.pipeline.plans import Tables
+from rules_engine.pipeline.plans import ENGINE, Tables
 from rules_engine.pipeline.responses import of_subjects
 from rules_engine.registry import Registry
 
@@ -73,8 +73,8 @@ def derive_grades(ruleset: Ruleset, tables: Tables, registry: Registry, cutoff: 
     hys_law = None if labs is None else derive_liver_tests(ruleset, labs)
     if hys_law is not None:
         odd.append(hys_law_findings(hys_law.lazy()))
-    worst_labs = None if labs is None or not _is_ours(labs) else derive_worst_grades(labs.lazy()).collect()
-    return Grades(labs, adverse_events, hys_law, worst_labs, lab_tally), concat_findings(odd).collect()
+    worst_labs = None if labs is None or not _is_ours(labs) else derive_worst_grades(labs.lazy()).collect(engine=ENGINE)
+    return Grades(labs, adverse_events, hys_law, worst_labs, lab_tally), concat_findings(odd).collect(engine=ENGINE)
 
 
 def derive_graded(

@@ -20,7 +20,7 @@ from rules_engine.model import Ruleset
 from rules_engine.pipeline.discrepancies import DISCREPANCY_KEY, derive_discrepancies, uncompared_discrepancies
 from rules_engine.pipeline.endpoints import derive_endpoint_rows, gather_records, tally_endpoints
 from rules_engine.pipeline.grades import derive_grades
-from rules_engine.pipeline.plans import Progress, Tables, nothing
+from rules_engine.pipeline.plans import ENGINE, Progress, Tables, nothing
 from rules_engine.pipeline.responses import (
     DerivedResponse,
     assessment_streams,
@@ -159,7 +159,7 @@ def derive_subject_responses(
         rules = ruleset.responses[name].rules
         assert rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
         reference = reference_dates(name, ruleset, stream.baselines, time_to_event)
-        found[name] = criteria.subject_responses(stream.timepoints.lazy(), reference, rules).collect()
+        found[name] = criteria.subject_responses(stream.timepoints.lazy(), reference, rules).collect(engine=ENGINE)
         odd.append(criteria.baseline_age_findings(stream.baselines.lazy(), reference, rules).collect())
     return found, odd
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from rules_engine.simulator._draw import (
     Bools,
@@ -115,7 +115,7 @@ def draw_cohort(streams: Streams, plan: dict[str, Any], numbers: Ints, width: in
     fitness_depth = with_depth * fitness + np.sqrt(1 - with_depth**2) * rng.normal(size=count)
     to_progression = _weibull(fitness, arm, arms, "progression_months", course["progression_shape"], log_hazard)
     to_death = _weibull(fitness_death, arm, arms, "survival_months", course["survival_shape"], log_hazard)
-    depth = _depth(ndtr(fitness_depth), arm, course["response"], rng)
+    depth = _depth(scipy.special.ndtr(fitness_depth), arm, course["response"], rng)
     death = start + np.maximum(to_death, 10)
     # Both components of a subject who received both were started alive.
     death = np.maximum(death, np.where(ici_start < NEVER, np.maximum(ici_start, tace_start), tace_start) + 7)
@@ -171,7 +171,7 @@ def draw_cohort(streams: Streams, plan: dict[str, Any], numbers: Ints, width: in
 def _weibull(fitness: Floats, arm: Texts, arms: dict[str, Any], median: str, shape: float, log_hazard: Floats) -> Ints:
     """Days to an event: Weibull with each arm's median, later for the fitter, earlier where the hazard is higher."""
     months = np.select([arm == name for name in arms], [float(one[median]) for one in arms.values()])
-    exponential = -np.log(np.clip(ndtr(-fitness), 1e-12, 1.0))
+    exponential = -np.log(np.clip(scipy.special.ndtr(-fitness), 1e-12, 1.0))
     days = months * DAYS_PER_MONTH * (exponential / np.log(2) * np.exp(-log_hazard)) ** (1 / shape)
     whole: Ints = np.ceil(days).astype(np.int64)
     return whole
