@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,16 @@ def explained_faults(area: Area) -> dict[str, str]:
 
 
 def in_order(area: Area, found: Iterator[Tried]) -> Iterator[Tried]:
-    """Faults in what a module does when it is imported, then, with everything imported, those in its functions."""
+    """Faults in what is run when everything is imported, then, with everything imported, those in other functions."""
     if area.import_everything is None:
         yield from found
         return
     inside = []
+    everything = area.import_everything
+    ran = pickle.loads(runner.in_fork(lambda: pickle.dumps(exchange.functions_run_by(everything))) or b"")  # noqa: S301
     for one in found:
-        if exchange.lies_in_functions(one[2].source(), one[1]):
+        _dotted, file, fault = one
+        if exchange.lies_in_functions(fault.source(), file) and (str(file), fault.function.split(".")[0]) not in ran:
             inside.append(one)
         else:
             yield one

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 
 
 def lies_in_functions(faulty: str, file: Path) -> bool:
     """The fault changes the code of functions, and nothing that the module does when it is imported."""
     original = compile(ast.unparse(ast.parse(file.read_text(encoding="utf-8"))), str(file), "exec")
     return _statements(original) == _statements(compile(faulty, str(file), "exec"))
+
+
+def functions_run_by(work: Callable[[], None]) -> set[tuple[str, str]]:
+    """File and first name of every function, or of the class that it is in, that `work` runs: what they gave may be kept somewhere."""
+    ran: set[tuple[str, str]] = set()
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call":
+            ran.add((frame.f_code.co_filename, frame.f_code.co_qualname.split(".")[0]))
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return ran
 
 
 def put_in(faulty: str, dotted: str) -> None:
