@@ -29,7 +29,9 @@ def main() -> int:
         "--area", choices=sorted(AREAS), default="criteria", help="part of the engine (default: %(default)s)"
     )
     parser.add_argument("--part", default="0/1", help="0/2 and 1/2: every second fault, for two processes")
-    parser.add_argument("modules", nargs="*", help="last parts of module names; all where none is given")
+    parser.add_argument(
+        "modules", nargs="*", help="last parts of module names, in the order to try; all where none is given"
+    )
     parser.add_argument("--suites", help="suites to ask, with commas between (default: all)")
     parser.add_argument("--name", help="only faults whose name contains this")
     parser.add_argument("--again", type=Path, help="only faults that nobody noticed in this earlier --log")
@@ -99,10 +101,9 @@ def chosen_faults(area: Area, chosen: argparse.Namespace) -> Iterator[Tried]:
     done = {line["name"] for line in read_log(chosen.log)}
     part, parts = map(int, chosen.part.split("/"))
     place = -1
-    for dotted, file in area.modules().items():
-        module = dotted.rsplit(".", 1)[-1]
-        if chosen.modules and module not in chosen.modules:
-            continue
+    modules = {dotted.rsplit(".", 1)[-1]: (dotted, file) for dotted, file in area.modules().items()}
+    for module in chosen.modules or modules:
+        dotted, file = modules[module]
         for fault in faults(module, file.read_text(encoding="utf-8"), area.left_alone(dotted)):
             place += 1
             if place % parts != part:

@@ -34,6 +34,7 @@ class Verdict:
 
 def import_what_is_not_tried(area: Area) -> None:
     """So that a fork need not."""
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # the frames are small
     for name in area.imported:
         importlib.import_module(name)
     loaded = [

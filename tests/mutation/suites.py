@@ -31,15 +31,21 @@ def draw_samples(*, at_length: bool) -> bytes:
 
     usual, odd, subjects = (range(2000, 2030), range(200, 210), 500) if at_length else (range(6), range(2), 250)
     # The first of each kind notices most.
-    seeds = sorted([*((number, "") for number in usual), *((number, "odd ") for number in odd)], key=lambda it: it[0] % 100)
+    seeds = sorted(
+        [*((number, "") for number in usual), *((number, "odd ") for number in odd)], key=lambda it: it[0] % 100
+    )
     drawn = [
-        agree.draw(criterion, f"{kind}{number}", subjects, odd=bool(kind)) for number, kind in seeds for criterion in CRITERIA
+        agree.draw(criterion, f"{kind}{number}", subjects, odd=bool(kind))
+        for number, kind in seeds
+        for criterion in CRITERIA
     ]
     return pickle.dumps(
         [(sample, agree.expected_answers(sample)) for sample in drawn], protocol=pickle.HIGHEST_PROTOCOL
     )
 
 
+#: Modules that judge no scan: the reference has no say of what they add.
+_BESIDE_THE_SCANS = ("of_baseline", "of_new_lesions", "of_records", "of_timepoints", "saying", "components", "subjects")
 #: From the one that is the quickest to read.
 CRITERIA = ("recist_1_1", "mrecist", "irecist", "mrecist_irecist")
 
@@ -48,6 +54,8 @@ def agreement(samples: Sequence[Any], module: str) -> str | None:
     """The engine against the reference, as in `tests/properties/test_criteria_agree.py`."""
     from tests.properties import test_criteria_agree as agree
 
+    if module in _BESIDE_THE_SCANS:
+        return None
     reassesses = module in ("reassessment", "new_lesion_growth", "reporting", "irecist", "mrecist_irecist")
     for sample, expected in samples:
         if reassesses and sample.criterion in ("recist_1_1", "mrecist"):

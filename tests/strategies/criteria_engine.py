@@ -45,6 +45,11 @@ def lesion_frame(histories: Iterable[Sequence[Row]]) -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema=canonical_schema(LESION_ASSESSMENTS))
 
 
+def shuffled(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The same rows, every subject's among the others': no order means anything."""
+    return rows.collect().sample(fraction=1, shuffle=True, seed=20).lazy()
+
+
 def ask(
     criterion: str,
     options: Mapping[str, Any],
@@ -56,7 +61,7 @@ def ask(
     registry = default_registry()
     rules = load_criterion_rules(criterion, overrides=dict(options), registry=registry)
     assess = registry.criteria.require(rules.criterion).assess
-    timepoints = assess(lesion_frame(histories.values()), rules).collect().sort("subject", "visit_date")
+    timepoints = assess(shuffled(lesion_frame(histories.values())), rules).collect().sort("subject", "visit_date")
     names = sorted(histories)
     reference = pl.LazyFrame(
         {
@@ -69,9 +74,10 @@ def ask(
         {"subject": names, "death_date": [(deaths or {}).get(name) for name in names]},
         schema={"subject": pl.String(), "death_date": pl.Date()},
     )
-    best = criteria.best_overall_response(timepoints.lazy(), reference, rules).collect()
-    progressed = criteria.progression(timepoints.lazy(), rules).collect()
-    survival = criteria.first_trial_pfs(timepoints.lazy(), reference, dead, rules).collect()
+    in_any_order = shuffled(timepoints.lazy())
+    best = criteria.best_overall_response(in_any_order, reference, rules).collect()
+    progressed = criteria.progression(in_any_order, rules).collect()
+    survival = criteria.first_trial_pfs(in_any_order, reference, dead, rules).collect()
     by_subject: dict[str, list[Timepoint]] = {name: [] for name in names}
     for row in timepoints.iter_rows(named=True):
         by_subject[row["subject"]].append(row)
