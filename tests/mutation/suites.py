@@ -22,6 +22,14 @@ _UNIT_TESTS = (
     "tests/unit/test_criteria_findings.py", "tests/unit/test_criteria_lesion_records.py", "tests/unit/test_criteria_bad_input.py",
     "tests/unit/test_criteria_who.py", "tests/unit/test_explain_timepoints.py", "tests/unit/test_criteria_outputs.py",
 )  # fmt: skip
+#: Tests of what these modules do.
+_TESTS_FIRST = {
+    **dict.fromkeys(
+        ("of_baseline", "of_new_lesions", "of_records", "of_timepoints", "saying"),
+        ("tests/unit/test_criteria_findings.py", "tests/unit/test_criteria_bad_input.py"),
+    ),
+    **dict.fromkeys(("components", "subjects"), ("tests/unit/test_criteria_outputs.py",)),
+}
 _PROPERTIES = ("tests/properties/test_criteria_properties.py", "tests/unit/test_criteria_of_third_parties.py")
 
 
@@ -76,9 +84,11 @@ def cases(_module: str) -> str | None:
     return failed[0].id if failed else None
 
 
-def pytest_of(files: Sequence[str], _module: str) -> str | None:
+def pytest_of(files: Sequence[str], module: str) -> str | None:
     """Tests run by pytest, up to the first that fails."""
     import pytest
+
+    files = sorted(files, key=lambda file: (file not in _TESTS_FIRST.get(module, ()), files.index(file)))
 
     class FirstFailure:
         name: str | None = None
