@@ -74,12 +74,14 @@ def agreement(samples: Sequence[Any], module: str) -> str | None:
     return None
 
 
-def cases(_module: str) -> str | None:
+def cases(module: str) -> str | None:
     """The worked cases that the rulesets ship."""
     from rules_engine.casebook import run_cases
     from rules_engine.registry import default_registry
 
-    folders = [ROOT / "rulesets" / name for name in ("recist_1_1", "mrecist", "irecist", "mrecist_irecist")]
+    folders = [ROOT / "rulesets" / criterion for criterion in CRITERIA]
+    if module in ("components", "markers"):  # what criteria share that judge no scan
+        folders = sorted((ROOT / "plugins").glob("*/rulesets/*"))
     failed = [outcome for outcome in run_cases(folders, default_registry()) if not outcome.passed]
     return failed[0].id if failed else None
 
