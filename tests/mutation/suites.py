@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from tests.mutation.scope import ROOT, TRIED, Area, left_alone, modules
 
 Suite = Callable[[str], str | None]
-SUITES = ("agreement", "cases", "unit", "properties", "length")
+SUITES = ("glance", "agreement", "cases", "unit", "properties", "length")
 
 #: Plugins of pytest are imported before the fork.
 _FORKED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -118,6 +118,8 @@ def import_everything() -> None:
         load_criterion_rules(criterion, registry=default_registry())
 
 
+#: So many of the random histories notice most of what all of them notice.
+_AT_A_GLANCE = 8
 Draw = Callable[[Callable[[], bytes]], bytes]
 
 
@@ -130,16 +132,21 @@ def choice_of_suites(
 ) -> Callable[[Sequence[str], Draw], dict[str, Suite]]:
     """How an area gives the suites of some names, in their order; `draw` has samples made where the engine may be imported."""
 
-    def against(draw: Draw, *, at_length: bool) -> Suite:
-        return partial(agreement, pickle.loads(draw(partial(draw_samples, at_length=at_length))))  # noqa: S301
-
     def suites(names: Sequence[str], draw: Draw) -> dict[str, Suite]:
+        @cache
+        def drawn(*, at_length: bool) -> list[Any]:
+            return list(pickle.loads(draw(partial(draw_samples, at_length=at_length))))  # noqa: S301
+
+        def against(samples: slice, *, at_length: bool = False) -> Suite:
+            return partial(agreement, drawn(at_length=at_length)[samples])
+
         every: dict[str, Callable[[], Suite]] = {
-            "agreement": lambda: against(draw, at_length=False),
+            "glance": lambda: against(slice(_AT_A_GLANCE)),
+            "agreement": lambda: against(slice(_AT_A_GLANCE if "glance" in names else 0, None)),
             "cases": lambda: cases,
             "unit": lambda: partial(pytest_of, unit_tests),
             "properties": lambda: partial(pytest_of, properties),
-            "length": lambda: against(draw, at_length=True),
+            "length": lambda: against(slice(None), at_length=True),
         }
         return {name: suite() for name, suite in every.items() if name in names}
 
