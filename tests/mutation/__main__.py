@@ -87,7 +87,7 @@ def in_order(area: Area, found: Iterator[Tried]) -> Iterator[Tried]:
     ran = pickle.loads(runner.in_fork(lambda: pickle.dumps(exchange.functions_run_by(everything))) or b"")  # noqa: S301
     for one in found:
         _dotted, file, fault = one
-        if exchange.lies_in_functions(fault.source(), file) and (str(file), fault.function.split(".")[0]) not in ran:
+        if exchange.lies_in_functions(fault.line, file) and (str(file), fault.function.split(".")[0]) not in ran:
             inside.append(one)
         else:
             yield one
