@@ -6,7 +6,7 @@ import argparse
 import gc
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 from tests.mutation import endpoints, exchange, runner
 from tests.mutation.operators import Fault, faults
 from tests.mutation.scope import Area
-from tests.mutation.suites import CRITERIA_AREA, SUITES
+from tests.mutation.suites import CRITERIA_AREA, LEAVES_NOTHING, SUITES, Suite
 
 AREAS = {area.name: area for area in (CRITERIA_AREA, endpoints.AREA)}
 Tried = tuple[str, Path, Fault]
@@ -48,8 +48,7 @@ def main() -> int:
     verdict = runner.try_nothing(asked)
     if verdict.suite:
         parser.error(f"the tests fail without a fault: {verdict.suite}, {verdict.by}")
-    for dotted, file, fault in in_order(area, chosen_faults(area, chosen)):
-        verdict = runner.try_fault(fault, dotted, file, asked)
+    for fault, verdict in verdicts(area, chosen_faults(area, chosen), asked):
         tried += 1
         if verdict.suite is None:
             survivors.add(fault.name)
@@ -77,23 +76,30 @@ def explained_faults(area: Area) -> dict[str, str]:
     return {name: entry["reason"] for entry in listed for name in entry["faults"]}
 
 
-def in_order(area: Area, found: Iterator[Tried]) -> Iterator[Tried]:
+def verdicts(area: Area, found: Iterator[Tried], asked: Mapping[str, Suite]) -> Iterator[tuple[Fault, runner.Verdict]]:
     """Faults in what is run when everything is imported, then, with everything imported, those in other functions."""
-    if area.import_everything is None:
-        yield from found
-        return
-    inside = []
     everything = area.import_everything
-    ran = pickle.loads(runner.in_fork(lambda: pickle.dumps(exchange.functions_run_by(everything))) or b"")  # noqa: S301
-    for one in found:
-        _dotted, file, fault = one
-        if exchange.lies_in_functions(fault.line, file) and (str(file), fault.function.split(".")[0]) not in ran:
-            inside.append(one)
+    inside = []
+    ran = set()
+    if everything is not None:
+        ran = pickle.loads(runner.in_fork(lambda: pickle.dumps(exchange.functions_run_by(everything))) or b"")  # noqa: S301
+    for dotted, file, fault in found:
+        if (
+            everything is not None
+            and exchange.lies_in_functions(fault.line, file)
+            and (str(file), fault.function.split(".")[0]) not in ran
+        ):
+            inside.append((dotted, file, fault))
         else:
-            yield one
-    area.import_everything()
+            yield fault, runner.try_fault(fault, dotted, file, asked)
+    if everything is None:
+        return
+    everything()
     gc.freeze()
-    yield from inside
+    if asked.keys() <= LEAVES_NOTHING:
+        yield from zip((fault for _dotted, _file, fault in inside), runner.try_in_turn(inside, asked), strict=True)
+    else:
+        yield from ((fault, runner.try_fault(fault, dotted, file, asked)) for dotted, file, fault in inside)
 
 
 def chosen_faults(area: Area, chosen: argparse.Namespace) -> Iterator[Tried]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import _lru_cache_wrapper, cache
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
 
@@ -42,12 +42,33 @@ def functions_run_by(work: Callable[[], None]) -> set[tuple[str, str]]:
     return ran
 
 
-def put_in(faulty: str, dotted: str) -> None:
-    """Every function of the loaded module runs the faulty source from now on, whoever holds it."""
+def put_in(faulty: str, dotted: str) -> dict[FunctionType, CodeType]:
+    """Every function of the loaded module runs the faulty source from now on, whoever holds it; gives what it ran before."""
     module = sys.modules[dotted]
     codes = _codes(compile(faulty, str(module.__file__), "exec"))
-    for name, function in _functions(module).items():
+    functions = _functions(module)
+    before = {function: function.__code__ for function in functions.values()}
+    for name, function in functions.items():
         function.__code__ = codes[name]
+    _forget(dotted)
+    return before
+
+
+def take_out(before: dict[FunctionType, CodeType], dotted: str) -> None:
+    """The functions run again what they ran before."""
+    for function, code in before.items():
+        function.__code__ = code
+    _forget(dotted)
+
+
+def _forget(dotted: str) -> None:
+    """What functions of the package remember may have been worked out with other code."""
+    package = dotted.rpartition(".")[0]
+    for name, module in list(sys.modules.items()):
+        if name.startswith(package):
+            for thing in vars(module).values():
+                if isinstance(thing, _lru_cache_wrapper):
+                    thing.cache_clear()
 
 
 def _is_named_function(code: CodeType) -> bool:

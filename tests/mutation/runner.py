@@ -10,10 +10,11 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
+from typing import IO, Any
 
 from tests.mutation import exchange
 from tests.mutation.operators import Fault
@@ -70,6 +71,62 @@ def try_fault(fault: Fault, dotted: str, file: Path, suites: Mapping[str, Suite]
         return _ask(fault.module, suites)
 
     return _verdict(in_fork(ask))
+
+
+def try_in_turn(tried: Sequence[tuple[str, Path, Fault]], suites: Mapping[str, Suite]) -> Iterator[Verdict]:
+    """Put faults into loaded code and take them out again, one after the other in one fork, until one of them ends it."""
+    rest = list(tried)
+    while rest:
+        answers = _lines_of_fork(lambda pipe: _ask_in_turn(pipe, rest, suites))
+        well = yield from _told(answers, rest)
+        if rest:
+            del rest[0]
+            yield _verdict(None)
+        elif not well:
+            raise AssertionError("a fault has left something behind: the tests fail without one")
+
+
+def _told(answers: Generator[bytes, None, bool], rest: list[Any]) -> Generator[Verdict, None, bool]:
+    while True:
+        try:
+            said = next(answers)
+        except StopIteration as end:
+            return bool(end.value)
+        del rest[0]
+        yield _verdict(said)
+
+
+def _ask_in_turn(pipe: IO[bytes], tried: Sequence[tuple[str, Path, Fault]], suites: Mapping[str, Suite]) -> None:
+    for dotted, _file, fault in tried:
+        before = exchange.put_in(fault.source(), dotted)
+        said = _ask(fault.module, suites)
+        exchange.take_out(before, dotted)
+        pipe.write(said + b"\n")
+        pipe.flush()
+    if _ask("", suites):
+        os._exit(1)
+
+
+def _lines_of_fork(work: Callable[[IO[bytes]], None]) -> Generator[bytes, None, bool]:
+    """The lines that a fork writes, up to its end or to one that takes too long; whether it ended well."""
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(readable)
+        _silence()
+        with os.fdopen(writable, "wb") as pipe:
+            work(pipe)
+        os._exit(0)
+    os.close(writable)
+    held, part = b"", b" "
+    with os.fdopen(readable, "rb", buffering=0) as pipe:
+        while part and select.select([pipe], [], [], _LONGEST_SECONDS)[0]:
+            part = pipe.read(1 << 16)
+            *lines, held = (held + part).split(b"\n")
+            yield from lines
+    if part:
+        os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def try_nothing(suites: Mapping[str, Suite]) -> Verdict:
