@@ -24,6 +24,7 @@ from rules_engine.criteria.lesions import (
     baseline_rows,
     first_baseline_dates,
     orphaned_merges,
+    rows_that_count,
 )
 
 #: Texts that are known by number while a criterion works. Lesions and the lesions they are merged into share their numbers.
@@ -118,7 +119,7 @@ def sort_out(rows: pl.LazyFrame) -> LesionRecords:
     extra = [name for name in rows.collect_schema() if name not in (*canonical_schema(LESION_ASSESSMENTS), *_NUMBERS)]
     known = hold(baseline_lesions(rows).join(_recorded_at_baseline(rows), on=["subject", "lesion_id"], how="semi"))
     also = [*_OF_VISITS, *_OF_NEW_LESIONS, *extra]
-    counting = hold(rows_that_count(rows).pipe(with_known_lesion, rows, known, also))
+    counting = hold(rows_that_count(rows, rows).pipe(with_known_lesion, rows, known, also))
     subjects = hold(derive_subjects(rows, known))
     return LesionRecords(
         rows=rows,
@@ -151,17 +152,6 @@ def numbered(lesions: pl.LazyFrame) -> pl.LazyFrame:
             visit=pl.struct("subject", "visit_date").rle_id(),
             sight=pl.struct("subject", "visit_date", "lesion_id").rle_id(),
         )
-    )
-
-
-def rows_that_count(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows of the baseline visit and of the visits after it; of a subject without a baseline, of every visit."""
-    is_baseline = pl.col("is_baseline").fill_null(value=False)
-    first, day = pl.col("baseline_date"), pl.col("visit_date")
-    return (
-        rows.join(first_baseline_dates(rows), on="subject", how="left", maintain_order="left")
-        .filter(pl.when(is_baseline).then(day == first).otherwise(first.is_null() | (day > first)))
-        .with_columns(is_baseline=is_baseline)
     )
 
 

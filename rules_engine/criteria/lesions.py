@@ -79,6 +79,17 @@ def postbaseline_rows(lesions: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def rows_that_count(rows: pl.LazyFrame, lesions: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of the baseline visit and of the visits after it; of a subject without a baseline, of every visit. `lesions` is the reading."""
+    is_baseline = pl.col("is_baseline").fill_null(value=False)
+    first, day = pl.col("baseline_date"), pl.col("visit_date")
+    return (
+        rows.join(first_baseline_dates(lesions), on="subject", how="left", maintain_order="left")
+        .filter(pl.when(is_baseline).then(day == first).otherwise(first.is_null() | (day > first)))
+        .with_columns(is_baseline=is_baseline)
+    )
+
+
 def is_intrahepatic() -> pl.Expr:
     """The lesion is in the liver and no node."""
     return (pl.col("organ").cast(pl.String).str.strip_chars().str.to_lowercase() == LIVER).fill_null(
@@ -221,7 +232,9 @@ def orphaned_merges(lesions: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
     The carrier must be another target of the baseline that is recorded at this visit and not itself merged; otherwise the mass is
     measured nowhere, and a contribution of 0 would feign shrinkage. Such a lesion is not evaluable.
     """
-    merged = lesions.filter(pl.col("state") == "merged").select("subject", "visit_date", "lesion_id", "into")
+    merged = rows_that_count(lesions.filter(pl.col("state") == "merged"), lesions).select(
+        "subject", "visit_date", "lesion_id", "into"
+    )
     targets = known.filter(pl.col("role") == "target").select("subject", into="lesion_id")
     measured = carriers(lesions, merged).join(targets, on=["subject", "into"], how="semi")
     return (
@@ -235,7 +248,7 @@ def carriers(lesions: pl.LazyFrame, merged: pl.LazyFrame) -> pl.LazyFrame:
     """Lesions that others are merged into, where they are recorded and not merged themselves: subject, visit_date, `into`."""
     is_merged = (pl.col("state") == "merged").fill_null(value=False)
     return (
-        lesions.join(merged.select("subject").unique(), on="subject", how="semi")
+        rows_that_count(lesions.join(merged.select("subject").unique(), on="subject", how="semi"), lesions)
         .filter(~is_merged)
         .select("subject", "visit_date", into="lesion_id")
         .join(merged, on=["subject", "visit_date", "into"], how="semi")

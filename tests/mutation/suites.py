@@ -50,13 +50,27 @@ def draw_samples(*, at_length: bool) -> bytes:
         for number, kind in seeds
         for criterion in CRITERIA
     ]
-    return pickle.dumps(
-        [(sample, agree.expected_answers(sample)) for sample in drawn], protocol=pickle.HIGHEST_PROTOCOL
-    )
+    answers = [(sample, agree.expected_answers(sample)) for sample in drawn]
+    return pickle.dumps([*answers, *_faulty_samples(at_length=at_length)], protocol=pickle.HIGHEST_PROTOCOL)
 
 
-#: Modules that judge no scan: the reference has no say of what they add.
-_BESIDE_THE_SCANS = ("of_baseline", "of_new_lesions", "of_records", "of_timepoints", "saying", "components", "subjects")
+def _faulty_samples(*, at_length: bool) -> list[Any]:
+    """Histories with mistakes in them, and what is to be said of each."""
+    from tests.properties import test_criteria_findings_agree as agree
+
+    seeds = range(20, 26) if at_length else range(2)
+    drawn = [agree.draw(criterion, seed, 200, agree.faulty_history) for seed in seeds for criterion in CRITERIA]
+    sound = [agree.draw(criterion, seed, 200, agree.with_baseline) for seed in seeds for criterion in CRITERIA[:3]]
+    return [
+        *((sample, agree.expected_of_records(sample), False) for sample in drawn),
+        *((sample, agree.expected_of_visits(sample), True) for sample in sound),
+    ]
+
+
+#: Modules that say what is odd: another reference has that.
+_VALIDATION = ("of_baseline", "of_new_lesions", "of_records", "of_timepoints", "saying")
+#: Modules that judge no scan: no reference has a say of what they add.
+_BESIDE_THE_SCANS = ("components", "subjects", "markers")
 #: From the one that is the quickest to read.
 CRITERIA = ("recist_1_1", "mrecist", "irecist", "mrecist_irecist")
 
@@ -67,14 +81,31 @@ def agreement(samples: list[Any], module: str) -> str | None:
 
     if module in _BESIDE_THE_SCANS:
         return None
+    if module in _VALIDATION:
+        return findings(samples, module)
     reassesses = module in ("reassessment", "new_lesion_growth", "reporting", "irecist", "mrecist_irecist")
-    for place, (sample, expected) in enumerate(samples):
+    for place, (sample, expected, *of_findings) in enumerate(samples):
+        if of_findings:
+            continue
         if reassesses and sample.criterion in ("recist_1_1", "mrecist"):
             continue  # no fault there is one of these criteria
         found = agree.disagreements(sample, expected)
         if found:
             samples.insert(0, samples.pop(place))  # it will notice the next one, too
             return found[0].splitlines()[0]
+    return None
+
+
+def findings(samples: list[Any], _module: str) -> str | None:
+    """What the engine finds odd against another reference, as in `tests/properties/test_criteria_findings_agree.py`."""
+    from tests.properties import test_criteria_findings_agree as agree
+
+    for place, (sample, expected, *of_findings) in enumerate(samples):
+        if of_findings:
+            found = agree.disagreements(sample, expected, of_visits=of_findings[0])
+            if found:
+                samples.insert(0, samples.pop(place))
+                return str(found[0])
     return None
 
 
@@ -123,7 +154,7 @@ def import_everything() -> None:
 
 
 #: So many of the random histories notice most of what all of them notice.
-_AT_A_GLANCE = 8
+AT_A_GLANCE = 8
 Draw = Callable[[Callable[[], bytes]], bytes]
 
 
@@ -145,8 +176,8 @@ def choice_of_suites(
             return partial(agreement, drawn(at_length=at_length)[samples])
 
         every: dict[str, Callable[[], Suite]] = {
-            "glance": lambda: against(slice(_AT_A_GLANCE)),
-            "agreement": lambda: against(slice(_AT_A_GLANCE if "glance" in names else 0, None)),
+            "glance": lambda: against(slice(AT_A_GLANCE)),
+            "agreement": lambda: against(slice(AT_A_GLANCE if "glance" in names else 0, None)),
             "cases": lambda: cases,
             "unit": lambda: partial(pytest_of, unit_tests),
             "properties": lambda: partial(pytest_of, properties),

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import polars as pl
+from rules_engine.loading import load_criterion_rules
+from rules_engine.registry import default_registry
+
 from tests.unit.test_criteria_rules import findings, history, lesion, overall
+
+
+def collected(criterion: str, lesions: pl.LazyFrame) -> pl.DataFrame:
+    rules = load_criterion_rules(criterion, registry=default_registry())
+    chosen = default_registry().criteria.require(criterion)
+    return chosen.validate(lesions, rules, chosen.assess(lesions, rules)).collect()
+
+
+def records_of(criterion: str, lesions: pl.LazyFrame) -> dict[str, set[str | None]]:
+    """The records that each finding names."""
+    found = collected(criterion, lesions)
+    return {str(rule): set(rows["record"]) for (rule,), rows in found.partition_by("rule_id", as_dict=True).items()}
 
 
 def test_a_lesion_recorded_as_a_whole_and_in_fragments_is_not_counted_twice() -> None:
@@ -83,3 +99,40 @@ def test_a_measured_new_lesion_is_held_against_the_limit_of_what_its_first_recor
 
     assert "lesions.new_target.too_small" in called(True, False)
     assert "lesions.new_target.too_small" not in called(False, True)
+
+
+def test_a_row_that_is_not_used_does_not_spoil_the_baseline() -> None:
+    """A second row of the day of the baseline that is not called baseline is said to be left out; so is what it says of a merge."""
+    lesions = history({0: [lesion("T", 30)], 42: [lesion("T", 20)]})
+    beside = history({0: [lesion("T", state="merged", into="Q")]}).with_columns(is_baseline=False)
+    both = pl.concat([lesions, beside])
+    assert overall("recist_1_1", both) == ["PR"]
+    assert findings("recist_1_1", both) == {"lesions.visit.before_baseline", "lesions.record.repeated"}
+
+
+def test_a_target_merged_into_none_at_baseline_has_no_size_that_could_be_too_small() -> None:
+    lesions = history({0: [lesion("T", 30), lesion("U", state="merged", into="Q")]})
+    assert findings("recist_1_1", lesions) == {"lesions.merged.without_carrier", "lesions.baseline.no_sum"}
+
+
+def test_a_finding_without_a_visit_names_none() -> None:
+    without = history({42: [lesion("T", 30)]}).with_columns(is_baseline=False)
+    assert records_of("recist_1_1", without)["lesions.baseline.no_sum"] == {None}
+
+
+def test_a_length_is_shown_as_it_was_recorded_whatever_stands_beside_it() -> None:
+    """A division of whole hundredths may miss the decimal by a bit where there are several of them: 19.900000000000002."""
+    small = [lesion(name, 19.9, role="target", node=True, organ="lymph_node", site="porta_hepatis") for name in "TUVW"]
+    found = collected("mrecist", history({0: small})).filter(pl.col("rule_id") == "lesions.target.too_small")
+    assert found["value"].to_list() == ["19.9"] * 4
+
+
+def test_what_a_disregarded_scan_shows_is_no_relapse() -> None:
+    """After a complete response a node of 10 mm is an unconfirmed progression; a scan two weeks later is disregarded."""
+    node = {"node": True, "organ": "lymph_node"}
+    sizes = {0: 16, 42: 9, 84: 10, 98: 10}
+    lesions = history({day: [lesion("T", mm, **node)] for day, mm in sizes.items()})
+    assert overall("irecist", lesions) == ["iCR", "iUPD", "iUPD"]
+    records = records_of("irecist", lesions)
+    assert records["lesions.early_scan"] == {"visit 2024-04-08"}
+    assert records["lesions.node_only_relapse"] == {"visit 2024-03-25"}

@@ -17,6 +17,7 @@ from rules_engine.criteria.lesions import (
     is_intrahepatic,
     is_node,
     option,
+    orphaned_merges,
 )
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.criteria.validation.saying import IS_TARGET, RECORD, finding, in_mm, place
@@ -74,6 +75,7 @@ def _of_targets(records: LesionRecords, rules: CriterionRules) -> Iterable[pl.La
         .with_columns(c=contribution(diameter(rules)), smallest=smallest)
         .group_by("subject", "visit_date", "lesion_id")
         .agg(size=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()), smallest=pl.col("smallest").max())
+        .join(orphaned_merges(lesions, known), on=["subject", "visit_date", "lesion_id"], how="anti")
     )
     yield finding(
         sizes.filter(pl.col("size") < pl.col("smallest")), "target.too_small", WARNING,
@@ -122,9 +124,7 @@ def _without_sum(records: LesionRecords, rules: CriterionRules, measure: Measure
     return finding(
         named, "baseline.no_sum", ERROR, "the target sum at baseline is missing, incomplete or 0",
         "the target response is NE at every visit",
-        pl.concat_str(
-            phrase("visit {}", "baseline_date"), phrase("lesion {}", "lesions"), separator=", ", ignore_nulls=True
-        ),
+        pl.coalesce(phrase("visit {}, lesion {}", "baseline_date", "lesions"), phrase("visit {}", "baseline_date")),
         "mm",
     )  # fmt: skip
 

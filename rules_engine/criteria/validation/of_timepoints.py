@@ -23,13 +23,14 @@ def findings_of_timepoints(
     def fired(rule: str) -> pl.Expr:
         return pl.col("trace").str.contains(rf"{re.escape(rule)}(;|$)")
 
+    counted = timepoints.filter("accepted")  # what a disregarded scan shows is no progression
     only_node = (
         visits_of(records, rules, measure)
         .filter(pl.col("nodes_back") == 1, pl.col("others_back") == 0)
         .select("subject", "visit_date")
         .pipe(with_names)
     )
-    relapses = timepoints.filter(fired(".target.reappearance"), ~pl.col("new_lesion"), pl.col("nontarget") != "PD")
+    relapses = counted.filter(fired(".target.reappearance"), ~pl.col("new_lesion"), pl.col("nontarget") != "PD")
     yield finding(
         relapses.join(only_node, on=["subject", "visit_date"], how="semi"), "node_only_relapse", WARNING,
         "after a complete response a single lymph node is the only disease", "it is progression; consider imaging it again", VISIT,
@@ -37,7 +38,7 @@ def findings_of_timepoints(
     returns = _visits_with_tstm_return(records, rules, measure).pipe(with_names)
     by_arithmetic = fired(".target.pd") | fired(".target.pd_partial")
     yield finding(
-        timepoints.filter(by_arithmetic).join(returns, on=["subject", "visit_date"], how="semi"), "tstm_reappearance", WARNING,
+        counted.filter(by_arithmetic).join(returns, on=["subject", "visit_date"], how="semi"), "tstm_reappearance", WARNING,
         "a lesion that had gone is back, too small to measure, in a sum that is progression",
         "it counts with the ruleset's default size", VISIT,
     )  # fmt: skip

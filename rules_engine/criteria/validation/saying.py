@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from rules_engine.contracts import UNITS_PER_MM
+from rules_engine.criteria.subjects import in_units
 from rules_engine.findings import derive_findings, phrase
 
 TABLE = "lesion_assessments"
@@ -42,7 +43,7 @@ def finding(
 
 def in_mm(column: str) -> pl.Expr:
     """A length of the engine in millimetres, as a finding shows it."""
-    return pl.col(column).cast(pl.Float64) / UNITS_PER_MM
+    return in_units(pl.col(column), UNITS_PER_MM)
 
 
 def place() -> pl.Expr:
