@@ -75,7 +75,7 @@ def _of_targets(records: LesionRecords, rules: CriterionRules) -> Iterable[pl.La
         .with_columns(c=contribution(diameter(rules)), smallest=smallest)
         .group_by("subject", "visit_date", "lesion_id")
         .agg(size=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()), smallest=pl.col("smallest").max())
-        .join(orphaned_merges(lesions, known), on=["subject", "visit_date", "lesion_id"], how="anti")
+        .join(orphaned_merges(records.rows, known), on=["subject", "visit_date", "lesion_id"], how="anti")
     )
     yield finding(
         sizes.filter(pl.col("size") < pl.col("smallest")), "target.too_small", WARNING,
