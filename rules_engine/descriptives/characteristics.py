@@ -33,6 +33,8 @@ SPELLED = {
     "child": "Child", "pugh": "Pugh",
 }  # fmt: skip
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
+#: A number that a file without types has written; one with zeros before it is a code.
+_WRITTEN: Final = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$"
 #: Average length of a year of the Gregorian calendar, for ages.
 DAYS_PER_YEAR = 365.2425
 #: Statistics of a number and their words, in the order of the results.
@@ -59,7 +61,7 @@ def describe_characteristics(
     for name in ["sex", *own]:
         if name not in subjects.columns or subjects[name].null_count() == subjects.height:
             continue
-        column, label = subjects[name], as_heading(name)
+        column, label = _typed(subjects[name]), as_heading(name)
         if column.dtype.is_numeric() and not _is_code(covariates, name, column):
             _add_number(rows, name, label, _parted(subjects, column.cast(pl.Float64), arms))
         elif column.dtype.is_numeric() or column.dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum):
@@ -89,6 +91,18 @@ def age_in_years(subjects: pl.DataFrame) -> pl.Series | None:
     middle = first + (last - first) / 2
     years = ((pl.col("baseline_date") - middle.cast(pl.Date)).dt.total_days() / DAYS_PER_YEAR).floor()
     return subjects.select(years).to_series()
+
+
+def _typed(column: pl.Series) -> pl.Series:
+    """A text column as the numbers or flags that it holds throughout, so that a study is the same from every kind of file."""
+    if column.dtype != pl.String:
+        return column
+    known = column.drop_nulls()
+    if known.str.contains(_WRITTEN).all():
+        return column.cast(pl.Float64)
+    if known.str.to_lowercase().is_in(["true", "false"]).all():
+        return column.str.to_lowercase() == "true"
+    return column
 
 
 def _name_of_age(subjects: pl.DataFrame) -> str:

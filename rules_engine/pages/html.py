@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from rules_engine.pages.blocks import (
 )
 
 _HERE = Path(__file__).parent
+#: Names too long for a narrow column, and where such a name may be broken.
+_LONG_NAME, _JOINT = re.compile(r"[\w.]{16,}"), re.compile(r"(?<=\w)([._])(?=[a-z])")
 _KINDS: dict[type, str] = {
     Table: "table",
     Figure: "figure",
@@ -54,6 +58,7 @@ def render_html(page: Page) -> str:
     )
     environment.globals["kind_of"] = lambda block: _KINDS[type(block)]
     environment.filters["as_json"] = _json
+    environment.filters["breakable"] = _breakable
     sections = [section for section in page.sections if section.blocks]
     blocks = walk(block for section in sections for block in section.blocks)
     scripts = list(dict.fromkeys(block.script for block in blocks if isinstance(block, Interactive)))
@@ -64,6 +69,13 @@ def render_html(page: Page) -> str:
         scripts=scripts,
         policy=_policy(scripts),
     )
+
+
+def _breakable(text: str) -> str:
+    """The text escaped; a name such as `endpoint.response.after_progression` may end its line behind a dot or an underscore."""
+    if not _LONG_NAME.search(text):
+        return escape(text)
+    return _LONG_NAME.sub(lambda name: _JOINT.sub(r"\1<wbr>", name[0]), escape(text))
 
 
 def _policy(scripts: Iterable[str]) -> str:

@@ -323,3 +323,19 @@ def test_findings_and_discrepancies_are_counted() -> None:
     ]  # fmt: skip
     visits = ard.filter(pl.col("analysis") == "discrepancies").select("group", "variable", "level", "value", "n")
     assert visits.rows() == [("overall", "target", "PR / SD", 2, 2), ("overall", "target", "– / PD", 1, 1)]
+
+
+def test_a_study_from_text_files_is_described_as_one_with_types() -> None:
+    typed = {
+        **SUBJECTS, "afp": [1.5, 20.0, 3.25, 4.0, None, 1e3, ], "flag": [True, False, None, True, True, True],
+        "grade": [1, 2, 1, 1, 2, None], "site": ["001", "002", "003", "001", "002", "003"],
+    }  # fmt: skip
+    written = {
+        **typed,
+        "afp": ["1.5", "20.0", "3.25", "4.0", None, "1e3"],
+        "flag": ["true", "false", None, "True", "true", "true"],
+        "grade": ["1", "2", "1", "1", "2", None],
+        "weight": [None if value is None else str(value) for value in SUBJECTS["weight"]],
+    }
+    assert described(written).equals(described(typed))
+    assert numbers(described(written), "characteristics", "site", "001") == [0, 2, 0, 2]

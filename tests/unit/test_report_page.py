@@ -14,7 +14,7 @@ from rules_engine.analysis.options import with_defaults
 from rules_engine.descriptives import describe_cohort, describe_quality, tally_records
 from rules_engine.findings import SCHEMA as FINDINGS_SCHEMA
 from rules_engine.model import CriterionRules, EndpointDefinition, ResponseDefinition, Ruleset
-from rules_engine.pages import Paragraph
+from rules_engine.pages import Page, Paragraph, Row, Section, Table, heading, render_html, words
 from rules_engine.pipeline import DISCREPANCY_SCHEMA
 from rules_engine.report import ReportView, render_report
 from rules_engine.vocabulary import ARD_SCHEMA, RESPONSE_SCHEMA, TIMEPOINT_SCHEMA, TTE_SCHEMA
@@ -234,7 +234,7 @@ def page(view: ReportView) -> str:
 class Reader(HTMLParser):
     """Collects tags, ids and text; complains about a tag that is closed out of order."""
 
-    VOID = frozenset({"meta", "line", "path", "br", "img", "link", "input"})
+    VOID = frozenset({"meta", "line", "path", "br", "img", "link", "input", "wbr"})
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -316,6 +316,23 @@ def test_the_page_tells_who_was_spared_a_false_progression(page: str) -> None:
     assert "Progression re-assessed (overall)" in page
     assert re.search(r"a later scan showed no progression</th><td[^>]*>12 \(100\.0%\)", page)
     assert "4 further subjects are in ADRS." in page
+
+
+def test_the_name_of_a_rule_may_be_broken_where_its_parts_meet() -> None:
+    names = [
+        "endpoint.response.after_progression",
+        "data.labs.unit",
+        "<script>.aaaaaaaaaaaaaaaa.b&c",
+        "0.123456789012345678",
+    ]
+    table = Table(
+        "t", ["Rule"], [Row(heading(name)) for name in names] + [Row(heading(name), [words(name)]) for name in names]
+    )
+    page = render_html(Page("t", [], [Section("s", "S", [table])]))
+    assert "endpoint.<wbr>response.<wbr>after_<wbr>progression" in page
+    assert "data.labs.unit" in page
+    assert "<script" not in page
+    assert "0.123456789012345678" in page
 
 
 def test_findings_are_grouped_with_their_first_examples(page: str) -> None:
