@@ -105,7 +105,7 @@ def test_r_finds_the_same_median(results: Path) -> None:
         ["Rscript", str(EXAMPLES / "survival.R"), str(results), "PFS"], capture_output=True, text=True, check=True
     )
     adtte = pl.read_parquet(results / "adtte.parquet").filter(PARAMCD="PFS")
-    medians = pl.read_parquet(results / "ard.parquet").filter(pl.col("statistic") == "median")
+    medians = pl.read_parquet(results / "ard.parquet").filter(paramcd="PFS", statistic="median")
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert {line[0] for line in lines} == set(adtte["TRT01A"])
     for arm, records, events, median in lines:
