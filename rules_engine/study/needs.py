@@ -6,14 +6,13 @@ A table that is there without rows is an answer (nobody had another therapy); a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 
 import polars as pl
 
 from rules_engine import guard
 from rules_engine.analysis.covariates import columns_of
 from rules_engine.contracts import SUBJECTS, canonical_schema
-from rules_engine.errors import Problem, StudyError, closest
+from rules_engine.errors import PluginError, Problem, StudyError, closest
 from rules_engine.model import AnalysisDefinition, EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
 from rules_engine.study.study import Study
@@ -92,7 +91,12 @@ def endpoint_needs(
         why = f"response {stream.name}"
         needs += [Need(need.table, need.column, need.why or why) for need in tables_of_stream(stream, registry)]
     who = guard.who_is(registry, "endpoint kind", kind.id, kind.version)
-    return [*needs, *guard.call(who, partial(kind.needs, endpoint))]
+    own = guard.call(who, lambda: list(kind.needs(endpoint)))
+    stranger = next((need for need in own if not isinstance(need, Need)), None)
+    if stranger is not None:
+        what = f"its `needs` holds {type(stranger).__name__}, not Need"
+        raise PluginError([Problem(who, what, guard.REMEDY)])
+    return [*needs, *own]
 
 
 def tables_of_stream(stream: ResponseDefinition, registry: Registry) -> Sequence[Need]:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import polars as pl
 
 from rules_engine import guard
-from rules_engine.errors import Problem, ReadError, StudyError, closest
+from rules_engine.errors import PluginError, Problem, ReadError, StudyError, closest
 from rules_engine.registry import Registry, default_registry
 from rules_engine.vocabulary import Reader
 
@@ -249,7 +249,8 @@ class _Opener:
         try:
             self._require_signature(reader, file)
             rows = _checked_call(self.registry, reader, where, reader.scan, *given)
-            self.by_name.setdefault(name, []).append(_named(name, rows, where, path=file))
+            table = _named(name, _frame_of(self.registry, reader, where, rows), where, path=file)
+            self.by_name.setdefault(name, []).append(table)
         except StudyError as error:
             self.problems += error.problems
 
@@ -258,15 +259,17 @@ class _Opener:
             if path is not None:
                 self._require_signature(reader, path)
             tables = _checked_call(self.registry, reader, where, reader.scan_tables, place, self.is_wanted)
+            if not isinstance(tables, Mapping):
+                raise _no_answer(self.registry, reader, where, tables, "a mapping of names to lazy frames")
             for given, rows in tables.items():
-                name = given.strip().lower()
+                name = str(given).strip().lower()
                 if rows is None:
-                    self.unread.append(given)
+                    self.unread.append(str(given))
                     continue
-                origin = "" if path else where
-                self.by_name.setdefault(name, []).append(
-                    _named(name, rows, f"table {name} ({where})", path=path, origin=origin)
-                )
+                at = f"table {name} ({where})"
+                rows = _frame_of(self.registry, reader, at, rows)
+                table = _named(name, rows, at, path=path, origin="" if path else where)
+                self.by_name.setdefault(name, []).append(table)
         except StudyError as error:
             self.problems += error.problems
 
@@ -336,6 +339,28 @@ def _checked_call(registry: Registry, reader: Reader, where: str, scan: Callable
     assert scan is not None  # noqa: S101  (a reader that scans neither is refused by the registry)
     who = guard.who_is(registry, "reader", reader.id, reader.version)
     return guard.call(guard.Who(f"{who} on {where}", who.seconds), partial(_scanned, where, scan, *given))
+
+
+def _frame_of(registry: Registry, reader: Reader, where: str, rows: Any) -> pl.LazyFrame:
+    """The frame that a reader gave. A third party's that runs Python is computed here, so that what fails in it is the reader's."""
+    if not isinstance(rows, pl.LazyFrame):
+        raise _no_answer(registry, reader, where, rows, "a lazy frame of Polars")
+    plugin = registry.plugin_of("reader", reader.id)
+    if plugin is not None and plugin.built_in:
+        return rows
+    who = guard.who_is(registry, "reader", reader.id, reader.version)
+    on_file = guard.Who(f"{who} on {where}", who.seconds)
+    try:
+        runs_python = "PYTHON" in rows.explain(optimized=False).upper()
+    except pl.exceptions.PolarsError as error:
+        raise unreadable(where, error) from error
+    return guard.collect(on_file, lambda: rows).lazy() if runs_python else rows
+
+
+def _no_answer(registry: Registry, reader: Reader, where: str, given: Any, wanted: str) -> PluginError:
+    """The error for a reader that gives what its contract forbids."""
+    who = f"{guard.who_is(registry, 'reader', reader.id, reader.version)} on {where}"
+    return PluginError([Problem(who, f"it returned {type(given).__name__}, not {wanted}", guard.REMEDY)])
 
 
 def _scanned(where: str, scan: Callable[..., Any], *given: Any) -> Any:

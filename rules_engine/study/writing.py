@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import guard
-from rules_engine.errors import UsageError, WriteError, closest
+from rules_engine.errors import PluginError, Problem, UsageError, WriteError, closest
 from rules_engine.registry import Registry, default_registry
 from rules_engine.study.labels import DATA_SET_LABELS, KEYS, SHORT_NAMES, column_labels
 from rules_engine.study.manifest import PRODUCER, as_json
@@ -175,9 +175,10 @@ def _write_data_set(
     files = [f"{data_set.name}{writer.suffix}" for writer in writers]
     for writer, file in zip(writers, files, strict=True):
         who = guard.who_is(registry, "writer", writer.id, writer.version)
-        guard.call(
-            guard.Who(f"{who} on {file}", who.seconds), partial(_write_in, writer, data_set, folder / file, target)
-        )
+        on_file = guard.Who(f"{who} on {file}", who.seconds)
+        guard.call(on_file, partial(_write_in, writer, data_set, folder / file, target))
+        if not (folder / file).is_file():
+            raise PluginError([Problem(on_file, "it wrote no such file", guard.REMEDY)])
     return files[0]
 
 

@@ -133,6 +133,16 @@ def test_a_failing_endpoint_kind_is_named_with_the_subject(tmp_path: Path) -> No
     assert "it failed at subject A" in said
 
 
+def test_an_endpoint_kind_that_needs_nonsense_is_named(tmp_path: Path) -> None:
+    kind = EndpointKind(
+        id="house", version="3", title="House", reference="none", shape="time_to_event", derive=lambda *_: pl.LazyFrame(),
+        options_schema={"type": "object", "additionalProperties": False}, needs=lambda _endpoint: [5],  # type: ignore[list-item]
+    )  # fmt: skip
+    said = refused(tmp_path, registry_of("endpoint_kinds", kind), endpoints={"HOUSE": {"kind": "house"}})
+    assert "endpoint kind 'house' (version 3) of plugin 'house'" in said
+    assert "its `needs` holds int, not Need" in said
+
+
 def test_a_grading_that_loses_a_record_is_refused(tmp_path: Path) -> None:
     ctcae = default_registry().gradings.require("ctcae")
     lossy = replace(

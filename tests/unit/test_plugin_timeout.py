@@ -150,6 +150,14 @@ def test_a_writer_that_fails_is_named_and_leaves_nothing(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["study"]
 
 
+def test_a_writer_that_writes_nothing_is_named(tmp_path: Path) -> None:
+    registry = registry_of(writers=Writer("odd", "2", "Odd", ".odd", lambda _data_set, _path: None))
+    result = run(write_tables(tmp_path / "study"), {"overall": {"criterion": "recist_1_1"}}, registry)
+    with pytest.raises(PluginError, match=r"plugin 'house' on adtr.odd\n  it wrote no such file"):
+        result.write(tmp_path / "out", formats=["odd"], report=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["study"]
+
+
 def test_the_built_in_plugins_have_all_the_time_they_need(tmp_path: Path) -> None:
     registry = build_registry(selection=PluginSelection(seconds=1e-9))
     assert run(write_tables(tmp_path / "study"), {"overall": {"criterion": "recist_1_1"}}, registry).adtte.height == 2

@@ -17,9 +17,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
+import rules_engine
 from rules_engine.errors import PluginError, ReadError, StudyError, UsageError
 from rules_engine.registry import build_registry
 from rules_engine.study import Study, read_study
@@ -373,6 +376,49 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, form: str) -> None
     for share in (0.3, 0.6, 0.97):
         file.write_bytes(whole[: int(len(whole) * share)])
         assert file.name in refused(path), share
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_columns_whose_names_differ_by_case_alone_are_one_name(tmp_path: Path, form: str) -> None:
+    path = study_folder(tmp_path / "s", form)
+    twice = SUBJECTS.with_columns(ARM="arm")
+    (twice.write_parquet if form == "parquet" else twice.write_ipc)(path / f"subjects.{form}")
+    assert "two columns have one name: arm" in refused(path)
+
+
+def offering(reader: Reader) -> SimpleNamespace:
+    def rules_engine_readers() -> list[Reader]:
+        return [reader]
+
+    return SimpleNamespace(rules_engine_readers=rules_engine.hookimpl(rules_engine_readers))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "it returned NoneType, not a lazy frame of Polars"),
+        (SUBJECTS, "it returned DataFrame, not a lazy frame of Polars"),
+        (SUBJECTS.lazy().map_batches(lambda _rows: 1 / 0), "it failed: ZeroDivisionError"),  # type: ignore[arg-type,return-value]
+    ],
+)
+@pytest.mark.parametrize("several", [False, True])
+def test_a_reader_that_answers_nonsense_is_named(tmp_path: Path, given: Any, said: str, several: bool) -> None:
+    (tmp_path / "subjects.odd").write_text("x")
+    if several and given is None:
+        pytest.skip("None is a table that was not wanted")
+    scan_tables = (lambda _place, _wanted: {"subjects": given}) if several else None
+    reader = Reader("odd", "1", "Odd", (".odd",), None if several else lambda _path: given, scan_tables=scan_tables)
+    with pytest.raises(PluginError, match=r"reader 'odd' \(version 1\) of plugin 'house' on table subjects") as caught:
+        read_study(tmp_path, registry=build_registry([("house", offering(reader))]))
+    assert caught.value.exit_code == 4
+    assert said in str(caught.value)
+
+
+def test_a_reader_of_several_tables_gives_a_mapping(tmp_path: Path) -> None:
+    (tmp_path / "x.odd").write_text("x")
+    reader = Reader("odd", "1", "Odd", (".odd",), None, scan_tables=lambda _place, _wanted: [])  # type: ignore[arg-type,return-value]
+    with pytest.raises(PluginError, match="it returned list, not a mapping of names to lazy frames"):
+        read_study(tmp_path, registry=build_registry([("house", offering(reader))]))
 
 
 @pytest.mark.parametrize(
