@@ -19,7 +19,7 @@ from rules_engine.engine import Engine
 from rules_engine.errors import StudyError
 from rules_engine.spark import packing
 from rules_engine.spark.tasks import PACKED, POSITION, look_task
-from rules_engine.spark.work import ODD, READINGS, STUDIES, SUBJECTS, TALLIES, Job, readings
+from rules_engine.spark.work import ODD, READINGS, STUDIES, SUBJECTS, TALLIES, Job, column_names, readings
 from rules_engine.study import Study
 from rules_engine.study.canonical import CanonicalTable, Looked, Reading
 from rules_engine.study.mapping import mapping_of
@@ -30,8 +30,8 @@ from rules_engine.vocabulary import Table
 
 @dataclass(frozen=True)
 class Incoming:
-    """A table as Spark holds it: its numbered rows under clean names; `offsets` say how many rows stand before each of Spark's
-    partitions, None where rows are numbered from 0 throughout.
+    """A table as Spark holds it: its numbered rows, the columns named by their place (`work.column_names`); `offsets` say how many
+    rows stand before each of Spark's partitions, None where rows are numbered from 0 throughout.
     """
 
     raw: RawTable
@@ -79,7 +79,7 @@ def incoming_frames(source: Mapping[str, Any], found: Found) -> dict[str, Incomi
 
     by_name = {str(name).strip().lower(): frame for name, frame in source.items()}
     numbered = {
-        name: by_name[name].toDF(*raw.schema).withColumn(POSITION, f.monotonically_increasing_id())
+        name: by_name[name].toDF(*column_names(raw)).withColumn(POSITION, f.monotonically_increasing_id())
         for name, raw in found.tables.items()
     }
     for rows in numbered.values():
@@ -117,7 +117,7 @@ def _rows_of_file(spark: Any, raw: RawTable) -> Any:
     # Days before 1582 are what the file says, as for every other reader of Parquet.
     reader = spark.read.option("datetimeRebaseMode", "CORRECTED").option("int96RebaseMode", "CORRECTED")
     rows = reader.parquet(Path(str(raw.path)).absolute().as_uri())
-    return rows.select("*", f.col("_metadata.row_index").alias(POSITION)).toDF(*raw.schema, POSITION)
+    return rows.select("*", f.col("_metadata.row_index").alias(POSITION)).toDF(*column_names(raw), POSITION)
 
 
 def _is_spark(frame: Any) -> bool:

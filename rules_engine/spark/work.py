@@ -157,6 +157,11 @@ def _rows(
         yield _numbered(raw, offsets, waiting)
 
 
+def column_names(raw: RawTable) -> list[str]:
+    """What the columns of a table are called on their way: a name of the study's may be one that Spark cannot read as it stands."""
+    return [f"column_{place}" for place in range(len(raw.schema))]
+
+
 def _numbered(raw: RawTable, offsets: Mapping[int, int] | None, batches: list[pa.RecordBatch]) -> pl.LazyFrame:
     frame = pl.DataFrame(pa.Table.from_batches(batches))
     position = pl.col(POSITION)
@@ -165,8 +170,11 @@ def _numbered(raw: RawTable, offsets: Mapping[int, int] | None, batches: list[pa
     else:
         before = (position // (1 << _SHIFT)).replace_strict(offsets, return_dtype=pl.Int64)
         number = before + position % (1 << _SHIFT) + 1
-    own = {name: dtype for name, dtype in raw.schema.items() if name != ROW.name}
-    columns = [pl.col(name).cast(dtype) for name, dtype in own.items()]
+    columns = [
+        pl.col(place).cast(dtype).alias(name)
+        for place, (name, dtype) in zip(column_names(raw), raw.schema.items(), strict=True)
+        if name != ROW.name
+    ]
     return frame.lazy().select(number.cast(pl.Int64).alias(ROW.name), *columns)
 
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,34 @@ def test_every_file_of_a_made_up_study_is_the_same(made_up: Path, spark: Any, tm
         engine, made_up, out=tmp_path / "there", spark=spark, parts=3, data_cutoff=CUTOFF, formats=("parquet", "csv")
     ) as result:
         assert result["adlb"].count() == result.local.adlb.height
+    assert files(tmp_path / "there") == files(tmp_path / "here")
+
+
+MOMENT = datetime(1500, 1, 10, 20, tzinfo=UTC)
+#: Columns of types that Parquet has; Spark reads them, or leaves the study to the driver.
+COLUMNS: dict[str, dict[str, pl.Expr]] = {
+    "plain": {
+        "small": pl.lit(3, pl.UInt8), "code": pl.lit("a", pl.Enum(["a", "b"])), "word": pl.lit("z", pl.Categorical),
+        "old": pl.lit(date(1, 1, 1)), "half": pl.lit(1.5, pl.Float32), "moment": pl.lit(MOMENT),
+        "exact": pl.lit("1.25").cast(pl.Decimal(10, 2)), "ROW": pl.lit(4), "a.b c`": pl.lit("x"),
+    },
+    "fine": {"nanoseconds": pl.lit(MOMENT.replace(year=2024, tzinfo=None)).cast(pl.Datetime("ns")), "clock": pl.lit(time(8, 30))},
+    "nested": {"list": pl.lit([1, 2]), "struct": pl.struct(a=1), "bytes": pl.lit(b"x")},
+    "taken": {"_metadata": pl.lit("y")},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_columns_of_every_type_are_read_as_they_are_here(small: Path, spark: Any, tmp_path: Path, kind: str) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    for name, frame in frames_of(small / "data").items():
+        frame.with_columns(**COLUMNS[kind]).write_parquet(study / f"{name}.parquet")
+    engine = Engine(small / "protocol.yaml")
+    engine.run(study).write(tmp_path / "here")
+    with run(engine, study, out=tmp_path / "there", spark=spark, parts=2):
+        pass
     assert files(tmp_path / "there") == files(tmp_path / "here")
 
 
