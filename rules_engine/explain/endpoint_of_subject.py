@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any
 
-import polars as pl
-
-from rules_engine import guard, pipeline, records
+from rules_engine import guard, pipeline
 from rules_engine.explain import steps_of_response as response
 from rules_engine.explain import steps_to_progression as before
 from rules_engine.explain import steps_to_the_end as after
 from rules_engine.explain.endpoint import EndpointStory, Step, record_alone
 from rules_engine.explain.option_book import OptionBook
 from rules_engine.explain.sentences import Sentence
-from rules_engine.explain.subject import SubjectData
+from rules_engine.explain.subject import SubjectData, held
 from rules_engine.explain.traced import Traced, rows_by, traced
 from rules_engine.model import EndpointDefinition, Ruleset
 from rules_engine.registry import Registry
@@ -30,21 +27,14 @@ Told = list[tuple[str, str, Iterable[Sentence]]]
 def tell_endpoint(data: SubjectData, paramcd: str) -> EndpointStory:
     """The story of one endpoint of the subject."""
     endpoint = data.ruleset.endpoints[paramcd]
-    stream = pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA)
-    if endpoint.response is not None:
-        stream = data.assessments(data.ruleset.responses[endpoint.response]).lazy()
-    return tell_records(data, endpoint, records.collected(records.subject_records(data.tables, stream)))
+    mine = data.records(endpoint.response)
+    return tell_subjects(data.ruleset, data.registry, data.cutoff, endpoint, mine, [data.subject])[data.subject]
 
 
 def tell_records(data: SubjectData, endpoint: EndpointDefinition, mine: SubjectRecords) -> EndpointStory:
     """The story of an endpoint from the records of the one subject."""
     told = tell_subjects(data.ruleset, data.registry, data.cutoff, endpoint, held(mine), [data.subject])
     return told[data.subject]
-
-
-def held(mine: SubjectRecords) -> SubjectRecords:
-    """The records with each step held as it is made, so that what is told is what was derived."""
-    return dataclasses.replace(mine, hold=lambda frame: frame.collect(engine=pipeline.ENGINE).lazy())
 
 
 def tell_subjects(

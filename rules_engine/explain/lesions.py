@@ -86,19 +86,19 @@ class LesionBook:
     treated: Mapping[str, date]
 
     @classmethod
-    def of(cls, lesions: pl.DataFrame, book: CriterionBook, rules: CriterionRules) -> LesionBook:
+    def of(cls, rows: pl.LazyFrame, book: CriterionBook, rules: CriterionRules) -> LesionBook:
         """Read the canonical lesion rows of one subject and one reading."""
-        rows = lesions.lazy()
         known = baseline_lesions(rows)
         told = rows.with_columns(recorded_status="status")
         treated = local_therapy_rule(rows, rules)
-        found, known_now, orphaned, new, ended = pl.collect_all(
+        found, known_now, orphaned, new, ended, nodes = pl.collect_all(
             [
                 derive_readings(told, rows, known, rules, also=("row", "is_baseline", "recorded_status")).sort("row"),
                 known.sort("lesion_id"),
                 orphaned_merges(rows, known),
                 derive_new_lesions(rows, rules),
                 treated if treated is not None else pl.LazyFrame(schema=_TREATED),
+                rows.filter("node").select("lesion_id"),
             ],
             engine="in-memory",
         )
@@ -117,7 +117,7 @@ class LesionBook:
             by_visit,
             at_baseline,
             new,
-            frozenset(lesions.filter(pl.col("node"))["lesion_id"]),
+            frozenset(nodes["lesion_id"]),
             {row["lesion_id"]: row["treated_on"] for row in ended.iter_rows(named=True)},
         )
 

@@ -9,7 +9,8 @@ import polars as pl
 
 from rules_engine import pipeline
 from rules_engine.explain.endpoint import EndpointStory
-from rules_engine.explain.endpoint_of_subject import held, tell_subjects
+from rules_engine.explain.endpoint_of_subject import tell_subjects
+from rules_engine.explain.subject import held
 from rules_engine.model import Ruleset
 from rules_engine.registry import Registry
 

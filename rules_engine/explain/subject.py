@@ -7,18 +7,18 @@ slowly and with every step in sight. Nothing but this subject is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
 
 import polars as pl
 
-from rules_engine import pipeline
+from rules_engine import pipeline, records
 from rules_engine.errors import RulesEngineError, UsageError
 from rules_engine.model import ResponseDefinition, Ruleset
 from rules_engine.registry import Registry
-from rules_engine.vocabulary import Criterion
+from rules_engine.vocabulary import Criterion, SubjectRecords
 
 Tables = Mapping[str, pl.LazyFrame]
 LESION_TABLE = "lesion_assessments"
@@ -37,21 +37,26 @@ class SubjectData:
     registry: Registry
     cutoff: date
     tables: Tables
+    _readings: dict[tuple[str | None, ...], pl.LazyFrame] = field(default_factory=dict, repr=False, compare=False)
     _assessed: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+    _records: dict[str | None, SubjectRecords] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, tables: Tables, subject: str, ruleset: Ruleset, registry: Registry, cutoff: date) -> SubjectData:
         """Take the subject out of a study's canonical tables. Raises `UsageError` where the study has no such subject."""
         tables = pipeline.tables_as_of(tables, cutoff)
-        mine = [rows.filter(pl.col("subject") == subject) for rows in tables.values()]
-        found = dict(zip(tables, pl.collect_all(mine), strict=True))
-        if found["subjects"].is_empty():
+        mine = _TablesOfSubject(tables, subject)
+        if mine["subjects"].select(pl.len()).collect().item() == 0:
             raise unknown_subject(subject, tables["subjects"])
-        return cls(subject, ruleset, registry, cutoff, {name: rows.lazy() for name, rows in found.items()})
+        return cls(subject, ruleset, registry, cutoff, mine)
 
-    def reading(self, response: ResponseDefinition) -> pl.DataFrame:
-        """The lesion rows of a derived stream's assessor and reader."""
-        return pipeline.select_reading(self.tables[LESION_TABLE], response).collect()
+    def reading(self, response: ResponseDefinition) -> pl.LazyFrame:
+        """The lesion rows of a derived stream's assessor and reader, sorted out once for all streams that read them."""
+        whose = (response.assessor, response.reader)
+        if whose not in self._readings:
+            lesions = pipeline.select_reading(self.tables[LESION_TABLE], response)
+            self._readings[whose] = pipeline.hold_reading(lesions)
+        return self._readings[whose]
 
     def criterion(self, response: ResponseDefinition) -> Criterion | None:
         """The criterion of a derived stream."""
@@ -65,9 +70,18 @@ class SubjectData:
                 own = pipeline.tables_of_criterion(self.tables, response, criterion, self.cutoff)
                 rows = pipeline.assess_tables(own, response, self.registry)
             else:
-                rows = pipeline.assess_reading(self.reading(response).lazy(), response, self.registry)
+                rows = pipeline.assess_reading(self.reading(response), response, self.registry)
             self._assessed[response.name] = rows.sort("visit_date")
         return self._assessed[response.name]
+
+    def records(self, response: str | None) -> SubjectRecords:
+        """The records that endpoints of a response read (None: of no response), with each step held as it is made."""
+        if response not in self._records:
+            stream = pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA)
+            if response is not None:
+                stream = self.assessments(self.ruleset.responses[response]).lazy()
+            self._records[response] = held(records.collected(records.subject_records(self.tables, stream)))
+        return self._records[response]
 
     def assessments(self, response: ResponseDefinition) -> pl.DataFrame:
         """The assessments that endpoints read from a stream. Their numbers go on from the derived streams before it."""
@@ -78,6 +92,32 @@ class SubjectData:
             if definition.name == response.name:
                 break
         return pipeline.assessment_stream(response, self.tables, timepoints, self.registry).collect()
+
+
+class _TablesOfSubject(Mapping[str, pl.LazyFrame]):
+    """The input tables with the rows of one subject, each read once, when it is asked for."""
+
+    def __init__(self, tables: Tables, subject: str) -> None:
+        self._tables = tables
+        self._subject = subject
+        self._read: dict[str, pl.LazyFrame] = {}
+
+    def __getitem__(self, table: str) -> pl.LazyFrame:
+        if table not in self._read:
+            rows = self._tables[table].filter(pl.col("subject") == self._subject)
+            self._read[table] = rows.collect(engine=pipeline.ENGINE).lazy()
+        return self._read[table]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+
+def held(mine: SubjectRecords) -> SubjectRecords:
+    """The records with each step held as it is made, so that what is told is what was derived."""
+    return replace(mine, hold=lambda frame: frame.collect(engine=pipeline.ENGINE).lazy())
 
 
 def unknown_subject(subject: str, subjects: pl.LazyFrame) -> RulesEngineError:

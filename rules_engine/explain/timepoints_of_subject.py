@@ -79,7 +79,7 @@ class _Teller:
         inspected = _inspected(who, criterion, reading, response.rules)
         book = CriterionBook(data.ruleset, response)
         by_toolbox = response.rules.options.keys() >= TOOLBOX_VALUES
-        lesions = LesionBook.of(reading, book, response.rules) if by_toolbox else RecordedLesions.of(reading)
+        lesions = LesionBook.of(reading, book, response.rules) if by_toolbox else RecordedLesions.of(reading.collect())
         return cls(data, response, criterion, response.rules, book, lesions, rows, inspected)
 
     def stories(self) -> list[TimepointStory]:
@@ -313,11 +313,11 @@ class _Teller:
             yield Sentence(f"By the plain criterion, without re-assessment, the visit is {row['basis_overall']}.")
 
 
-def _inspected(who: str, criterion: Criterion, reading: pl.DataFrame, rules: CriterionRules) -> dict[date, Row]:
+def _inspected(who: str, criterion: Criterion, reading: pl.LazyFrame, rules: CriterionRules) -> dict[date, Row]:
     """What the criterion shows of each visit; nothing where it shows nothing."""
     if criterion.inspect is None:
         return {}
-    looked_at = guard.collect(who, partial(criterion.inspect, reading.lazy(), rules), "its `inspect`")
+    looked_at = guard.collect(who, partial(criterion.inspect, reading, rules), "its `inspect`")
     return {row["visit_date"]: row for row in looked_at.iter_rows(named=True)}
 
 

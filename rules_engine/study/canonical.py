@@ -153,12 +153,14 @@ def _canonical_rows(raw: RawTable, table: Table, casts: dict[str, Cast], indexed
     """Declared columns in their order, the row number, and the study's own columns; rows without a required value left
     out.
     """
-    declared = [
-        (casts[column.name].value if column.name in casts else pl.lit(column.default))
-        .cast(column.dtype)
-        .alias(column.held_as)
+    # The subject is read before the other columns: who asks for one subject alone has only that one's rows read.
+    declared = {
+        column.held_as: (casts[column.name].value if column.name in casts else pl.lit(column.default)).cast(
+            column.dtype
+        )
         for column in table.columns
-    ]
+    }
+    subject = {SUBJECT.name: declared.pop(SUBJECT.name)} if SUBJECT.name in declared else {}
     known = {column.name for column in table.columns} | {ROW.name}
     extra = [
         (
@@ -169,7 +171,8 @@ def _canonical_rows(raw: RawTable, table: Table, casts: dict[str, Cast], indexed
         for name, dtype in raw.schema.items()
         if name not in known and dtype != pl.Object
     ]
-    rows = indexed.select(*declared, pl.col(ROW.name), *extra)
+    columns = [declared[name].alias(name) if name in declared else pl.col(name) for name in canonical_schema(table)]
+    rows = indexed.with_columns(**subject).select(*columns, *extra)
     return rows.filter(pl.all_horizontal([pl.col(column.held_as).is_not_null() for column in _indispensable(table)]))
 
 
