@@ -91,7 +91,7 @@ def command(
         run_seconds=timeout,
         workers=workers,
         max_memory=max_memory * MEBIBYTE,
-        plugins=default_registry().selection.others,
+        plugins=default_registry().selection,
     )
     listening = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host

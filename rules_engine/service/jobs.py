@@ -25,7 +25,7 @@ from rules_engine.errors import EXIT_OURS, Problem, RulesEngineError, UsageError
 if TYPE_CHECKING:
     from rules_engine.engine import Result
     from rules_engine.model import Ruleset
-    from rules_engine.registry import Registry
+    from rules_engine.registry import PluginSelection, Registry
 
 #: The made-up study that a service offers: how many subjects, from which seed, seen on which day.
 DEMO_SUBJECTS, DEMO_SEED, DEMO_CUTOFF = 200, 20250101, "2025-12-31"
@@ -37,7 +37,7 @@ _RUN, _DERIVED = "run.json", "derived.pickle"
 Tell = Callable[[str], None]
 
 
-def serve_jobs(pipe: Connection, folder: Path, plugins: tuple[str, ...] | None) -> None:
+def serve_jobs(pipe: Connection, folder: Path, plugins: PluginSelection) -> None:
     """Do jobs as they come through the pipe, until it closes. The process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it ends this process
     os.chdir(folder)
@@ -69,14 +69,14 @@ def _done(bench: Bench, job: str, arguments: dict[str, Any], tell: Tell) -> tupl
 class Bench:
     """A worker's place: its folder, the plugins, and how rulesets are laid out to be read."""
 
-    def __init__(self, folder: Path, plugins: tuple[str, ...] | None) -> None:
+    def __init__(self, folder: Path, plugins: PluginSelection) -> None:
         from rules_engine.loading.sources import names
-        from rules_engine.registry import Index, PluginSelection, build_registry
+        from rules_engine.registry import Index, build_registry
         from rules_engine.vocabulary import RulesetFolder
 
         self.folder = folder
         self._count = 0
-        shipped = build_registry(selection=PluginSelection(plugins))
+        shipped = build_registry(selection=plugins)
         self.shipped = names(shipped)
         self.shipped_folders = [str(found.path) for found in shipped.ruleset_folders.values()]
         folders = {**shipped.ruleset_folders, _HANDED_IN: RulesetFolder(_HANDED_IN, folder / _BASES)}

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rules_engine.registry import ALL_PLUGINS, PluginSelection
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -13,8 +15,8 @@ MEBIBYTE = 1024 * 1024
 class ServiceSettings:
     """`studies` are the folders that may be run on, by the name shown to users; `demo` adds a made-up one.
 
-    `hosts` are the names under which the service may be asked (the `Host` header, without port). `plugins` are those that are loaded
-    besides the built-in ones (None: all that are installed). Sizes are in bytes, times in seconds. `workers` runs go on at once, `queue`
+    `hosts` are the names under which the service may be asked (the `Host` header, without port). `plugins` are those that are loaded,
+    and how long one call of them may take. Sizes are in bytes, times in seconds. `workers` runs go on at once, `queue`
     more wait; the `kept_runs` and `kept_studies` last ones are kept.
     """
 
@@ -27,6 +29,6 @@ class ServiceSettings:
     workers: int = 2
     queue: int = 8
     max_memory: int = 4096 * MEBIBYTE
-    plugins: tuple[str, ...] | None = None
+    plugins: PluginSelection = ALL_PLUGINS
     kept_runs: int = 20
     kept_studies: int = 10

@@ -18,6 +18,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from rules_engine.errors import EXIT_PLUGIN
+from rules_engine.registry import PluginSelection
 from rules_engine.service.problems import RequestError
 from rules_engine.watching import LOGGER
 
@@ -58,7 +60,7 @@ class WorkerPool:
     """`size` processes, and room for `waiting` more jobs; a job beyond that is refused at once (503)."""
 
     def __init__(
-        self, name: str, *, size: int, waiting: int, folder: Path, max_memory: int, plugins: tuple[str, ...] | None
+        self, name: str, *, size: int, waiting: int, folder: Path, max_memory: int, plugins: PluginSelection
     ) -> None:
         self._tasks: queue.Queue[Task | None] = queue.Queue()
         self._room = threading.Semaphore(size + waiting)
@@ -110,7 +112,7 @@ class WorkerPool:
 class _Worker:
     """One process with the pipe to it."""
 
-    def __init__(self, folder: Path, max_memory: int, plugins: tuple[str, ...] | None, closed: threading.Event) -> None:
+    def __init__(self, folder: Path, max_memory: int, plugins: PluginSelection, closed: threading.Event) -> None:
         self._folder = folder
         self._plugins = plugins
         self._max_memory = max_memory
@@ -127,6 +129,12 @@ class _Worker:
             task.on_start()
             pipe.send((task.job, task.arguments))
             return self._answer_to(task, pipe, task.seconds)
+        except RequestError as error:
+            if (
+                error.exit_code == EXIT_PLUGIN
+            ):  # a plugin that failed may have left something behind, and one that hung goes on
+                self.end()
+            raise
         except (EOFError, OSError):
             self.end()
             what = "its process ended before it was done"

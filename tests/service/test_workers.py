@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 
 pytest.importorskip("fastapi")
+from rules_engine.registry import ALL_PLUGINS, PluginSelection
 from rules_engine.service.problems import RequestError
 from rules_engine.service.settings import MEBIBYTE
 from rules_engine.service.workers import Stopped, Task, WorkerPool
+
+from tests.strategies.small_studies import protocol, write_tables
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +27,8 @@ pytestmark = pytest.mark.slow
 @contextmanager
 def pool(folder: Path, **changed: Any) -> Iterator[WorkerPool]:
     made = WorkerPool(
-        "test", **{"size": 1, "waiting": 2, "folder": folder, "max_memory": 4096 * MEBIBYTE, "plugins": None, **changed}
+        "test",
+        **{"size": 1, "waiting": 2, "folder": folder, "max_memory": 4096 * MEBIBYTE, "plugins": ALL_PLUGINS, **changed},
     )
     yield made
     made.close()
@@ -66,7 +71,53 @@ def test_jobs_that_wait_are_answered_when_the_service_ends(tmp_path: Path) -> No
 
 
 def test_a_plugin_that_is_not_installed_is_told(tmp_path: Path) -> None:
-    with pool(tmp_path, plugins=("no_such_plugin",)) as workers, pytest.raises(RequestError) as refused:
+    with (
+        pool(tmp_path, plugins=PluginSelection(("no_such_plugin",))) as workers,
+        pytest.raises(RequestError) as refused,
+    ):
         asked(workers)
     assert refused.value.exit_code == 4
     assert "no_such_plugin" in str(refused.value.problems)
+
+
+STUCK = """
+import time
+from dataclasses import replace
+
+import rules_engine
+from rules_engine_plugins.recist_1_1 import rules_engine_criteria as recist
+
+
+def wait(*_):
+    time.sleep(3600)
+
+
+@rules_engine.hookimpl
+def rules_engine_criteria():
+    return [replace(recist()[0], id="house", assess=wait)]
+"""
+
+
+def test_a_plugin_that_hangs_is_named_and_its_process_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    info = site / "stuck_rules-2.1.dist-info"
+    info.mkdir(parents=True)
+    (site / "stuck_module.py").write_text(STUCK, encoding="utf-8")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stuck-rules\nVersion: 2.1\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[rules_engine]\nstuck = stuck_module\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(site))
+    study = write_tables(tmp_path / "study")
+    house = "rules_engine: 1\nid: house\nkind: criterion\nextends: [recist_1_1]\ncriterion: house\ntitle: House\n"
+    rules = {"text": json.dumps(protocol({"overall": {"criterion": "house"}})), "bases": {"house": house}}
+    asked_for = {
+        "folder": str(tmp_path / "run"), "ruleset": rules, "study": {"folder": str(study), "name": "small"},
+        "data_cutoff": None, "make_up": False,
+    }  # fmt: skip
+    (tmp_path / "run").mkdir()
+    with pool(tmp_path / "work", plugins=PluginSelection(seconds=1.0)) as workers:
+        with pytest.raises(RequestError) as refused:
+            workers.submit(Task("run", asked_for, 300)).answer.result()
+        assert ".csv" in asked(workers)
+    assert refused.value.exit_code == 4
+    assert "of plugin 'stuck' (stuck-rules 2.1)" in refused.value.problems[0]["where"]
+    assert "it did not answer within 1 seconds, and is at stuck_module.py:" in refused.value.problems[0]["what"]
