@@ -14,7 +14,7 @@ from rules_engine import guard, records
 from rules_engine.errors import PluginError
 from rules_engine.findings import empty_findings
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
-from rules_engine.pipeline.plans import Progress, Tables, nothing
+from rules_engine.pipeline.plans import ENGINE, Progress, Tables, nothing
 from rules_engine.pipeline.responses import assessment_streams, of_subjects
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import (
@@ -37,7 +37,7 @@ def gather_records(
     without_response = records.collected(
         records.subject_records(tables, pl.LazyFrame(schema=records.ASSESSMENT_SCHEMA))
     )
-    held = {name: stream.collect() for name, stream in streams.items()}
+    held = {name: stream.collect(engine=ENGINE) for name, stream in streams.items()}
     # Responses derived from the same readings have the same visits: one of them stands for all.
     reading = {name: _reading(ruleset.responses[name]) for name in held}
     seen = {reading[name]: records.sightings(held[name].lazy()) for name in held}
@@ -46,7 +46,7 @@ def gather_records(
         others = [frame for other, frame in seen.items() if name is None or other != reading[name]]
         changes: dict[str, Any] = {} if name is None else {"assessments": held[name].lazy()}
         if others:
-            changes["sightings"] = pl.concat(others).unique().collect().lazy()
+            changes["sightings"] = pl.concat(others).unique()  # computed for the first endpoint that asks
         gathered[name] = dataclasses.replace(without_response, **changes)
     return gathered
 

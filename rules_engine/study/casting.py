@@ -161,8 +161,9 @@ def _cast_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
         value = cell if dtype == pl.Date else cell.dt.date()
         return Cast(value, (_implausible(value.dt.year()),))
     text = as_text(cell, dtype)
-    has_form = text.str.contains(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
-    value = pl.when(has_form).then(text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False))
+    day, other = _whole_dates(text)
+    has_form = other.str.contains(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
+    value = pl.coalesce(day, pl.when(has_form).then(other.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)))
     message = (
         pl.when(has_form)
         .then(pl.lit("no such day in the calendar"))
@@ -179,12 +180,13 @@ def _cast_partial_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cas
         day = cell if dtype == pl.Date else cell.dt.date()
         return Cast(day.dt.to_string("%Y-%m-%d"), (_implausible(day.dt.year()),))
     text = as_text(cell, dtype)
-    without_time = text.str.replace(r"^(\d{4}-\d{2}-\d{2})[T ].*$", "${1}")
+    whole, other = _whole_dates(text)
+    without_time = other.str.replace(r"^(\d{4}-\d{2}-\d{2})[T ].*$", "${1}")
     # SDTM writes 2024---15 where the month is unknown; the day means nothing without it.
     month_unknown = without_time.str.contains(r"^\d{4}---\d{2}$")
     known_part = pl.when(month_unknown).then(without_time.str.slice(0, 4)).otherwise(without_time)
     is_day = known_part.str.contains(dates.PATTERN) & dates.first_possible_day(known_part).is_not_null()
-    value = pl.when(is_day).then(known_part)
+    value = pl.when(whole.is_not_null()).then(text).when(is_day).then(known_part)
     message = (
         pl.when(without_time.str.contains(dates.PATTERN))
         .then(pl.lit("no such day in the calendar"))
@@ -200,6 +202,16 @@ def _cast_partial_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cas
     is_alien = is_there(cell, dtype) & ~text.str.contains(r"^\d{4}")
     year = value.str.slice(0, 4).cast(pl.Int32, strict=False)
     return Cast(value, (_lost(column, is_there(cell, dtype), value, message), only_year, _implausible(year)), is_alien)
+
+
+def _whole_dates(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """The day of each cell that is a whole date and nothing else, and the text of the other cells.
+
+    Nearly all dates are whole, so that only few cells are looked at closely.
+    """
+    day = text.str.to_date("%Y-%m-%d", strict=False)
+    is_whole = (day.cast(pl.String) == text).fill_null(value=False)
+    return pl.when(is_whole).then(day), pl.when(~is_whole).then(text)
 
 
 def _cast_time(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
