@@ -368,7 +368,8 @@ def _scanned(where: str, scan: Callable[..., Any], *given: Any) -> Any:
         return scan(*given)
     except ReadError as error:
         place = f"{where}, {error.place}" if error.place else where
-        raise StudyError.at(place, f"the file cannot be read: {error.what}", error.remedy) from error
+        what = error.what if is_connection(where) else f"the file cannot be read: {error.what}"
+        raise StudyError.at(place, what, error.remedy) from error
     except OSError as error:
         what = f"the file cannot be read: {error.strerror or error}"
         raise StudyError.at(where, what, "allow this user to read it") from error

@@ -19,6 +19,7 @@ from rules_engine.service.problems import RequestError
 from rules_engine.service.settings import MEBIBYTE
 from rules_engine.service.workers import Stopped, Task, WorkerPool
 
+from tests.strategies.packages import put_package
 from tests.strategies.small_studies import protocol, write_tables
 
 pytestmark = pytest.mark.slow
@@ -100,11 +101,7 @@ def rules_engine_criteria():
 
 def test_a_plugin_that_hangs_is_named_and_its_process_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = tmp_path / "site"
-    info = site / "stuck_rules-2.1.dist-info"
-    info.mkdir(parents=True)
-    (site / "stuck_module.py").write_text(STUCK, encoding="utf-8")
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stuck-rules\nVersion: 2.1\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text("[rules_engine]\nstuck = stuck_module\n", encoding="utf-8")
+    put_package(site, "stuck", STUCK)
     monkeypatch.syspath_prepend(str(site))
     study = write_tables(tmp_path / "study")
     house = "rules_engine: 1\nid: house\nkind: criterion\nextends: [recist_1_1]\ncriterion: house\ntitle: House\n"

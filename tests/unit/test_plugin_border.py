@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +18,7 @@ from rules_engine.guard import foreign_words
 from rules_engine.registry import BUILT_IN_PLUGINS, PluginSelection, Registry, build_registry, default_registry
 from rules_engine.vocabulary import EndpointKind, Event, Grading
 
+from tests.strategies.packages import command, put_package
 from tests.strategies.small_studies import protocol, run, write_tables
 
 
@@ -213,21 +212,9 @@ def rules_engine_rulesets():
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two packages beside the engine: one whose plugin works, one whose plugin cannot be imported."""
     folder = tmp_path_factory.mktemp("site")
-    for name, code in (("working", WORKING), ("broken", BROKEN)):
-        info = folder / f"{name}_rules-2.1.dist-info"
-        info.mkdir()
-        (folder / f"{name}_module.py").write_text(code, encoding="utf-8")
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-rules\nVersion: 2.1\n", encoding="utf-8")
-        (info / "entry_points.txt").write_text(f"[rules_engine]\n{name} = {name}_module\n", encoding="utf-8")
+    put_package(folder, "working", WORKING)
+    put_package(folder, "broken", BROKEN)
     return folder
-
-
-def command(site: Path, *words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "rules_engine", *words], capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(site)},
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_a_plugin_that_cannot_be_imported_is_named_with_its_release_and_can_be_left_out(site: Path) -> None:

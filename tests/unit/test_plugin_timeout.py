@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +19,7 @@ from rules_engine.errors import PluginError
 from rules_engine.registry import PluginSelection, Registry, build_registry, default_registry
 from rules_engine.vocabulary import EndpointKind, Reader, Writer
 
+from tests.strategies.packages import command, put_package
 from tests.strategies.small_studies import protocol, run, write_tables
 
 SECONDS = 0.3
@@ -190,21 +188,9 @@ def rules_engine_criteria():
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two packages beside the engine: one with a criterion that counts for ever, one that never finishes its import."""
     folder = tmp_path_factory.mktemp("site")
-    for name, code in (("stuck", STUCK), ("sleepy", "import time\ntime.sleep(3600)\n")):
-        info = folder / f"{name}_rules-2.1.dist-info"
-        info.mkdir()
-        (folder / f"{name}_module.py").write_text(code, encoding="utf-8")
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-rules\nVersion: 2.1\n", encoding="utf-8")
-        (info / "entry_points.txt").write_text(f"[rules_engine]\n{name} = {name}_module\n", encoding="utf-8")
+    put_package(folder, "stuck", STUCK)
+    put_package(folder, "sleepy", "import time\ntime.sleep(3600)\n")
     return folder
-
-
-def command(site: Path, *words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "rules_engine", *words], capture_output=True, text=True, check=False, timeout=120,
-        env={**os.environ, "PYTHONPATH": str(site)},
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_the_command_line_ends_with_code_4_and_leaves_nothing(site: Path, tmp_path: Path) -> None:

@@ -651,8 +651,7 @@ def test_an_unknown_kind_of_connection(tmp_path: Path) -> None:
 
 def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
     text = refused("postgresql://someone:hush@127.0.0.1:9/none")
-    assert "the database cannot be read" in text
-    assert "127.0.0.1" in text
+    assert text.startswith("postgresql://127.0.0.1:9/none\n  the database cannot be read: ")
     assert "hush" not in text
 
 
