@@ -110,32 +110,30 @@ def _without_void_progression(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _candidates(rows: pl.LazyFrame, bor: str, condition: pl.Expr, date: str = "visit_date") -> pl.LazyFrame:
-    """One candidate per row that meets the condition."""
-    rank = pl.lit(_BEST_FIRST.index(bor))
-    return rows.filter(condition).select("subject", rank=rank, bor=pl.lit(bor), date=pl.col(date))
+def _candidates(rows: pl.LazyFrame, bor: pl.Expr, date: str = "visit_date") -> pl.LazyFrame:
+    """One candidate per row: the best response that it stands for."""
+    rank = pl.col("bor").replace_strict({code: place for place, code in enumerate(_BEST_FIRST)}, return_dtype=pl.Int32)
+    return rows.select("subject", bor=bor, date=pl.col(date)).with_columns(rank=rank)
 
 
-def _lesser_candidates(rows: pl.LazyFrame, stable: pl.Expr, without_target: pl.Expr) -> list[pl.LazyFrame]:
-    """Everything below PR: SD and its like after the least duration, progression, not evaluable."""
+def _lesser(stable: pl.Expr, without_target: pl.Expr) -> pl.Expr:
+    """What an assessment is worth below PR, the best first: SD and its like after the least duration, progression, not evaluable."""
     code, long_enough = pl.col("code"), pl.col("long_enough")
-    return [
-        _candidates(rows, "SD", stable & long_enough),
-        _candidates(rows, "NON-CR/NON-PD", without_target & long_enough),
-        *(_candidates(rows, bor, code == bor) for bor in ("iCPD", "iUPD", "PD", "NED")),
-        _candidates(rows, "NE", pl.lit(value=True)),
-    ]
+    return (
+        pl.when(stable & long_enough)
+        .then(pl.lit("SD"))
+        .when(without_target & long_enough)
+        .then(pl.lit("NON-CR/NON-PD"))
+        .when(code.is_in(["iCPD", "iUPD", "PD", "NED"]))
+        .then(code)
+        .otherwise(pl.lit("NE"))
+    )
 
 
 def _unconfirmed_candidates(rows: pl.LazyFrame) -> pl.LazyFrame:
     code = pl.col("code")
-    return pl.concat(
-        [
-            _candidates(rows, "CR", code == "CR"),
-            _candidates(rows, "PR", code == "PR"),
-            *_lesser_candidates(rows, code == "SD", code == "NON-CR/NON-PD"),
-        ]
-    )
+    lesser = _lesser(code == "SD", code == "NON-CR/NON-PD")
+    return _candidates(rows, pl.when(code.is_in(["CR", "PR"])).then(code).otherwise(lesser))
 
 
 def _confirmed_candidates(rows: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
@@ -147,15 +145,12 @@ def _confirmed_candidates(rows: pl.LazyFrame, rules: CriterionRules) -> pl.LazyF
     partial = derive_confirmed_pairs(rows, rules, first=["PR"], second=["PR", "CR"], max_sd=rules["bor.confirm_max_sd"])
     code = pl.col("code")
     controlled = code.is_in(["CR", "PR", "SD"])
-    always = pl.lit(value=True)
+    # Without targets: with them it is SD, which is better.
+    lesser = _lesser(controlled & pl.col("has_target"), (code == "NON-CR/NON-PD") | controlled)
     return pl.concat(
         [
-            _candidates(complete, "CR", always, "first_date"),
-            _candidates(partial, "PR", always, "first_date"),
-            *_lesser_candidates(
-                rows,
-                controlled & pl.col("has_target"),
-                (code == "NON-CR/NON-PD") | controlled,  # with targets it is SD, which is better
-            ),
+            _candidates(complete, pl.lit("CR"), "first_date"),
+            _candidates(partial, pl.lit("PR"), "first_date"),
+            _candidates(rows, lesser),
         ]
     )
