@@ -145,8 +145,7 @@ def recorded(observation: Observation, kinds: Sequence[str]) -> pl.LazyFrame:
 
 def deaths(observation: Observation) -> pl.LazyFrame:
     """Deaths of any cause."""
-    died = observation.clock.filter(pl.col("death_date").is_not_null())
-    return died.select("subject", date="death_date", imputation="death_imputation", **source(DEATH))
+    return observation.clock.select("subject", date="death_date", imputation="death_imputation", **source(DEATH))
 
 
 def therapy_starts(observation: Observation) -> pl.LazyFrame:

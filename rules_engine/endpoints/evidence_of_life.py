@@ -34,12 +34,11 @@ ASSESSMENT_DATES = ("visit_date", "earliest_part_date", "latest_part_date", "ear
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """Records whose column `date` shows that the subject was alive; `order` is their precedence among facts of one day."""
+    """Records whose column `date` shows that the subject was alive."""
 
     records: pl.LazyFrame
     date: str
     kind: str
-    order: int
 
     @property
     def days(self) -> pl.LazyFrame:
@@ -67,7 +66,7 @@ class _Facts:
             source_variable=named["source_variable"],
             source_seq=pl.col("seq").cast(pl.Int64) if own else named["source_seq"],
             source_id=pl.col("source_id") if own else named["source_id"],
-            order=pl.lit(self.order, pl.Int8),
+            order=pl.lit(0 if self.kind == LAST_CONTACT else 1, pl.Int8),
         )
 
 
@@ -75,7 +74,7 @@ def derive_evidence(records: SubjectRecords) -> pl.LazyFrame:
     """One row per dated fact: subject, date, its source columns and `order`, the precedence among facts of one day."""
     assessments = records.assessments.with_columns(date=complete_date())
     days = ("date", *ASSESSMENT_DATES)
-    facts = [*_facts(records), *[_Facts(assessments, column, ASSESSMENT, 1) for column in days]]
+    facts = [*_facts(records), *[_Facts(assessments, column, ASSESSMENT) for column in days]]
     return pl.concat([one.all for one in facts])
 
 
@@ -85,7 +84,7 @@ def derive_contact_evidence(records: SubjectRecords) -> pl.LazyFrame:
 
 
 def _contacts(records: SubjectRecords) -> list[_Facts]:
-    return [_Facts(records.subjects, "last_contact_date", LAST_CONTACT, 0), _Facts(records.origins, "date", ORIGIN, 1)]
+    return [_Facts(records.subjects, "last_contact_date", LAST_CONTACT), _Facts(records.origins, "date", ORIGIN)]
 
 
 def _facts(records: SubjectRecords) -> list[_Facts]:
@@ -95,14 +94,14 @@ def _facts(records: SubjectRecords) -> list[_Facts]:
     )
     return [
         *_contacts(records),
-        _Facts(records.subjects, "withdrawal_date", WITHDRAWAL, 1),
-        _Facts(therapies, "date", THERAPY, 1),
-        _Facts(records.tace, "date", TACE, 1),
-        _Facts(records.components, "start_date", COMPONENT_START, 1),
-        _Facts(records.components, "last_date", COMPONENT_LAST, 1),
-        _Facts(records.clinical_events, "date", EVENT, 1),
+        _Facts(records.subjects, "withdrawal_date", WITHDRAWAL),
+        _Facts(therapies, "date", THERAPY),
+        _Facts(records.tace, "date", TACE),
+        _Facts(records.components, "start_date", COMPONENT_START),
+        _Facts(records.components, "last_date", COMPONENT_LAST),
+        _Facts(records.clinical_events, "date", EVENT),
         # Whoever read the scan, the subject was there.
-        _Facts(records.sightings, "date", ASSESSMENT, 1),
+        _Facts(records.sightings, "date", ASSESSMENT),
     ]
 
 
@@ -132,7 +131,7 @@ def derive_last_known_alive(
     """
     facts = _contacts(records) if options["os_censor"] == "last_contact" else _facts(records)
     if options["os_censor"] != "last_contact":
-        facts.append(_Facts(_latest_of_assessments(records, clock), "date", ASSESSMENT, 1))
+        facts.append(_Facts(_latest_of_assessments(records, clock), "date", ASSESSMENT))
     last_days = clock.select("subject", "last_day")
     # First the latest day of all facts, then the source of that day alone.
     days = pl.concat([one.days for one in facts]).join(last_days, on="subject")
@@ -143,7 +142,7 @@ def derive_last_known_alive(
     latest = records.hold(latest)
     known = (
         pl.concat([one.on(latest.select("subject", "date")) for one in facts])
-        .sort("subject", "order", "source_id", "source_variable", "source_seq", nulls_last=True)
+        .sort("subject", "order", "source_id", "source_variable", "source_seq")
         .unique("subject", keep="first", maintain_order=True)
     )
     # A truncated record (withdrawal up to the cut-off) says nothing of the time after it.

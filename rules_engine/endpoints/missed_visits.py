@@ -111,10 +111,9 @@ def _ends_of_long_gaps(subjects: pl.LazyFrame, observation: Observation, rules: 
     starts = limits.select("subject", date="start_date")
     # An event before the start (of a response) counts on the day of the start and leaves no gap.
     ends = limits.filter(pl.col("end") > pl.col("start_date")).select("subject", date="end")
-    steps = pl.concat([starts, references.select("subject", "date"), ends]).unique().sort("subject", "date")
-    gaps = steps.with_columns(gap_from=pl.col("date").shift(1).over("subject", order_by="date")).filter(
-        pl.col("gap_from").is_not_null()
-    )
+    steps = pl.concat([starts, references.select("subject", "date"), ends])
+    # Two steps on one day leave no gap between them, and before the first step there is none.
+    gaps = steps.with_columns(gap_from=pl.col("date").shift(1).over("subject", order_by="date"))
     return (
         gaps.join(limits.select("subject", "anchor"), on="subject")
         .filter(is_gap_too_long(rules, observation.schedule, pl.col("gap_from"), pl.col("date")))

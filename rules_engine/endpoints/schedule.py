@@ -47,7 +47,7 @@ def planned_offsets(schedule: Schedule, until: int) -> list[int]:
     parts = _parts(schedule)
     while True:
         number = len(offsets)
-        begin, every, _visits, before = next(part for part in reversed(parts) if number > part[3] or part is parts[0])
+        begin, every, _visits, before = next(part for part in reversed(parts) if number > part[3])
         following = begin + (number - before) * every
         if following > until:
             return offsets

@@ -154,6 +154,17 @@ def test_who_has_no_record_but_the_origin_is_censored_there(tmp_path: Path) -> N
     assert (lone["SRCDOM"], lone["SRCVAR"], lone["CNSDTDSC"]) == ("ADSL", "DIAGDT", "START OF THE OBSERVATION")
 
 
+@pytest.mark.parametrize("later", ["2025-03-01,", ",2025-03-01"])
+def test_what_is_known_after_the_cut_off_shows_life_on_it_whatever_the_origin(tmp_path: Path, later: str) -> None:
+    house = House(tmp_path / "house")
+    (house.folder / "study" / "subjects.csv").write_text(
+        f"subject,diagnosis_date,baseline_adequate,death_date,last_contact_date\nlone,2024-02-01,Y,{later}\n",
+        encoding="utf-8",
+    )
+    lone = house.rows(PROTOCOL.replace("  TOT: {kind", "  OS: {like: OS}\n  TOT: {kind"))["OS", "lone"]
+    assert (str(lone["ADT"]), lone["CNSR"], lone["SRCVAR"]) == ("2024-12-31", 1, "CUTOFF")
+
+
 def test_a_death_of_unknown_day_comes_not_before_the_origin_of_the_package(tmp_path: Path) -> None:
     """The fifteenth would lie five days before the diagnosis, of which no record of the engine's own knows."""
     house = House(tmp_path / "house")

@@ -6,6 +6,8 @@ from datetime import date
 from typing import Any
 
 import pytest
+from rules_engine.casebook.endpoint_cases import protocol_of
+from rules_engine.loading import load_ruleset
 from rules_engine.registry import default_registry
 
 from tests.strategies.engine import derive_all
@@ -101,3 +103,28 @@ def test_a_death_that_competes_is_no_reason_to_censor_where_it_does_not_count() 
     }  # fmt: skip
     found = record("TTP", options, {"2023-03-01": "SD"}, death={"date": "2023-10-01"})
     assert (found["event_type"], found["reason"], found["date"]) == (0, "MISSED_VISITS", date(2023, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("event", "reads"),
+    [
+        ("progression", True),
+        ("second_progression", True),
+        ("response", True),
+        ("death", False),
+        ("second_primary", False),
+    ],
+)
+def test_an_event_that_reads_responses_asks_for_a_stream_of_them(event: str, reads: bool) -> None:
+    options = {"events": [event], "population": "all", "start": "origin"}
+    case = {"id": "reads", "endpoint": "OS", "ruleset": {"preset": "common", "options": options}}
+    definition = load_ruleset(protocol_of(case)).endpoints["OS"]
+    kind = default_registry().endpoint_kinds.require(definition.kind)
+    assert kind.reads_responses is not None
+    assert kind.reads_responses(definition) is reads
+
+
+def test_only_a_rate_has_a_benefit_to_define() -> None:
+    kinds = default_registry().endpoint_kinds
+    assert "benefit" in kinds["response_rate"].options_schema["properties"]
+    assert "benefit" not in kinds["best_overall_response"].options_schema["properties"]

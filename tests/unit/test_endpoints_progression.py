@@ -66,6 +66,7 @@ def test_first_pd_takes_the_first_assessment_that_reports_progression(codes: str
         ("iSD iCPD", 2),  # nothing to confirm
         ("iUPD NE", 1),
         ("iSD SD/iUPD", 2),
+        ("NE iUPD", 2),
         ("iSD PD/iUPD iSD", None),  # the iRECIST response is what counts where both are stated
         ("- iSD iUPD -", 3),  # without a response nothing begins, and nothing is cleared
     ],
