@@ -29,7 +29,7 @@ def rule(identity: str, effect: Effect, kind: str, code: int, **more: Any) -> Ce
 
 LAST_NOTE = CensoringDate(
     id="last_note", version="1", title="at the last note", reference="a protocol", texts={"last_note": "LAST NOTE"},
-    derive=lambda observation: recorded(observation, ["moved"]),
+    derive=lambda observation: recorded(observation, ["moved"]).sort("source_id", descending=True),
 )  # fmt: skip
 
 
@@ -60,8 +60,12 @@ def record(
         "other_events": [{"id": f"X{n}", "date": day, "kind": kind} for n, (day, kind) in enumerate(notes, 1)],
     }  # fmt: skip
     kind = words.endpoint_kinds.require(definition.kind)
-    rows = kind.derive(endpoints.records_from_mappings([subject]), definition, CUT_OFF).collect().to_dicts()
+    records = endpoints.records_from_mappings([subject])
+    rows = kind.derive(records, definition, CUT_OFF).collect().to_dicts()
     assert len(rows) == 1
+    assert kind.candidates is not None
+    considered = kind.candidates(records, definition, CUT_OFF).collect().filter(role="censoring")
+    assert considered["word"].is_unique().all(), "a reason to censor is considered once"
     return rows[0]
 
 
