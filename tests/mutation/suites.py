@@ -68,6 +68,7 @@ def _faulty_samples(*, at_length: bool) -> list[Any]:
 
 
 #: Modules that say what is odd: another reference has that.
+_WITH_FINDINGS = ("lesions", "visits", "lesion_records", "new_lesions", "numbers")
 _VALIDATION = ("of_baseline", "of_new_lesions", "of_records", "of_timepoints", "saying")
 #: Modules that judge no scan: no reference has a say of what they add.
 _BESIDE_THE_SCANS = ("components", "subjects", "markers")
@@ -93,7 +94,7 @@ def agreement(samples: list[Any], module: str) -> str | None:
         if found:
             samples.insert(0, samples.pop(place))  # it will notice the next one, too
             return found[0].splitlines()[0]
-    return None
+    return findings(samples, module) if module in _WITH_FINDINGS else None
 
 
 def findings(samples: list[Any], _module: str) -> str | None:

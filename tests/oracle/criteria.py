@@ -114,13 +114,20 @@ def read_history(rows: Iterable[Row]) -> History:
         grouped: dict[str, list[Row]] = {}
         for row in here:
             grouped.setdefault(row["lesion_id"], []).append(row)
-            lesions.setdefault(row["lesion_id"], row)
+            lesions.setdefault(row["lesion_id"], as_spelled_here(row))
         first = here[0]
         reason = first.get("reason") or "scheduled"
         flagged = bool(first.get("suspected_pseudoprogression"))
         visits.append(Visit(day, bool(first["is_baseline"]), reason, flagged, grouped))
     baseline = next(visit for visit in visits if visit.is_baseline)
     return History(baseline, [visit for visit in visits if visit.date > baseline.date], lesions)
+
+
+def as_spelled_here(row: Row) -> Row:
+    """Organ and site in small letters, without blanks around, and one underscore for blanks and hyphens within a site."""
+    site = row.get("site")
+    spelled = "_".join(site.strip().lower().replace("-", " ").split()) if site else None
+    return {**row, "organ": row["organ"].strip().lower(), "site": spelled}
 
 
 # ------------------------------------------------------------------------------------------- contributions and sums

@@ -10,7 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from tests.oracle.criteria import PLAIN_CODE, Row, contributions, hundredths, measured_column, read_history
+from tests.oracle.criteria import (
+    PLAIN_CODE,
+    Row,
+    as_spelled_here,
+    contributions,
+    hundredths,
+    measured_column,
+    read_history,
+)
 from tests.oracle.criteria import contribution as total_of
 
 Finding = tuple[str, str | None, str | None]
@@ -340,7 +348,7 @@ def smallest(options: Options, row: Row) -> Any:
 
 
 def _by_site(options: Options, key: str, row: Row) -> Any:
-    special = options.get(f"{key}.porta_hepatis") if row["site"] == "porta_hepatis" else None
+    special = options.get(f"{key}.porta_hepatis") if as_spelled_here(row)["site"] == "porta_hepatis" else None
     return hundredths(options[key] if special is None else special)
 
 

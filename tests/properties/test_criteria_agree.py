@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.oracle import criteria as reference
+from tests.oracle.criteria_rules import deciding_rules
 from tests.strategies.criteria_engine import ask, first_day, random_deaths, random_subjects
 from tests.strategies.engine import as_yaml
 from tests.strategies.lesions import (
@@ -69,6 +70,7 @@ def expectations(
     timepoints = reference.assess(criterion, options, rows)
     return {
         "timepoints": timepoints,
+        "rules": deciding_rules(criterion, reference.all_options(criterion, options), timepoints),
         **reference.best_overall_response(criterion, options, timepoints, reference_date),
         "progression_date": reference.progression_date(criterion, options, timepoints),
         "pfs": reference.pfs(criterion, options, timepoints, reference_date, death),
@@ -85,6 +87,9 @@ def differences(expected: dict[str, Any], actual: dict[str, Any]) -> list[tuple[
         columns = COLUMNS if mine["accepted"] else OF_A_DISREGARDED_SCAN
         other = {**other, "confirmation_reasons": other["confirmation_reasons"] or None}
         wrong += [(mine["visit_date"].isoformat(), c, mine[c], other[c]) for c in columns if mine[c] != other[c]]
+    for rules, other in zip(expected["rules"], theirs, strict=True):
+        if other["rule_id"] not in rules:
+            wrong.append((other["visit_date"].isoformat(), "rule_id", rules, other["rule_id"]))
     compared = ["bor", "bor_date", "response_date", "progression_date"]
     if expected["bor"] == "NE":
         compared.remove("bor_date")  # of several reasons to say nothing none is the one

@@ -335,9 +335,9 @@ def _make_unusual(rng: Random, rows: list[Row]) -> None:
     if first["role"] == "new":
         unusual += [{"nl": None}, {"nl": "non-target" if first["nl"] == "target" else "target"}]
     if first["node"]:
-        unusual.append({"site": "porta_hepatis"})
+        unusual.append({"site": rng.choice(["porta_hepatis", "Porta hepatis", " porta-hepatis", "PORTA -HEPATIS "])})
     else:
-        unusual.append({"organ": "lung"})
+        unusual.append({"organ": rng.choice(["lung", "Liver", " LIVER "]), "node": rng.choice([False, None])})
     change = rng.choice(unusual)
     for row in rows:
         row |= change
