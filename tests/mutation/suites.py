@@ -68,7 +68,7 @@ def _faulty_samples(*, at_length: bool) -> list[Any]:
 
 
 #: Modules that say what is odd: another reference has that.
-_WITH_FINDINGS = ("lesions", "visits", "lesion_records", "new_lesions", "numbers")
+_WITH_FINDINGS = ("reassessment", "lesions", "visits", "lesion_records", "new_lesions", "numbers")
 _VALIDATION = ("of_baseline", "of_new_lesions", "of_records", "of_timepoints", "saying")
 #: Modules that judge no scan: no reference has a say of what they add.
 _BESIDE_THE_SCANS = ("components", "subjects", "markers")
