@@ -29,10 +29,10 @@ def _rules(criterion: str, options: Mapping[str, Any], before: str, now: Timepoi
         return {"mrecist_irecist.after_progression"}
     if before == CONFIRMED:
         return {"irecist.icpd.confirmed"}
-    if before == PENDING:
-        return _while_pending(now, whole=criterion == "mrecist_irecist" and options.get("hybrid.basis") == "whole")
     if now["overall"] == "PD" and now["overall_as_read"] != "PD":
         return {f"{family}.new_lesion.backdated"}
+    if before == PENDING:
+        return _while_pending(now, whole=criterion == "mrecist_irecist" and options.get("hybrid.basis") == "whole")
     if now["overall_as_read"] == "iUPD":
         return {f"irecist.iupd.{_cause(now)}"}
     if now["overall_as_read"] == "PD" and criterion == "mrecist_irecist":
