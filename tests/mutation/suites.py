@@ -94,7 +94,7 @@ def agreement(samples: list[Any], module: str) -> str | None:
         if found:
             samples.insert(0, samples.pop(place))  # it will notice the next one, too
             return found[0].splitlines()[0]
-    return findings(samples, module) if module in _WITH_FINDINGS else None
+    return findings(samples, module) if module in ("", *_WITH_FINDINGS) else None
 
 
 def findings(samples: list[Any], _module: str) -> str | None:

@@ -75,9 +75,11 @@ def _of_the_baseline_visit(rows: Sequence[Row]) -> Iterator[Finding]:
 def _of_targets(options: Options, rows: Sequence[Row]) -> Iterator[Finding]:
     first = _without_orphans(at_baseline(rows))
     targets = {name: its for name, its in by_lesion(first).items() if last_trait(its, "role") == "target"}
-    sizes = {name: _size(options, its) for name, its in by_lesion(first).items()}
-    for its in by_lesion([row for row in first if row["role"] == "target"]).values():
-        size = _size(options, its)
+    lesions = by_lesion(first)
+    sizes = {name: _size(options, its, its) for name, its in lesions.items()}
+    called_target = by_lesion(row for row in first if row["role"] == "target")
+    for name, its in called_target.items():
+        size = _size(options, its, lesions[name])
         if size is not None and size < max(smallest(options, row) for row in its):
             yield "target.too_small", record(its[0]), in_mm(size)
     for row in first:
@@ -94,11 +96,7 @@ def _of_targets(options: Options, rows: Sequence[Row]) -> Iterator[Finding]:
         if count > options["target.max_per_organ"]:
             yield "target.too_many_per_organ", f"organ {organ}", str(count)
     if any(row["role"] == "target" for row in rows) and not _has_sum(targets, sizes):
-        unmeasured = sorted(
-            name
-            for name, its in by_lesion(row for row in first if row["role"] == "target").items()
-            if _size(options, its) is None
-        )
+        unmeasured = sorted(n for n, its in called_target.items() if _size(options, its, lesions[n]) is None)
         yield "baseline.no_sum", _named(first_baseline(rows), unmeasured), None
 
 
@@ -125,8 +123,9 @@ def _without_orphans(first: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _size(options: Options, its: Sequence[Row]) -> Any:
-    return total_of(believed(its), _column(options, its), options)
+def _size(options: Options, its: Sequence[Row], of_lesion: Sequence[Row]) -> Any:
+    """What these rows of a lesion add up to; all its rows tell which diameter counts."""
+    return total_of(believed(its), _column(options, of_lesion), options)
 
 
 def _column(options: Options, its: Sequence[Row]) -> str:
