@@ -136,3 +136,18 @@ def test_what_a_disregarded_scan_shows_is_no_relapse() -> None:
     records = records_of("irecist", lesions)
     assert records["lesions.early_scan"] == {"visit 2024-04-08"}
     assert records["lesions.node_only_relapse"] == {"visit 2024-03-25"}
+
+
+def test_a_target_recorded_twice_confirms_no_progression() -> None:
+    """The two records together are 70 mm more than the anchor, the lesion is not; an incomplete subject is looked at lesion by lesion."""
+    grown = [lesion("T", 70), lesion("U", 20)]
+    lesions = history(
+        {
+            0: [lesion("T", 50), lesion("U", 20)],
+            42: grown,
+            84: [lesion("T", 70), lesion("T", 70), lesion("U", 20)],
+            126: grown,
+        }
+    )
+    assert overall("irecist", lesions) == ["iUPD", "NE", "iUPD"]
+    assert "lesions.record.repeated" in findings("irecist", lesions)
