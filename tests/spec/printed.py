@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 import polars as pl
+from rules_engine.vocabulary import ANALYSES_OF_ENGINE
 
 NUMBER = re.compile(r"<?−?\d+(?:,\d{3})*(?:\.\d+)?%?")
 #: Sections that print no statistic.
@@ -130,13 +131,14 @@ def spelled(row: dict[str, object]) -> set[str]:
     return {text, of_hundred, f"{of_hundred}%"} if "%" in form or "percent" in str(row["statistic"]) else {text}
 
 
-def known_numbers(rows: pl.DataFrame) -> set[str]:
-    """All numbers of some rows of the results, as they may be written, and the subjects that they rest on."""
+def known_numbers(rows: pl.DataFrame, *, with_n: bool) -> set[str]:
+    """All numbers of some rows of the results, as they may be written; `with_n`: and the subjects that they rest on."""
     found: set[str] = set()
     for row in rows.iter_rows(named=True):
         if row["value"] is not None:
             found |= spelled(row)
-        found.add(f"{row['n']:,}")
+        if with_n:
+            found.add(f"{row['n']:,}")
     return found
 
 
@@ -171,8 +173,13 @@ class Results:
             rows = self.rows(analysis, paramcd)
             if rows.width:
                 rows = rows.filter(self._of_group(group), pl.lit(value=True) if line is None else line)
-            self._known[key] = known_numbers(rows)
+            self._known[key] = known_numbers(rows, with_n=analysis not in ANALYSES_OF_ENGINE)
         return self._known[key]
+
+    def kinds(self) -> dict[str, str]:
+        """The kinds of adverse events by their words, as captions write them."""
+        overview = self.rows("adverse_events", None).filter(pl.col("variable") == "overview")
+        return {label[:1].lower() + label[1:]: level for level, label in overview.select("level", "label").iter_rows()}
 
     def _of_group(self, over: str | None) -> pl.Expr:
         """The rows of the group that the words over a column name."""
@@ -252,15 +259,25 @@ def _places(
         paramcd = tag or over.partition(":")[0]
         yield None, paramcd, column if column.startswith(tuple(results.arms)) else None, None
     elif first in endpoints:
-        yield rest.split(", by ")[0].replace(" ", "_"), first, column, None
+        analysis, _by, variable = rest.partition(", by ")
+        same = pl.lit(heading).str.starts_with(pl.col("subgroup") + ": ") if variable else pl.lit(value=True)
+        of_variable = pl.col("subgroup_variable").eq_missing(pl.lit(variable or None, pl.String))
+        yield analysis.replace(" ", "_"), first, column, of_variable & (same | pl.col("subgroup").is_null())
+    elif caption.startswith("Adverse events by class and term"):
+        prefix = f"{results.kinds()[rest]}_" if rest else ""
+        is_line = pl.col("variable").is_in([f"{prefix}soc", f"{prefix}term"]) & (pl.col("level") == heading)
+        yield "adverse_events", None, column, is_line & _statistic(column)
     elif caption.startswith("Adverse events"):
-        line = pl.col("level").eq_missing(pl.lit(heading)) | (label == heading)
-        yield "adverse_events", None, column, (pl.col("level") == "population") if heading == "Subjects" else line
+        is_line = (pl.col("variable") == "overview") & (label == heading)
+        is_population = pl.col("level") == "population"
+        rates = _statistic(column) if caption.endswith("rates") else pl.lit(value=True)
+        yield "adverse_events", None, column, (is_population if heading == "Subjects" else is_line) & rates
     elif caption.startswith("Laboratory values: shift"):
         analyte = over.partition("(")[2].removesuffix(")")
-        yield "laboratory", None, column, pl.col("level") == f"{analyte} {heading}"
+        yield "laboratory", None, column, (pl.col("level") == f"{analyte} {heading}") & _statistic(column)
     elif caption.startswith("Laboratory values"):
-        yield "laboratory", None, column, pl.col("level") == heading.rpartition("(")[2].removesuffix(")")
+        is_line = (pl.col("variable") == "worst") & (pl.col("level") == heading.rpartition("(")[2].removesuffix(")"))
+        yield "laboratory", None, column, is_line & _statistic(column)
     elif caption == "Hy's law":
         yield "laboratory", None, column, label == heading
     elif caption == "Findings":
@@ -270,6 +287,26 @@ def _places(
     elif table.section == "agreement":
         for analysis in results.analyses():
             yield analysis, None, None, pl.col("group_variable").is_in(["response", "endpoint"])
+
+
+#: Ends of the words over a column, and the statistics below it.
+_BELOW = {
+    "Subjects per 100 PY": ("rate", "rate_lower", "rate_upper"),
+    "Events per 100 PY": ("event_rate",),
+    "Events": ("events",),
+    "Any": ("subjects", "percent"),
+    "n": ("subjects",),
+    "≥1": ("grade_ge_1", "percent_grade_ge_1"),
+    "≥3": ("grade_ge_3", "percent_grade_ge_3"),
+    "5": ("grade_5", "percent_grade_5"),
+    **{f"to {grade}": (f"to_{grade}",) for grade in range(5)},
+    "4": ("grade_4", "percent_grade_4"),
+}
+
+
+def _statistic(column: str) -> pl.Expr:
+    """The rows of the statistics that a column of a safety table holds."""
+    return pl.col("statistic").is_in(next(names for end, names in _BELOW.items() if column.endswith(end)))
 
 
 def statistics_of_figures(
