@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +70,9 @@ def render_html(page: Page) -> str:
     )
 
 
-def _breakable(text: str) -> str:
-    """The text escaped; a name such as `endpoint.response.after_progression` may end its line behind a dot or an underscore."""
-    if not _LONG_NAME.search(text):
-        return escape(text)
-    return _LONG_NAME.sub(lambda name: _JOINT.sub(r"\1<wbr>", name[0]), escape(text))
+def _breakable(escaped: str) -> str:
+    """Escaped text in which a name such as `endpoint.response.after_progression` may end its line behind a dot or an underscore."""
+    return _LONG_NAME.sub(lambda name: _JOINT.sub(r"\1<wbr>", name[0]), str(escaped))
 
 
 def _policy(scripts: Iterable[str]) -> str:
