@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -432,8 +432,14 @@ def _module(plugin: object) -> str:
 
 
 def _distribution(entry: EntryPoint | None) -> str:
-    return entry.dist.name if entry is not None and entry.dist is not None else ""
+    return _release_of(entry.dist)[0] if entry is not None and entry.dist is not None else ""
 
 
 def _version(entry: EntryPoint | None) -> str:
-    return entry.dist.version if entry is not None and entry.dist is not None else ""
+    return _release_of(entry.dist)[1] if entry is not None and entry.dist is not None else ""
+
+
+@lru_cache(maxsize=128)
+def _release_of(distribution: Distribution) -> tuple[str, str]:
+    """Name and version; each look parses the metadata of the distribution, so they are looked up once."""
+    return distribution.name, distribution.version

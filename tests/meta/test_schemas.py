@@ -30,6 +30,13 @@ def test_every_schema_is_json_schema(name: str) -> None:
     Draft202012Validator.check_schema(schemas()[name])
 
 
+@pytest.mark.parametrize("kind", ["criteria", "gradings", "endpoint_kinds", "estimators"])
+def test_every_options_schema_of_a_built_in_plugin_is_json_schema(kind: str) -> None:
+    for offered in getattr(default_registry(), kind).values():
+        Draft202012Validator.check_schema(offered.options_schema)
+        Draft202012Validator.check_schema(getattr(offered, "document_schema", {}))
+
+
 @pytest.mark.parametrize("file", RULESETS, ids=lambda file: file.parent.name)
 def test_every_ruleset_is_valid_in_an_editor(file: Path) -> None:
     errors = list(Draft202012Validator(schemas()["ruleset.schema.json"]).iter_errors(read_document(file)))
