@@ -89,7 +89,7 @@ Processor seconds / wall seconds / peak memory in MiB:
 
 {chr(10).join(lines)}
 
-{_per_row(last)}
+{_per_row(last)} {_ratios(sizes)}
 
 ![Processor seconds by number of lesion rows]({plots}/time.svg)
 
@@ -117,6 +117,19 @@ def _per_row(sizes: list[Figures]) -> str:
         return ""
     told = "; ".join(f"{rows:,} rows: {figures['cpu'] / rows * 1e6:.1f}" for rows, figures in costs)
     return f"Processor seconds of the engine (two threads) per million rows: {told}."
+
+
+def _ratios(sizes: list[Figures]) -> str:
+    """What the engine costs beside the plain ways, at the largest size that all of them ran."""
+    whole = [one["ways"] for one in sizes if {"engine, 2 threads", "pandas", "python"} <= one["ways"].keys()]
+    if not whole or any("failed" in figures for figures in whole[-1].values()):
+        return ""
+    engine = whole[-1]["engine, 2 threads"]["cpu"]
+    times = {way: engine / whole[-1][way]["cpu"] for way in ("pandas", "python")}
+    return (
+        f"At the largest size that all of them ran, the engine takes {times['pandas']:.1f} times the processor time of plain pandas and "
+        f"{times['python']:.1f} times that of plain Python: the price of every visit, reason and check beyond the one row per subject."
+    )
 
 
 def _cell(figures: Figures | None) -> str:

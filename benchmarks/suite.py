@@ -45,6 +45,10 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--plain-upto", type=int, default=10_000_000, help="largest number for pandas and Python (default: %(default)s)"
     )
+    parser.add_argument("--from", dest="least", type=int, default=0, help="smallest number of lesion rows")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=list(THREADS), help="of the engine (default: %(default)s)"
+    )
     parser.add_argument("--profile-subjects", type=int, default=10_000)
     parser.add_argument("--repeat", type=int, default=3, help="runs of the goal, of which the best counts")
     parser.add_argument(
@@ -112,10 +116,10 @@ def goal(asked: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
 def scaling(asked: argparse.Namespace, work: Path) -> Iterator[list[dict[str, Any]]]:
     """Each size: the engine with one thread and two, then the plain ways, whose answers must be the engine's."""
     measured = []
-    for size in [size for size in SIZES if size <= asked.upto]:
+    for size in [size for size in SIZES if asked.least <= size <= asked.upto]:
         folder = work / f"rows-{size}"
         one: dict[str, Any] = {**write_plain_study(folder / "study", size), "ways": {}}
-        for threads in THREADS:
+        for threads in asked.threads:
             more = ("--memory", "8GiB") if size >= _IN_PARTS else ()
             way = f"engine, {threads} thread{'s' if threads > 1 else ''}"
             one["ways"][way] = engine_run(RULESETS / "lesions.yaml", folder / "study", folder / "out", threads, *more)
