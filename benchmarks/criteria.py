@@ -11,7 +11,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +54,13 @@ def main() -> int:
 
 def bare(file: Path) -> list[dict[str, Any]]:
     """Read the file, and count its rows by subject and visit."""
-    meter = CpuMeter()
+    meter = Meter()
     meter("reading")
     rows = pl.scan_parquet(file).collect()
     meter("group by visit")
     rows.lazy().group_by("subject", "visit_date").agg(pl.len()).collect()
-    return meter.told()
+    meter.stop()
+    return meter.stages
 
 
 def assess(file: Path, criteria: list[str], findings: bool) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def assess(file: Path, criteria: list[str], findings: bool) -> list[dict[str, An
     from rules_engine.registry import default_registry
 
     registry = default_registry()
-    meter = CpuMeter()
+    meter = Meter()
     meter("sorting out")
     reading = hold_reading(pl.scan_parquet(file))
     kept = []
@@ -81,25 +81,8 @@ def assess(file: Path, criteria: list[str], findings: bool) -> list[dict[str, An
         if findings:
             meter(f"{name}, findings")
             criterion.validate(reading, rules, kept[-1].lazy()).collect(engine=ENGINE)
-    return meter.told()
-
-
-class CpuMeter(Meter):
-    """A meter that counts the CPU seconds of every stage as well; each stage comes once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._cpu: list[float] = []
-
-    def __call__(self, stage: str) -> None:
-        super().__call__(stage)
-        self._cpu.append(time.process_time())
-
-    def told(self) -> list[dict[str, Any]]:
-        """The stages with `seconds`, `cpu` and `peak_mib`."""
-        self.stop()
-        ends = [*self._cpu[1:], time.process_time()]
-        return [{**stage, "cpu": end - begin} for stage, begin, end in zip(self.stages, self._cpu, ends, strict=True)]
+    meter.stop()
+    return meter.stages
 
 
 def _in_a_process(measure: str, file: Path, asked: argparse.Namespace) -> list[dict[str, Any]]:

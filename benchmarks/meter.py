@@ -1,4 +1,4 @@
-"""Wall time and peak memory of each stage of a process."""
+"""Wall time, processor time and peak memory of each stage of a process."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Meter:
     def __init__(self) -> None:
         self.stages: list[dict[str, Any]] = []
         self.own_peaks = _reset_peak()
-        self._began = time.perf_counter()
+        self._began, self._cpu = time.perf_counter(), time.process_time()
         self._current: dict[str, Any] | None = None
 
     def __call__(self, stage: str) -> None:
         self.stop()
         known = next((one for one in self.stages if one["stage"] == stage), None)
         if known is None:
-            known = {"stage": stage, "seconds": 0.0, "peak_mib": 0.0}
+            known = {"stage": stage, "seconds": 0.0, "cpu": 0.0, "peak_mib": 0.0}
             self.stages.append(known)
         self._current = known
-        self._began = time.perf_counter()
+        self._began, self._cpu = time.perf_counter(), time.process_time()
         _reset_peak()
 
     @property
@@ -44,6 +44,7 @@ class Meter:
         if self._current is None:
             return
         self._current["seconds"] += time.perf_counter() - self._began
+        self._current["cpu"] += time.process_time() - self._cpu
         self._current["peak_mib"] = max(self._current["peak_mib"], _peak() / _MIB)
         self._current = None
 
