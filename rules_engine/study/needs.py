@@ -112,6 +112,7 @@ def tables_of_stream(stream: ResponseDefinition, registry: Registry) -> Sequence
 def _missing_readings(study: Study, ruleset: Ruleset, registry: Registry) -> list[Problem]:
     """Response streams that select an assessor, reader or criterion that no row of the table has."""
     problems = []
+    read: dict[str, pl.DataFrame] = {}
     compared = [one["between"] for one in (ruleset.document.get("agreement") or {}).values()]
     used = {
         *(endpoint.response for endpoint in ruleset.endpoints.values()),
@@ -124,7 +125,9 @@ def _missing_readings(study: Study, ruleset: Ruleset, registry: Registry) -> lis
         wanted = {"assessor": stream.assessor, "reader": stream.reader}
         if stream.source == "collected":
             wanted["criterion"] = stream.collected_as
-        readings = study.readings(table)
+        if table not in read:
+            read[table] = study.readings(table)
+        readings = read[table]
         stated = {column: value for column, value in wanted.items() if value is not None and column in readings.columns}
         if readings.is_empty() or not stated:
             continue
