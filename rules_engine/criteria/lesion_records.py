@@ -65,6 +65,9 @@ class LesionRecords:
     rows        row of the reading        as in `lesion_assessments`, in narrow types and in order; `visit`, and `sight`: the
                                           number of the lesion at the visit
     known       lesion of the baseline    see `lesions.baseline_lesions`
+    orphans     target and visit at       see `lesions.orphaned_merges`
+                which it is merged into
+                nothing that is measured
     subjects    subject                   `baseline_date`, `n_targets`, `n_nontargets` (at baseline), `has_targets` (at baseline
                                           or, a fault, only later)
     visits      visit that counts         `number` (0 = baseline, then 1, 2, …), `reason`, `suspected_pseudoprogression`;
@@ -82,6 +85,7 @@ class LesionRecords:
 
     rows: pl.LazyFrame
     known: pl.LazyFrame
+    orphans: pl.LazyFrame
     subjects: pl.LazyFrame
     visits: pl.LazyFrame
     targets: pl.LazyFrame
@@ -119,16 +123,27 @@ def sort_out(rows: pl.LazyFrame) -> LesionRecords:
     extra = [name for name in rows.collect_schema() if name not in (*canonical_schema(LESION_ASSESSMENTS), *_NUMBERS)]
     known = hold(baseline_lesions(rows).join(_recorded_at_baseline(rows), on=["subject", "lesion_id"], how="semi"))
     also = [*_OF_VISITS, *_OF_NEW_LESIONS, *extra]
-    counting = hold(rows_that_count(rows, rows).pipe(with_known_lesion, rows, known, also))
+    orphans = hold(orphaned_merges(rows, known))
+    counting = hold(rows_that_count(rows, rows).pipe(with_known_lesion, known, orphans, also))
     subjects = hold(derive_subjects(rows, known))
+    visits, targets, nontargets, new_lesions = pl.collect_all(
+        [
+            derive_visit_records(counting, subjects),
+            counting.filter(_IS_TARGET).select(*_OF_TARGETS, *extra),
+            counting.filter(_IS_NONTARGET).select(_OF_NONTARGETS),
+            derive_new_lesion_rows(counting),
+        ],
+        engine="in-memory",
+    )
     return LesionRecords(
         rows=rows,
         known=known,
+        orphans=orphans,
         subjects=subjects,
-        visits=hold(derive_visit_records(counting, subjects)),
-        targets=hold(counting.filter(_IS_TARGET).select(*_OF_TARGETS, *extra)),
-        nontargets=hold(counting.filter(_IS_NONTARGET).select(_OF_NONTARGETS)),
-        new_lesions=hold(derive_new_lesion_rows(counting)),
+        visits=visits.lazy(),
+        targets=targets.lazy(),
+        nontargets=nontargets.lazy(),
+        new_lesions=new_lesions.lazy(),
     )
 
 
@@ -156,18 +171,18 @@ def numbered(lesions: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def with_known_lesion(
-    rows: pl.LazyFrame, lesions: pl.LazyFrame, known: pl.LazyFrame, also: Sequence[str | pl.Expr] = ()
+    rows: pl.LazyFrame, known: pl.LazyFrame, orphans: pl.LazyFrame, also: Sequence[str | pl.Expr] = ()
 ) -> pl.LazyFrame:
     """Rows with the traits of their baseline lesion (`role` is null where the baseline does not have it).
 
-    A target that is merged into a lesion without a measurement gets the `state` `ne`. `also` names further columns of the
+    A target that is merged into a lesion without a measurement (`orphans`) gets the `state` `ne`. `also` names further columns of the
     rows to keep.
     """
     return (
         rows.select(*OF_ROWS, *also)
         .join(known, on=["subject", "lesion_id"], how="left", maintain_order="left")
         .join(
-            orphaned_merges(lesions, known),
+            orphans,
             on=["subject", "visit_date", "lesion_id"],
             how="left",
             maintain_order="left",

@@ -44,6 +44,7 @@ from rules_engine.criteria.lesions import (
     is_too_small_to_measure,
     local_therapy_rule,
     nontarget_status,
+    orphaned_merges,
 )
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.model import CriterionRules
@@ -132,14 +133,18 @@ def derive_readings(
     rules: CriterionRules,
     measure: Measure | None = None,
     also: Sequence[str] = (),
+    orphans: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """Rows with the traits of their baseline lesion, `c` (a target's contribution) and `status` (a non-target's).
 
-    `role` is null for a lesion that the baseline does not have. `also` names further columns of the rows to keep.
+    `role` is null for a lesion that the baseline does not have. `also` names further columns of the rows to keep;
+    `orphans` are the orphaned merges of the lesions, where they are known already.
     """
     extra = [name for name in (measure or diameter(rules)).size.meta.root_names() if name not in (*OF_ROWS, *TRAITS)]
     wanted = [name for name in dict.fromkeys([*extra, *also]) if name not in ("intrahepatic", "enhanced")]
-    return with_contributions(with_known_lesion(rows, lesions, known, wanted), lesions, rules, measure).with_columns(
+    if orphans is None:
+        orphans = orphaned_merges(lesions, known)
+    return with_contributions(with_known_lesion(rows, known, orphans, wanted), lesions, rules, measure).with_columns(
         c=pl.when(_IS_TARGET).then("c"), status=pl.when(_IS_NONTARGET).then(nontarget_status(rules))
     )
 

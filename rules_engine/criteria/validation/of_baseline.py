@@ -17,7 +17,6 @@ from rules_engine.criteria.lesions import (
     is_intrahepatic,
     is_node,
     option,
-    orphaned_merges,
 )
 from rules_engine.criteria.numbers import hundredths
 from rules_engine.criteria.validation.saying import IS_TARGET, RECORD, finding, in_mm, place
@@ -75,7 +74,7 @@ def _of_targets(records: LesionRecords, rules: CriterionRules) -> Iterable[pl.La
         .with_columns(c=contribution(diameter(rules)), smallest=smallest)
         .group_by("subject", "visit_date", "lesion_id")
         .agg(size=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()), smallest=pl.col("smallest").max())
-        .join(orphaned_merges(records.rows, known), on=["subject", "visit_date", "lesion_id"], how="anti")
+        .join(records.orphans, on=["subject", "visit_date", "lesion_id"], how="anti")
     )
     yield finding(
         sizes.filter(pl.col("size") < pl.col("smallest")), "target.too_small", WARNING,
@@ -113,7 +112,7 @@ def _without_sum(records: LesionRecords, rules: CriterionRules, measure: Measure
     without = subjects_without_sum(records, rules, measure)
     first = baseline_rows(records.rows).filter(IS_TARGET)
     unmeasured = (
-        derive_readings(first, records.rows, records.known, rules, measure)
+        derive_readings(first, records.rows, records.known, rules, measure, orphans=records.orphans)
         .filter(pl.col("c").is_null())
         .group_by("subject")
         .agg(lesions=pl.col("lesion_id").cast(pl.String).unique().sort().str.join(", "))

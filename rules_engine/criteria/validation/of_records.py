@@ -8,7 +8,7 @@ import polars as pl
 
 from rules_engine.contracts import UNITS_PER_MM
 from rules_engine.criteria.lesion_records import LesionRecords
-from rules_engine.criteria.lesions import ABSURD_MM, is_node, option, orphaned_merges
+from rules_engine.criteria.lesions import ABSURD_MM, is_node, option
 from rules_engine.criteria.validation.saying import IS_TARGET, RECORD, VISIT, finding, in_mm
 from rules_engine.findings import ERROR, WARNING, phrase
 from rules_engine.model import CriterionRules
@@ -21,7 +21,7 @@ def findings_of_records(records: LesionRecords) -> Iterable[pl.LazyFrame]:
     yield from _of_numbers(records.rows)
     yield from _of_roles(records.rows)
     yield from _of_repetition(records.rows)
-    yield from _of_merges(records.rows, records.known)
+    yield from _of_merges(records)
 
 
 def local_therapy_findings(lesions: pl.LazyFrame, rules: CriterionRules) -> Iterable[pl.LazyFrame]:
@@ -141,13 +141,12 @@ def _of_repetition(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
     )  # fmt: skip
 
 
-def _of_merges(lesions: pl.LazyFrame, known: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
+def _of_merges(records: LesionRecords) -> Iterable[pl.LazyFrame]:
+    lesions = records.rows
     merged = pl.col("state") == "merged"
     named = lesions.filter(merged).group_by("subject", "visit_date", "lesion_id").agg(pl.col("into").min())
-    orphans = (
-        orphaned_merges(lesions, known)
-        .join(known.filter(IS_TARGET), on=["subject", "lesion_id"], how="semi")
-        .join(named, on=["subject", "visit_date", "lesion_id"], how="left")
+    orphans = records.orphans.join(records.known.filter(IS_TARGET), on=["subject", "lesion_id"], how="semi").join(
+        named, on=["subject", "visit_date", "lesion_id"], how="left"
     )
     yield finding(
         orphans, "merged.without_carrier", ERROR,

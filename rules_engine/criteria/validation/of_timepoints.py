@@ -71,7 +71,9 @@ def _visits_with_tstm_return(records: LesionRecords, rules: CriterionRules, meas
     rows = postbaseline_rows(records.rows)
     # Few lesions are ever too small to measure; only their rows are read.
     rows = rows.join(rows.filter(pl.col("state") == "tstm").select(of_lesion).unique(), on=of_lesion, how="semi")
-    readings = derive_readings(rows, records.rows, records.known, rules, measure).filter(IS_TARGET)
+    readings = derive_readings(rows, records.rows, records.known, rules, measure, orphans=records.orphans).filter(
+        IS_TARGET
+    )
     per_visit = readings.group_by(*of_lesion, "visit_date").agg(
         size=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()), small=(pl.col("state") == "tstm").any()
     )
