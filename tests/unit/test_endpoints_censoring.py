@@ -75,3 +75,22 @@ def test_the_sum_of_intervals_that_may_pass_before_an_event(
     counted = record("PFS", [(on(last), "SD"), (on(last + longest), "PD")], options, schedule)
     discarded = record("PFS", [(on(last), "SD"), (on(last + longest + 1), "PD")], options, schedule)
     assert (counted["event"], discarded["reason"]) == (True, "MISSED_VISITS")
+
+
+def test_a_gap_lies_between_assessments_of_one_subject() -> None:
+    """Between the progression of the one in April and that of the other in September lie more days than are allowed."""
+
+    def subject(name: str, scans: list[tuple[str, str]]) -> dict[str, Any]:
+        return {
+            "subject": name, "origins": {"randomisation": "2023-01-02"}, "baseline": {"date": "2022-12-20", "adequate": True},
+            "assessments": [{"id": f"A{n}", "date": day, "response": code} for n, (day, code) in enumerate(scans, 1)],
+        }  # fmt: skip
+
+    options = {"missed_visits": {"method": "fixed_days", "gap_days": 90, "scope": "any_gap"}}
+    first = subject("1", [("2023-02-27", "SD"), ("2023-04-24", "PD")])
+    second = subject("2", [("2023-03-27", "SD"), ("2023-06-19", "SD"), ("2023-09-01", "PD")])
+    for subjects in ([first, second], [second, first]):
+        found = derive_all(subjects, "PFS", options, CUT_OFF)
+        assert {name: (row["event"], row["date"]) for name, row in found.items()} == {
+            "1": (True, date(2023, 4, 24)), "2": (True, date(2023, 9, 1)),
+        }  # fmt: skip

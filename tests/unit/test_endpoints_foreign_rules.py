@@ -29,7 +29,7 @@ def rule(identity: str, effect: Effect, kind: str, code: int, **more: Any) -> Ce
 
 LAST_NOTE = CensoringDate(
     id="last_note", version="1", title="at the last note", reference="a protocol", texts={"last_note": "LAST NOTE"},
-    derive=lambda observation: recorded(observation, ["moved"]).sort("source_id", descending=True),
+    derive=lambda observation: recorded(observation, ["moved"]),
 )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def registry(*rules: CensoringRule) -> Registry:
 
 def record(
     rules: list[CensoringRule], scans: dict[str, str], notes: list[tuple[str, str]], *, listed: list[str] | None = None,
-    **options: Any,
+    ids: list[str] | None = None, **options: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The one row of PFS without death as an event, `rules` before the one that closes the list."""
     words = registry(*rules)
@@ -57,7 +57,10 @@ def record(
     subject = {
         "subject": "1", "origins": {"randomisation": "2023-01-02"}, "baseline": {"date": "2022-12-20", "adequate": True},
         "assessments": [{"id": f"A{n}", "date": day, "response": code} for n, (day, code) in enumerate(scans.items(), 1)],
-        "other_events": [{"id": f"X{n}", "date": day, "kind": kind} for n, (day, kind) in enumerate(notes, 1)],
+        "other_events": [
+            {"id": identity, "date": day, "kind": kind}
+            for identity, (day, kind) in zip(ids or [f"X{n}" for n in range(1, len(notes) + 1)], notes, strict=True)
+        ],
     }  # fmt: skip
     kind = words.endpoint_kinds.require(definition.kind)
     records = endpoints.records_from_mappings([subject])
@@ -128,7 +131,7 @@ def test_of_two_rules_that_end_the_observation_on_one_day_the_first_of_the_list_
 
 def test_of_two_facts_of_the_last_day_the_one_with_the_smaller_id_is_the_source() -> None:
     notes = [("2023-08-01", "moved"), ("2023-09-01", "moved"), ("2023-09-01", "moved")]
-    found = record([], SCANS, [notes[1], notes[0], notes[2]], censoring="last_note")
-    assert (found["date"], found["source_id"], found["censoring_description"]) == (date(2023, 9, 1), "X1", "LAST NOTE")
-    found = record([], SCANS, notes, censoring="last_note")
-    assert (found["date"], found["source_id"]) == (date(2023, 9, 1), "X2")
+    for ids, source in ((["X1", "X2", "X3"], "X2"), (["X1", "X3", "X2"], "X2"), (["X3", "X2", "X1"], "X1")):
+        found = record([], SCANS, notes, ids=ids, censoring="last_note")
+        assert (found["date"], found["source_id"]) == (date(2023, 9, 1), source)
+        assert found["censoring_description"] == "LAST NOTE"

@@ -113,7 +113,7 @@ def test_no_answer_can_come_after_death_or_the_end_of_the_observation() -> None:
         ("PD? SD/iCPD", 1),
         ("PD?/iSD PD?/iSD PD?/iSD", 3),  # begins, cleared, begins: waits at the end, so it counts
         ("PD?/iSD PD?/iSD PD?/iSD PD?/iSD", None),  # and is cleared once more
-        ("SD? SD", None),  # only a progression can be one that is suspected not to be
+        ("PD? SD SD?", None),  # only a progression can be one that is suspected not to be
         ("SD iUPD", 2),
         ("SD iUPD SD", None),
         ("SD PD? NE", 2),  # never re-assessed

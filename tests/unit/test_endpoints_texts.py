@@ -81,3 +81,9 @@ def test_a_record_without_any_scan_points_to_the_start() -> None:
     found = row("PFS", {"origin": "first_tace"}, {})
     assert (found["source_domain"], found["source_variable"], found["source_id"]) == ("ADSL", "TACESDT", "ORIGIN")
     assert found["censoring_description"] == TEXTS["start"]
+
+
+def test_of_two_courses_of_a_component_that_end_on_one_day_the_first_record_is_the_source() -> None:
+    course = {"component": "ici", "start": "2023-02-01", "last": "2023-06-01", "ended": True}
+    found = row("TTD", {}, {}, treatment=[course, {**course, "start": "2023-01-02"}])
+    assert (found["date"], found["source_id"], found["source_seq"]) == (date(2023, 6, 1), "ici", 1)
