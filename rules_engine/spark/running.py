@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -76,8 +77,9 @@ def run(
         place = stack.enter_context(working_in(_work_folder(target, stack)))
         stack.callback(place.remove)
         what = what_is_run(chosen, opened.study.sources, cutoff)
-        number = parts or _number_of_parts(opened, chosen, read_memory(memory), session)
-        run_here = place.begin({**run_of(what, opened.study, number), "key": "in Spark"})
+        number = _number_of_parts(opened, chosen, read_memory(memory), session, parts)
+        # A key of its own: what a run that was killed left in the folder goes, whatever it was a run of.
+        run_here = place.begin({**run_of(what, opened.study, number), "key": uuid.uuid4().hex})
         place.write(0, run_here["key"], iter([(OPENED, opened.study.findings.collect())]))
         tell("splitting")
         pieces, job = _pieces(opened, session, place, number)
@@ -206,11 +208,14 @@ def _require_input_tables(engine: Engine) -> None:
 # Deriving -------------------------------------------------------------------------------------------------------------
 
 
-def _number_of_parts(opened: _Opened, engine: Engine, memory: int, session: Any) -> int:
-    """As many as the memory of one core asks for, and one for each core where there are subjects enough."""
-    cores = int(getattr(getattr(session, "sparkContext", None), "defaultParallelism", 1))
+def _number_of_parts(opened: _Opened, engine: Engine, memory: int, session: Any, stated: int | None) -> int:
+    """As many as stated or as the memory of one core asks for, and one for each core where there are subjects enough; none is empty."""
     subjects = int(opened.study.tables["subjects"].select(pl.len()).collect().item())
-    return max(parts_needed(opened.counts, engine.ruleset, memory), min(cores, subjects // WORTH_A_PART), 1)
+    if stated is not None:
+        return max(1, min(stated, subjects))
+    cores = int(getattr(getattr(session, "sparkContext", None), "defaultParallelism", 1))
+    needed = parts_needed(opened.counts, engine.ruleset, memory)
+    return max(1, min(max(needed, min(cores, subjects // WORTH_A_PART)), subjects))
 
 
 def _pieces(opened: _Opened, session: Any, place: WorkFolder, parts: int) -> tuple[Any, Job]:

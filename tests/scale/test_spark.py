@@ -307,6 +307,31 @@ def test_a_stopped_run_leaves_nothing(small: Path, parquet: Path, spark: Any, tm
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_run_left_is_not_taken(
+    small: Path, parquet: Path, spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More parts than subjects, of another study; they are still there when the next run begins."""
+    engine, out = Engine(small / "protocol.yaml"), tmp_path / "there"
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in parquet.iterdir():
+        rows = pl.read_parquet(file)
+        rows.with_columns(subject=pl.lit("other ") + pl.col("subject")).write_parquet(other / file.name)
+    told: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("rules_engine.partitions.folder.WorkFolder.remove", lambda _self: None)
+        with pytest.raises(Cancelled):
+            run(
+                engine, other, out=out, spark=spark, parts=20, progress=told.append,
+                cancel=lambda: "collecting" in told,
+            )  # fmt: skip
+    assert len(list((tmp_path / ".there.parts" / "parts").iterdir())) == 11  # ten subjects, and what reading found
+    engine.run(parquet).write(tmp_path / "here")
+    with run(engine, parquet, out=out, spark=spark, parts=2):
+        pass
+    assert files(out) == files(tmp_path / "here")
+
+
 # Plugins --------------------------------------------------------------------------------------------------------------
 
 
