@@ -260,7 +260,7 @@ def _is_shown(options: Options, its: Sequence[Row], size: Any) -> bool:
 
 
 def findings_about_visits(
-    criterion: str, options: Options, rows: Sequence[Row], timepoints: Iterable[Mapping[str, Any]]
+    criterion: str, options: Options, rows: Sequence[Row], timepoints: Sequence[Mapping[str, Any]]
 ) -> set[Finding]:
     """Findings about what the reference made of a subject's visits: RECIST 1.1, mRECIST and iRECIST."""
     history = read_history(rows)
@@ -269,6 +269,7 @@ def findings_about_visits(
     rows_of = {visit.date: visit.rows for visit in history.visits}
     found: set[Finding] = set()
     had_cr, had_target_cr, gone, was_confirmed = False, False, set[str](), False
+    partial = {now["visit_date"] for now in timepoints if now["target"] == "PD" and not now["sum_complete"]}
     for now in timepoints:
         day = now["visit_date"]
         here = f"visit {day}"
@@ -278,6 +279,11 @@ def findings_about_visits(
         was_confirmed |= confirmed
         if confirmed and (day - now["anchor_date"]).days > options["irecist.confirm_max_days"]:
             found.add(("late_confirmation", here, str((day - now["anchor_date"]).days)))
+        from_partial = now["anchor_date"] in partial
+        grown = confirmed and "C1" in now["confirmation_reasons"] and (from_partial or not now["sum_complete"])
+        still_asked = now["overall"] == "iUPD" and now["accepted"] and now["anchor_date"] != day
+        if grown or (still_asked and from_partial):
+            found.add(("incomplete_growth", here, None))
         back = [
             name
             for name, size in sizes[day].items()

@@ -15,9 +15,8 @@ from tests.strategies.criteria_engine import findings_of
 from tests.strategies.faulty_lesions import faulty_history
 from tests.strategies.lesions import CRITERIA, Row, Sample, random_history, random_options
 
-#: What the reading of visits says; of growth from an incomplete sum named cases speak.
-OF_VISITS = {"early_scan", "late_confirmation", "node_only_relapse", "tstm_reappearance"}
-_LEFT_OUT = OF_VISITS | {"incomplete_growth"}
+#: What the reading of visits says.
+OF_VISITS = {"early_scan", "late_confirmation", "node_only_relapse", "tstm_reappearance", "incomplete_growth"}
 
 
 def draw(criterion: str, seed: object, subjects: int, history: Callable[..., list[Row]]) -> Sample:
@@ -65,7 +64,7 @@ def disagreements(sample: Sample, expected: dict[str, set[Finding]], *, of_visit
     found = []
     for name, wanted in expected.items():
         short = {(row["rule_id"].removeprefix("lesions."), row["record"], row["value"]) for row in said.get(name, [])}
-        ours = {it for it in short if (it[0] in OF_VISITS if of_visits else it[0] not in _LEFT_OUT)}
+        ours = {it for it in short if (it[0] in OF_VISITS if of_visits else it[0] not in OF_VISITS)}
         if ours != wanted:
             found.append(
                 f"{sample.name}, {name}: missing {sorted(wanted - ours, key=str)}, too many {sorted(ours - wanted, key=str)}"

@@ -40,6 +40,7 @@ def _before_baseline(rng: Random, rows: list[Row]) -> None:
     for row in _some_visit(rng, rows):
         if not row["is_baseline"]:
             row["visit_date"] = first - timedelta(rng.choice([0, 1, 30]))
+            row["is_baseline"] = rng.choice([False, None])
 
 
 def _other_role(rng: Random, rows: list[Row]) -> None:
@@ -84,8 +85,8 @@ def _contradiction(rng: Random, rows: list[Row]) -> None:
     rng.choice(rows).update(
         state=rng.choice([None, "absent", "ne", "tstm", "measured", "merged"]),
         status=rng.choice([None, "absent", "present", "unequivocal", "ne"]),
-        mm_x100=rng.choice([None, 0, 700, 1500]),
-        viable_mm_x100=rng.choice([None, None, 0, 700, 1500]),
+        mm_x100=rng.choice([None, 0, 1, 700, 1500]),
+        viable_mm_x100=rng.choice([None, None, 0, 1, 700, 1500]),
     )
 
 
