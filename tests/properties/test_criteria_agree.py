@@ -17,6 +17,7 @@ from tests.strategies.criteria_engine import ask, first_day, random_deaths, rand
 from tests.strategies.engine import as_yaml
 from tests.strategies.lesions import (
     CRITERIA,
+    OPTION_VALUES,
     Row,
     Sample,
     criteria_with_options,
@@ -39,6 +40,8 @@ OF_A_DISREGARDED_SCAN = ["visit_date", "overall", "basis_overall", "accepted", "
 def draw(criterion: str, seed: object, subjects: int, *, odd: bool = False) -> Sample:
     rng = random.Random(f"{criterion} {seed}")
     options = extreme_options(rng, criterion) if odd else random_options(rng, criterion)
+    if "hybrid.basis" in OPTION_VALUES[criterion]:  # nearly two criteria, each as often as the other
+        options["hybrid.basis"] = ("viable", "whole")[int(str(seed).split()[-1]) % 2]
     people = random_subjects(f"{criterion} {seed}", subjects, odd_history if odd else random_history)
     references = {name: first_day(rows) + timedelta(rng.choice([0, 0, 1, 7])) for name, rows in people.items()}
     return Sample(f"{criterion}, seed {seed}", criterion, options, people, references, random_deaths(seed, people))
