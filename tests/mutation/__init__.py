@@ -9,6 +9,8 @@ is tried. A fault that no test can notice, because the code says the same with i
 any other that nobody notices fails the run, and so does an entry of the list that is no longer one.
 
 The packages for mutation testing know Python, not expressions over columns: that `~`, `&`, `.any()`, `.over(…)` or `how="left"` is the
-logic here. They also start a test command per fault. Here each fault is tried in a fork of one process that has everything imported but
-the engine (`exchange`: even that, where a fault lies in a function), which makes a thousand of them a matter of half an hour.
+logic here. They also start a test command per fault. Here a fault in what a module does when it is imported is tried in a fork of one
+process that has all else imported; one in a function is exchanged in place (`exchange`), and where the suites leave nothing behind, one
+fault after the other is put in and taken out in one process. `--suites glance` asks a few histories only, `--again LOG` the rest about
+what they did not notice.
 """
