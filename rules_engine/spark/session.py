@@ -13,19 +13,16 @@ from rules_engine.spark.running import spark_told
 
 @contextmanager
 def session_on(master: str) -> Iterator[Any]:
-    """A session on this master: `local[4]`, `spark://host:7077`, `yarn` …, or on a server of Spark Connect (`sc://host`)."""
+    """A session on this master: `local[4]`, `spark://host:7077`, `yarn` …"""
     with spark_told():
         from pyspark.sql import SparkSession
 
-        builder = SparkSession.builder.appName("rules-engine")
-        if master.startswith("sc://"):
-            session = builder.remote(master).getOrCreate()
-        else:
-            if master.startswith("local"):
-                os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # not the first python3 that the PATH names
-            builder = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
-            session = builder.master(master).getOrCreate()
-            session.sparkContext.setLogLevel("ERROR")
+        if master.startswith("local"):
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # not the first python3 that the PATH names
+        builder = SparkSession.builder.appName("rules-engine").master(master)
+        builder = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
+        session = builder.getOrCreate()
+        session.sparkContext.setLogLevel("ERROR")
     try:
         yield session
     finally:
