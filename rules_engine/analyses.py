@@ -16,6 +16,7 @@ from rules_engine.analysis.ard import COUNT
 from rules_engine.analysis.covariates import columns_of, derive_covariates, label_of
 from rules_engine.analysis.options import with_defaults
 from rules_engine.analysis.propensity import derive_weights
+from rules_engine.analysis.times import filter_timed
 from rules_engine.errors import PluginError, Problem, StudyError
 from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings
 from rules_engine.guard import guarded_estimator
@@ -27,6 +28,8 @@ from rules_engine.vocabulary import ARD_KEY, ARD_OF_ENGINE, ARD_SCHEMA, WEIGHT_S
 FROM_WEIGHTS: Final = "x-from-weights"
 #: Why an analysis of subgroups leaves subjects out.
 _NO_SUBGROUP = "the characteristic is missing and its definition excludes such subjects"
+#: Why an analysis leaves records out.
+_NO_TIME = "the record has no start, so that its time is not known"
 #: Columns of one run, before it is named by its analysis and endpoint.
 _OF_RUN = {name: dtype for name, dtype in ARD_SCHEMA.items() if name not in ("analysis", "paramcd")}
 
@@ -211,16 +214,21 @@ def _runs(
         return facts.weighed(analysis, paramcd, part, reference, keep=keep)
 
     def run(part: pl.DataFrame, name: str | None = None, level: str | None = None) -> pl.DataFrame:
-        estimates = estimator.estimate(weighed(part, keep=name is None), analysis.by, options)
+        estimates = estimator.estimate(weighed(part, keep=name is None and is_whole), analysis.by, options)
         return _of_subgroup(estimates, estimator, name, level)
 
+    recorded, rows = rows.height, filter_timed(rows)
+    is_whole = rows.height == recorded
     yield run(rows)
+    if not is_whole:
+        yield _left_out(recorded - rows.height, "n_without_time", "Subjects without a time", _NO_TIME)
     for name in analysis.subgroups:
         column = rows[name]
         for level in _levels(column):
             yield run(rows.filter((pl.col(name).cast(pl.String) == level).fill_null(value=False)), name, level)
         if column.null_count():
-            yield _left_out(column.null_count(), name)
+            label = "Subjects in no subgroup"
+            yield _left_out(column.null_count(), "n_without_subgroup", label, _NO_SUBGROUP, name)
         if estimator.interaction is not None:
             known = rows.filter(pl.col(name).is_not_null()) if column.null_count() else rows
             tests = estimator.interaction(weighed(known), analysis.by, name, options)
@@ -245,11 +253,11 @@ def _of_subgroup(
     return placed.select(list(_OF_RUN))
 
 
-def _left_out(number: int, name: str) -> pl.DataFrame:
-    """How many subjects are in no subgroup."""
+def _left_out(number: int, statistic: str, label: str, why: str, subgroup: str | None = None) -> pl.DataFrame:
+    """How many subjects are left out."""
     row = {
-        "subgroup_variable": name, "statistic": "n_without_subgroup", "label": "Subjects in no subgroup",
-        "value": float(number), "note": _NO_SUBGROUP, "n": number, "format": COUNT,
+        "subgroup_variable": subgroup, "statistic": statistic, "label": label,
+        "value": float(number), "note": why, "n": number, "format": COUNT,
     }  # fmt: skip
     return pl.DataFrame([row], schema=_OF_RUN)
 

@@ -69,6 +69,11 @@ class Times:
         return survival_table(self.days, self.event, self.entry, self.weight)
 
 
+def filter_timed(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows without those that have no time, because nobody knows their start; rows of responses have none to have."""
+    return rows.filter(pl.col("days").is_not_null()) if "days" in rows.columns else rows
+
+
 def filter_ever_at_risk(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows without those that end on or before their delayed entry: such a subject is never at risk."""
     if not _has_delayed_entry(rows):

@@ -10,7 +10,7 @@ import polars as pl
 
 from rules_engine.analysis.curves import risk_months
 from rules_engine.analysis.options import level_text
-from rules_engine.analysis.times import Times, filter_ever_at_risk
+from rules_engine.analysis.times import Times, filter_ever_at_risk, filter_timed
 from rules_engine.descriptives.rows import ARM, Rows
 from rules_engine.model import EndpointDefinition
 
@@ -21,11 +21,13 @@ METHOD: Final = "subjects that have entered before the time and are not gone bef
 def describe_numbers_at_risk(
     tallies: Mapping[str, pl.DataFrame], endpoints: Mapping[str, EndpointDefinition], arms: Sequence[str]
 ) -> pl.DataFrame:
-    """Rows of the ARD for each endpoint with a record: `variable` `time`, `level` the month, `at_risk`."""
+    """Rows of the ARD for each endpoint with a time: `variable` `time`, `level` the month, `at_risk`."""
     rows = Rows(ANALYSIS, arms, METHOD)
     for paramcd in endpoints:
-        tally = tallies.get(paramcd)
-        if tally is None or tally.is_empty():
+        if paramcd not in tallies:
+            continue
+        tally = filter_timed(tallies[paramcd])
+        if tally.is_empty():
             continue
         month = days_per_month(tally)
         ticks = risk_months(float(tally["days"].max() or 0) / month)  # type: ignore[arg-type]

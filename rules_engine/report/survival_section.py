@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rules_engine.analysis.times import filter_timed
 from rules_engine.descriptives import endings
 from rules_engine.pages import Block, Cell, Paragraph, Row, Section, SubHeading, Table, heading
 from rules_engine.report.counts import Counts
@@ -30,7 +31,9 @@ def survival_section(view: ReportView, estimates: Estimates) -> Section:
         if rows.is_empty():
             blocks.append(Paragraph("No subject has a record."))
             continue
-        blocks += survival_figures(view, paramcd, label, rows)
+        timed = filter_timed(rows)
+        if timed.height:
+            blocks += survival_figures(view, paramcd, label, timed)
         blocks.append(_estimates_table(view, estimates, paramcd))
         blocks.append(_reasons_table(view, paramcd))
     blocks += forests(view, estimates)

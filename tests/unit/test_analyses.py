@@ -70,6 +70,23 @@ def numbers(ard: pl.DataFrame, statistic: str) -> list[tuple[Any, ...]]:
     return found.select("subgroup_variable", "subgroup", "group", "value").rows()
 
 
+# Records without a time
+
+
+@pytest.mark.parametrize("estimator", ["kaplan_meier", "cox", "log_rank"])
+def test_a_record_without_a_time_is_left_out_and_counted(estimator: str) -> None:
+    unknown = ROWS.with_columns(days=pl.when(pl.col("subject") != "S3").then("days"))
+    found, without = (
+        derive_estimates(ruleset(analysis(estimator)), {"OS": rows}, SUBJECTS, default_registry()).ard
+        for rows in (unknown, ROWS.filter(pl.col("subject") != "S3"))
+    )
+    left_out = pl.col("statistic") == "n_without_time"
+    assert found.filter(~left_out).equals(without)
+    assert found.filter(left_out).select("value", "note").rows() == [
+        (1.0, "the record has no start, so that its time is not known")
+    ]
+
+
 # Covariates
 
 

@@ -231,6 +231,12 @@ def test_numbers_at_risk() -> None:
     at_risk = [numbers(ard, "at_risk", "time", str(month), "at_risk", "PFS") for month in range(5)]
     # A month has 30 days here; who ends on a day is at risk on it.
     assert at_risk == [[1, 4, 0, 6], [0, 4, 0, 5], [0, 3, 0, 4], [0, 1, 0, 2], [0, 0, 0, 1]]
+    # Nobody knows how long the last subject, who has no start, was at risk.
+    unknown = pl.when(pl.col("subject") != PFS["subject"][-1])
+    timed = described(times={"PFS": PFS.with_columns(days=unknown.then("days"), months=unknown.then("months"))})
+    assert numbers(timed, "at_risk", "time", "0", "at_risk", "PFS")[-1] == 5
+    nobody = described(times={"PFS": PFS.with_columns(days=pl.lit(None, pl.Int64), months=pl.lit(None, pl.Float64))})
+    assert nobody.filter(pl.col("analysis") == "at_risk", pl.col("paramcd") == "PFS").is_empty()
     late = PFS.with_columns(entry_days=pl.Series([None, 30, 60, None, None, None], dtype=pl.Int64))
     entered = described(times={"PFS": late})
     # Subject 3 enters on the day of its end and is never at risk; subject 2 is after its day 30.
