@@ -1090,6 +1090,21 @@ def progression_date(criterion: str, options: Options, timepoints: Sequence[Time
     )
 
 
+def progression_status(criterion: str, options: Options, timepoints: Sequence[Timepoint]) -> str:
+    """What is known of the progression: `progressed`, `confirmed`, `unconfirmed` (open at the end) or `none`."""
+    chosen = all_options(criterion, options)
+    day = progression_date(criterion, options, timepoints)
+    plain = [row["progression_date"] for row in timepoints if row["progression_date"] is not None]
+    at_once = criterion in ("recist_1_1", "mrecist") or (
+        criterion == "mrecist_irecist" and chosen["hybrid.progression_date"] == "first_mrecist_pd"
+    )
+    if at_once or (criterion == "mrecist_irecist" and plain and day == min(plain)):
+        return "none" if day is None else "progressed"
+    if any(row["state"] == CONFIRMED for row in timepoints):
+        return "confirmed"
+    return "unconfirmed" if timepoints and timepoints[-1]["state"] == PENDING else "none"
+
+
 def _unrefuted(timepoints: Sequence[Timepoint], pending_is_event: bool, *, confirmation: bool) -> date | None:
     """The anchor of the confirmed block, or of the block still pending at the end."""
     for row in timepoints:

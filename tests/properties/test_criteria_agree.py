@@ -76,6 +76,7 @@ def expectations(
         "rules": deciding_rules(criterion, reference.all_options(criterion, options), timepoints),
         **reference.best_overall_response(criterion, options, timepoints, reference_date),
         "progression_date": reference.progression_date(criterion, options, timepoints),
+        "progression_status": reference.progression_status(criterion, options, timepoints),
         "pfs": reference.pfs(criterion, options, timepoints, reference_date, death),
     }
 
@@ -93,7 +94,7 @@ def differences(expected: dict[str, Any], actual: dict[str, Any]) -> list[tuple[
     for rules, other in zip(expected["rules"], theirs, strict=True):
         if other["rule_id"] not in rules:
             wrong.append((other["visit_date"].isoformat(), "rule_id", rules, other["rule_id"]))
-    compared = ["bor", "bor_date", "response_date", "progression_date"]
+    compared = ["bor", "bor_date", "response_date", "progression_date", "progression_status"]
     if expected["bor"] == "NE":
         compared.remove("bor_date")  # of several reasons to say nothing none is the one
     wrong += [(key, expected[key], actual[key]) for key in compared if expected[key] != actual[key]]

@@ -26,6 +26,7 @@ class Answers:
     timepoints: dict[str, list[Timepoint]]
     best: dict[str, dict[str, Any]]
     progression: dict[str, date | None]
+    progression_status: dict[str, str]
     pfs: dict[str, dict[str, Any]]
 
     def of(self, name: str) -> dict[str, Any]:
@@ -35,6 +36,7 @@ class Answers:
             "timepoints": self.timepoints[name],
             **{key: best.get(key) for key in ("bor", "bor_date", "response_date")},
             "progression_date": self.progression.get(name),
+            "progression_status": self.progression_status.get(name, "none"),
             "pfs": self.pfs.get(name),
         }
 
@@ -85,6 +87,7 @@ def ask(
         by_subject,
         {row["subject"]: row for row in best.iter_rows(named=True)},
         {row["subject"]: row["progression_date"] for row in progressed.iter_rows(named=True)},
+        {row["subject"]: row["progression_status"] for row in progressed.iter_rows(named=True)},
         {row["subject"]: row for row in survival.iter_rows(named=True)},
     )
 
