@@ -41,7 +41,7 @@ def main() -> int:
     chosen = parser.parse_args()
     area = AREAS[chosen.area]
     explained = explained_faults(area)
-    tried, survivors = 0, set()
+    tried, survivors, stale = 0, set(), set()
     runner.import_what_is_not_tried(area)
     asked = area.suites(chosen.suites.split(",") if chosen.suites else SUITES, lambda work: runner.in_fork(work) or b"")
     gc.freeze()  # what is there now stays shared with the forks
@@ -56,6 +56,9 @@ def main() -> int:
                 f"{'equivalent' if fault.name in explained else 'SURVIVES'}  line {fault.line}  {fault.name}",
                 flush=True,
             )
+        elif fault.name in explained:
+            stale.add(fault.name)
+            print(f"NO EQUIVALENT  line {fault.line}  {fault.name}: noticed by {verdict.by}", flush=True)
         if chosen.log:
             with chosen.log.open("a", encoding="utf-8") as log:
                 log.write(
@@ -64,9 +67,10 @@ def main() -> int:
                 )
     unexplained = survivors - explained.keys()
     print(
-        f"{tried - len(survivors)} of {tried} noticed, {len(survivors & explained.keys())} equivalent, {len(unexplained)} not noticed"
+        f"{tried - len(survivors)} of {tried} noticed, {len(survivors & explained.keys())} equivalent, {len(unexplained)} not noticed, "
+        f"{len(stale)} listed as equivalent and noticed"
     )
-    return 1 if unexplained else 0
+    return 1 if unexplained or stale else 0
 
 
 def explained_faults(area: Area) -> dict[str, str]:
