@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from rules_engine.endpoints import events, telling, therapies
+from rules_engine.endpoints import events, passed_over, telling, therapies
 from rules_engine.hookspecs import hookimpl
 from rules_engine.vocabulary import Event, Need, Observation, Rank
 
@@ -22,7 +22,7 @@ PROGRESSION = Event(
     title="progression or recurrence by `pd_rule`, and clinical progression where `clinical_progression` says so",
     reference="Eisenhauer 2009, section 4.4; Seymour 2017",
     derive=events.progressions,
-    passed_over=events.progressions_passed_over,
+    passed_over=passed_over.progressions_passed_over,
     reasons={"PD": None, "RECURRENCE": None},
     rank=Rank.ASSESSMENT,
     missed_visits="progression",

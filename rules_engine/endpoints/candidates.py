@@ -116,7 +116,7 @@ def _events(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
             fact_date="date",
             date_imputation="imputation",
             **_fact_source(),
-            detail=pl.coalesce(_why_put_aside(), "detail"),
+            detail=pl.coalesce(_why_put_aside(observation), "detail"),
         )
     )
 
@@ -125,16 +125,17 @@ def _fact_source() -> dict[str, pl.Expr]:
     return {f"fact_{name.removeprefix('source_')}": pl.col(name) for name in SOURCE_COLUMNS}
 
 
-def _why_put_aside() -> pl.Expr:
+def _why_put_aside(observation: Observation) -> pl.Expr:
     """The outcome of an event in words, where the fact itself has none."""
     outcome = pl.col("outcome")
+    beyond = "after" if observation.options["new_therapy_boundary"] == "inclusive" else "not before"
     return (
         pl.when(outcome == BEFORE_ORIGIN)
         .then(phrase("not after the origin, {}", "t0"))
         .when(outcome == AFTER_SNAPSHOT)
         .then(phrase("after {}, the last day that counts", "last_day"))
         .when(outcome == AFTER_END)
-        .then(phrase("after {} of {}, which ends the observation", pl.col("n_reason"), "n_date"))
+        .then(phrase(beyond + " {} of {}, which ends the observation", pl.col("n_reason"), "n_date"))
         .when(outcome == DISCARDED)
         .then("why_discarded")
         .when((outcome == LATER) & (pl.col("date") == pl.col("e_date")))

@@ -1,8 +1,8 @@
 """Step 8: the progression of each subject, and an unconfirmed one that still waits for its answer.
 
-Every pd_rule is one machine over a subject's assessments in order of date. A subject is open or pending. While open,
-an assessment may be final (progression) or begin an unconfirmed progression; while pending, it may clear it (bar
-reset, Seymour 2017) or confirm it.
+Under first_pd it is the first assessment of progression type. The other rules are one machine over a subject's
+assessments in order of date. A subject is open or pending. While open, an assessment may be final (progression) or
+begin an unconfirmed progression; while pending, it may clear it (bar reset, Seymour 2017) or confirm it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _FINAL = (terms.PD, terms.ICPD, terms.RECUR)
 
 
 def derive_transitions(timeline: pl.LazyFrame, pd_rule: str) -> pl.LazyFrame:
-    """Each assessment with what it can do: final and begins (while open), clears and confirms (while pending)."""
+    """Each assessment with what it can do: final and begins (while open), clears and confirms (while pending).
+
+    Under first_pd nothing waits: that rule needs no machine.
+    """
     response, suspected = pl.col("response"), pl.col("suspected")
-    if pd_rule == "first_pd":
-        never = pl.lit(value=False)
-        return timeline.with_columns(final=pl.col("progression"), begins=never, clears=never, confirms=never)
     if pd_rule == "irecist":
         code = pl.coalesce("iresponse", "response")
         final, begins = code.is_in(list(_FINAL)), code == terms.IUPD

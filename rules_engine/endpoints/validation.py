@@ -43,7 +43,9 @@ def validate_endpoint(
         ]
 
     def of_progression() -> list[pl.LazyFrame]:
-        return [_response_after_progression(observation), _confirmation_of_nothing(observation)]
+        # Under first_pd an iCPD confirms nothing, whatever comes before it.
+        waits = endpoint.options["pd_rule"] != "first_pd"
+        return [_response_after_progression(observation), *([_confirmation_of_nothing(observation)] if waits else [])]
 
     own = _event_before_start(by_number, endpoint, cutoff, words)
     return [

@@ -111,7 +111,7 @@ def chosen_faults(area: Area, chosen: argparse.Namespace) -> Iterator[Tried]:
     done = {line["name"] for line in read_log(chosen.log)}
     part, parts = map(int, chosen.part.split("/"))
     place = -1
-    modules = {dotted.rsplit(".", 1)[-1]: (dotted, file) for dotted, file in area.modules().items()}
+    modules = short_names(area.modules())
     for module in chosen.modules or modules:
         dotted, file = modules[module]
         for fault in faults(module, file.read_text(encoding="utf-8"), area.left_alone(dotted)):
@@ -120,6 +120,15 @@ def chosen_faults(area: Area, chosen: argparse.Namespace) -> Iterator[Tried]:
                 continue
             if (chosen.name or "") in fault.name and (again is None or fault.name in again) and fault.name not in done:
                 yield dotted, file, fault
+
+
+def short_names(files: Mapping[str, Path]) -> dict[str, tuple[str, Path]]:
+    """Dotted name and file of each module by the last part of its name; by the last two where another has that already."""
+    named: dict[str, tuple[str, Path]] = {}
+    for dotted, file in files.items():
+        *_, package, last = dotted.split(".")
+        named[f"{package}.{last}" if last in named else last] = (dotted, file)
+    return named
 
 
 def read_log(log: Path | None) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ _PLUGINS = ("censoring", "events", "origins", "endpoints")
 #: What decides a record and its date, from where a mistake would do the most harm; then the rest.
 _STEPS = (
     "first_event", "censoring", "censoring_dates", "censoring_facts", "missed_visits", "schedule", "truncation", "therapies",
-    "event_dates", "evidence_of_life", "clock", "progression", "events", "imputation", "origin", "observation",
+    "event_dates", "evidence_of_life", "clock", "progression", "passed_over", "events", "imputation", "origin", "observation",
 )  # fmt: skip
 _AFTER = (
     "time_to_event", "assessment_dates", "response", "landmark", "best_response", "candidates", "sharing", "sources", "words", "needs",

@@ -102,12 +102,24 @@ def derive(
     return _Subject(subject, endpoint, o, cut, schedule).record()
 
 
+def passed_over(
+    subject: dict[str, Any], endpoint: str, o: dict[str, Any], cut: date, schedule: dict[str, Any] | None
+) -> list[tuple[date, str, str, str]]:
+    """Day, id, outcome and its words of each assessment that reports progression and is not the progression of the subject."""
+    return _Subject(subject, endpoint, o, cut, schedule).account_of_progressions()
+
+
 class _Subject:
     def __init__(
         self, s: dict[str, Any], endpoint: str, o: dict[str, Any], cut: date, schedule: dict[str, Any] | None
     ) -> None:
         self.s, self.endpoint, self.o, self.cut, self.schedule = s, endpoint, o, cut, schedule
         self.rule = o["pd_rule"]
+        # For the account of the assessments that are not the progression: the code that was read of each, the unconfirmed
+        # progression that it belongs to, and the assessment that confirmed one.
+        self.read: dict[str, str] = {}
+        self.block: dict[str, Scan] = {}
+        self.certain: Scan | None = None
 
     # 1 ---------------------------------------------------------------------------------------------------------------
     def origin(self) -> date | None:
@@ -261,6 +273,7 @@ class _Subject:
     def scan_progression(self, scans: list[Scan]) -> tuple[Scan | None, date | None, Scan | None, dict[str, str]]:
         """Progression (the record that dates it), its date, a pending unconfirmed scan, and the code that each scan ended with."""
         codes = {x.id: x.code for x in scans}
+        self.certain = None
         if self.rule == "first_pd":
             for x in scans:
                 if x.progression:
@@ -270,13 +283,14 @@ class _Subject:
         ir = self.o["irecist"]
         for x in scans:
             if self.rule == "irecist":
-                code = "iUPD" if x.code == "PD" else x.code
+                code = x.icode or ("iUPD" if x.code == "PD" else x.code)
+                self.read[x.id] = code
             elif pending is None:
                 if x.code == "PD" and not x.flagged:
                     return x, x.date, None, codes
                 code = "iUPD" if x.code == "PD" else x.code
             elif x.icode:
-                code = x.icode
+                code = self.read[x.id] = x.icode
             elif x.code == "PD":
                 code = "iUPD" if x.flagged else "iCPD"
             else:
@@ -287,12 +301,14 @@ class _Subject:
             if code == "iCPD" and pending is None:
                 return x, x.date, None, codes
             if code == "iCPD" and pending is not None and (x.date - pending.date).days >= ir["confirm_min_days"]:
+                self.certain, self.block[x.id] = x, pending
                 if ir["confirmed_date"] == "icpd":
                     return x, x.date, None, codes
                 return pending, pending.date, None, codes
             if code in ("iUPD", "iCPD"):
                 codes[x.id] = "iUPD"
                 pending = pending or x
+                self.block[x.id] = pending
             elif code not in EVALUABLE_NOT:
                 pending = None
         if pending is None:
@@ -338,14 +354,20 @@ class _Subject:
 
     # ------------------------------------------------------------------------------------------------------------------
     def record(self) -> dict[str, Any]:
+        if not self.observe():
+            return {"record": False}
+        return self.rate() if self.endpoint in RATES else self.time_to_event()
+
+    def observe(self) -> bool:
+        """Steps 1-8; whether the subject has a clock."""
         t0 = self.origin()
         if t0 is None or t0 > self.cut:
-            return {"record": False}
+            return False
         self.t0 = t0
         everything = [d for d, _ in _Subject(self.s, "PFS", self.o, self.cut, None).evidence()]
         self.death, self.death_flag, self.death_later = self.impute_death(max(everything) if everything else None)
         raw_death = self.death
-        scans = self.assign()
+        self.dated = scans = self.assign()
         therapies = self.therapies(scans)
         # 5 snapshot and withdrawal
         scans = [x for x in scans if x.date <= self.cut and not self.truncated(x.date)]
@@ -379,9 +401,45 @@ class _Subject:
         self.scans = [x for x in visible if self.usable(x.date)]
         self.therapies_in = [t for t in therapies if self.t0 < t[0]]
         self.p, self.p_date, self.u, self.codes = self.scan_progression(self.scans)
-        if self.endpoint in RATES:
-            return self.rate()
-        return self.time_to_event()
+        return True
+
+    # Which assessments report progression and are not it ---------------------------------------------------------------
+    def account_of_progressions(self) -> list[tuple[date, str, str, str]]:
+        if not self.observe() or (self.endpoint == "DOR" and self.responses() is None):
+            return []
+        reporting = [x for x in self.dated if x.progression or x.icode in PROGRESSION]
+        return [(x.date, x.id, *self.why_not(x)) for x in reporting if x is not self.p]
+
+    def why_not(self, x: Scan) -> tuple[str, str]:
+        last_day = self.cut
+        if self.truncated(self.cut + timedelta(1)):
+            last_day = min(last_day, to_date(self.s["withdrawal"]))  # type: ignore[type-var]
+        if x.date < self.t0 or (x.date == self.t0 and self.o["post_baseline"] == "after_origin"):
+            return "before_origin", f"not after the origin, {self.t0}"
+        if x.date > last_day:
+            return "after_snapshot", f"after {last_day}, the last day that counts"
+        if self.no_baseline:
+            return "no_baseline", "without an adequate baseline assessments contribute nothing"
+        if not any(x is kept for kept in self.all_scans):
+            return "same_day", "another assessment of this day counts"
+        if not self.usable(x.date):
+            relation = "after" if self.o["new_therapy_boundary"] == "inclusive" else "not before"
+            return "after_end", f"{relation} {self.n[2]} of {self.n[0]}, which ends the observation"  # type: ignore[index]
+        if self.p_date and x is self.certain:
+            return "confirmation", f"confirms the progression of {self.p_date}"
+        if self.p_date and x.date > self.p_date:
+            first = self.candidates(deaths=False)[0]
+            return "later", f"after {first[3]} of {first[0]}"
+        read = self.read.get(x.id, x.code)
+        if read not in PROGRESSION:
+            shown = read.replace("R_NON_", "R/NON_").replace("NON_", "NON-")
+            return "other_code", f"{self.rule} reads {shown}, which is no progression"
+        block = self.block[x.id]
+        if block is self.u:
+            return "pending", f"the unconfirmed progression of {block.date} waits for its answer"
+        if self.certain is not None and block is self.block[self.certain.id]:
+            return "confirmed", f"confirmed on {self.p_date}, to which the progression is dated"
+        return "overturned", "a later assessment did not confirm it"
 
     # Time to event ----------------------------------------------------------------------------------------------------
     def adequate(self, x: Scan) -> bool:
@@ -465,7 +523,8 @@ class _Subject:
         if e == "PFS2" and (starts := [t[0] for t in self.therapies_in]):
             line = min(starts)
             for x in self.all_scans:
-                if x.code in {"PD", "iCPD", "RECUR"} and x.date > line:
+                code = (x.icode or x.code) if self.rule == "irecist" else x.code
+                if code in {"PD", "iCPD", "RECUR"} and x.date > line:
                     found.append((x.date, x.id, "PD", x.imputed))
                     break
         return sorted(

@@ -33,8 +33,12 @@ class Sample:
 def draw(endpoint: str, seed: int, subjects: int, *, without_disease: bool = False) -> Sample:
     rng = random.Random(f"{endpoint}-{seed}")
     options, schedule = random_options(rng, endpoint)
-    codes = "adjuvant" if endpoint in {"DFS", "RFS"} or without_disease else rng.choice(["recist", "recist", "irecist"])
-    if codes == "irecist":
+    codes = (
+        "adjuvant"
+        if endpoint in {"DFS", "RFS"} or without_disease
+        else rng.choice(["recist", "recist", "irecist", "both"])
+    )
+    if codes in ("irecist", "both"):
         options["pd_rule"] = "irecist"
     if codes == "adjuvant":
         options["pd_rule"] = "first_pd"

@@ -19,6 +19,9 @@ EVENT_KINDS = [
 ]  # fmt: skip
 
 
+_PLAIN = {"iCR": "CR", "iPR": "PR", "iSD": "SD", "NON_iCR_NON_iUPD": "NON_CR_NON_PD", "iUPD": "PD", "iCPD": "PD"}
+
+
 def iso(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
@@ -26,7 +29,10 @@ def iso(day: date | None) -> str | None:
 def random_subject(
     rng: random.Random, name: str, *, codes: str = "recist", partial: bool = False, cut_off: date = CUT_OFF
 ) -> dict[str, Any]:
-    """One subject in the form of the worked endpoint cases. `codes` is recist, irecist or adjuvant."""
+    """One subject in the form of the worked endpoint cases.
+
+    `codes` is recist, irecist, adjuvant, or both: the plain form as the response, beside the response by iRECIST.
+    """
     #: Days on which much happens: the rules for one day, and those for the last day that counts, decide there.
     crowded = [cut_off, cut_off, cut_off + timedelta(1), START + timedelta(rng.randrange(30, 420))]
     death = START + timedelta(rng.randrange(20, 460)) if rng.random() < 0.45 else None
@@ -118,7 +124,7 @@ def random_subject(
 
 
 def _assessment(rng: random.Random, name: str, on: date, last: date, codes: str, *, partial: bool) -> dict[str, Any]:
-    if codes == "irecist":
+    if codes in ("irecist", "both"):
         response = rng.choice(
             ["iCR", "iPR", "iPR", "iSD", "iSD", "NON_iCR_NON_iUPD", "iUPD", "iUPD", "iUPD", "iCPD", "NE"]
         )
@@ -127,6 +133,8 @@ def _assessment(rng: random.Random, name: str, on: date, last: date, codes: str,
     else:
         response = rng.choice(["CR", "PR", "PR", "SD", "SD", "SD", "NON_CR_NON_PD", "PD", "PD", "NE", "ND"])
     row: dict[str, Any] = {"id": name, "date": iso(on), "response": response}
+    if codes == "both":
+        row |= {"response": _PLAIN.get(response, response), "iresponse": response}
     if codes == "recist":
         if response == "PD":
             row["suspected_pseudo"] = rng.random() < 0.6

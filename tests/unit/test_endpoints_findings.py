@@ -85,6 +85,12 @@ def test_a_death_before_the_origin_contradicts_the_origin() -> None:
     assert found == {"endpoint.death.before_origin": "error", "endpoint.death.before_last_evidence": "error"}
 
 
+def test_where_nothing_waits_for_confirmation_no_confirmation_lacks_what_it_confirms() -> None:
+    scans = [assessment("2023-03-01", "iUPD"), assessment("2023-05-01", "iCPD")]
+    assert rules_found({"assessments": scans}, pd_rule="first_pd") == {}
+    assert rules_found({"assessments": scans}, pd_rule="irecist") == {}
+
+
 def test_a_clean_subject_has_no_finding() -> None:
     clean = [assessment("2023-03-01", "SD"), assessment("2023-05-01", "PD")]
     assert rules_found({"assessments": clean, "last_contact": "2023-06-01"}) == {}
