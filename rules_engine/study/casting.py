@@ -7,7 +7,7 @@ cell cannot be used, together with the faults to report. Nothing is inferred fro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -21,6 +21,10 @@ from rules_engine.findings import ERROR, NOTE, WARNING
 LONGEST_MM = 500
 #: Years outside this span are slips of the pen; the value is kept and reported.
 PLAUSIBLE_YEARS = (1900, 2100)
+
+#: More words than this are not remembered of one column.
+_MOST_WORDS = 100_000
+_WORD = "word"
 
 #: What is done about a value that cannot be used.
 NULL_ACTION = "the value is taken as missing"
@@ -98,11 +102,67 @@ def cast_column(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
     not.
     """
     cast = _CASTS[column.kind](column, cell, dtype)
+    if dtype == pl.String and column.kind != "text":
+        cast = _by_word(cast, column)
     if column.default is None:
         return cast
     return Cast(
         pl.when(~is_there(cell, dtype)).then(pl.lit(column.default)).otherwise(cast.value), cast.faults, cast.is_alien
     )
+
+
+def _by_word(cast: Cast, column: Column) -> Cast:
+    """The same cast of a column of texts, each word read once: dates, codes and numbers come again and again."""
+    flags = {f"odd_{place}": fault.is_odd for place, fault in enumerate(cast.faults)}
+    if cast.is_alien is not None:
+        flags["alien"] = cast.is_alien
+    words = _Words(column.name, {"value": cast.value.cast(column.dtype), **flags})
+    return Cast(
+        words.derived("value", column.dtype),
+        tuple(
+            replace(fault, is_odd=words.derived(f"odd_{place}", pl.Boolean()))
+            for place, fault in enumerate(cast.faults)
+        ),
+        None if cast.is_alien is None else words.derived("alien", pl.Boolean()),
+    )
+
+
+class _Words:
+    """The words of a column of texts, and what each expression of `derived` makes of them: one row per word met so far.
+
+    A look at a few thousand words is quick, a look at each of millions of cells is not. The words are remembered from one piece
+    of the column to the next, and from the look for faults to the reading of the values; that changes no result.
+    """
+
+    def __init__(self, name: str, derived: Mapping[str, pl.Expr]) -> None:
+        self._name = name
+        self._derived = derived
+        self._known = self._read(pl.Series(name, [], pl.String))
+
+    def derived(self, what: str, dtype: pl.DataType) -> pl.Expr:
+        """What one of the expressions makes of each cell; missing where the cell is."""
+
+        def of_cells(cells: pl.Series) -> pl.Series:
+            words = cells.unique().drop_nulls()
+            if words.len() > cells.len() // 2:
+                return self._read(cells)[what]
+            known = self._met(words)
+            return cells.replace_strict(known[_WORD], known[what], default=None, return_dtype=dtype)
+
+        return pl.col(self._name).map_batches(of_cells, return_dtype=dtype, is_elementwise=True)
+
+    def _met(self, words: pl.Series) -> pl.DataFrame:
+        """The rows of these words and perhaps of others."""
+        known = self._known
+        new = words.filter(~words.is_in(known[_WORD].implode()))
+        if new.len():
+            known = pl.concat([known, self._read(new)])
+        if known.height <= _MOST_WORDS:
+            self._known = known
+        return known
+
+    def _read(self, words: pl.Series) -> pl.DataFrame:
+        return words.alias(self._name).to_frame().select(pl.col(self._name).alias(_WORD), **self._derived)
 
 
 def is_there(cell: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -161,9 +221,8 @@ def _cast_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
         value = cell if dtype == pl.Date else cell.dt.date()
         return Cast(value, (_implausible(value.dt.year()),))
     text = as_text(cell, dtype)
-    day, other = _whole_dates(text)
-    has_form = other.str.contains(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
-    value = pl.coalesce(day, pl.when(has_form).then(other.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)))
+    has_form = text.str.contains(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
+    value = pl.when(has_form).then(text.str.head(10).str.to_date("%Y-%m-%d", strict=False))
     message = (
         pl.when(has_form)
         .then(pl.lit("no such day in the calendar"))
@@ -180,13 +239,13 @@ def _cast_partial_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cas
         day = cell if dtype == pl.Date else cell.dt.date()
         return Cast(day.dt.to_string("%Y-%m-%d"), (_implausible(day.dt.year()),))
     text = as_text(cell, dtype)
-    whole, other = _whole_dates(text)
-    without_time = other.str.replace(r"^(\d{4}-\d{2}-\d{2})[T ].*$", "${1}")
+    without_time = text.str.replace(r"^(\d{4}-\d{2}-\d{2})[T ].*$", "${1}")
     # SDTM writes 2024---15 where the month is unknown; the day means nothing without it.
     month_unknown = without_time.str.contains(r"^\d{4}---\d{2}$")
     known_part = pl.when(month_unknown).then(without_time.str.slice(0, 4)).otherwise(without_time)
-    is_day = known_part.str.contains(dates.PATTERN) & dates.first_possible_day(known_part).is_not_null()
-    value = pl.when(whole.is_not_null()).then(text).when(is_day).then(known_part)
+    # A year is read as its first day and a month as its: what is there of a date that may be partial must be in the calendar.
+    first_day = (known_part + pl.lit("-01-01")).str.head(10).str.to_date("%Y-%m-%d", strict=False)
+    value = pl.when(known_part.str.contains(dates.PATTERN) & first_day.is_not_null()).then(known_part)
     message = (
         pl.when(without_time.str.contains(dates.PATTERN))
         .then(pl.lit("no such day in the calendar"))
@@ -202,16 +261,6 @@ def _cast_partial_date(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cas
     is_alien = is_there(cell, dtype) & ~text.str.contains(r"^\d{4}")
     year = value.str.slice(0, 4).cast(pl.Int32, strict=False)
     return Cast(value, (_lost(column, is_there(cell, dtype), value, message), only_year, _implausible(year)), is_alien)
-
-
-def _whole_dates(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """The day of each cell that is a whole date and nothing else, and the text of the other cells.
-
-    Nearly all dates are whole, so that only few cells are looked at closely.
-    """
-    day = text.str.to_date("%Y-%m-%d", strict=False)
-    is_whole = (day.cast(pl.String) == text).fill_null(value=False)
-    return pl.when(is_whole).then(day), pl.when(~is_whole).then(text)
 
 
 def _cast_time(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:

@@ -54,7 +54,7 @@ class Study:
 
 def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
     """Open a study (`open_study`) and check its records (`check_records`)."""
-    return check_records(open_study(source, ruleset=ruleset, registry=registry))
+    return check_records(_open(source, ruleset, registry, _held_canonical))
 
 
 def open_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
@@ -66,11 +66,7 @@ def open_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registr
     every fault that blocks a correct result; what is merely odd is in
     `Study.findings`.
     """
-    mapping = mapping_of(ruleset)
-    contracts = contracts_of(registry)
-    wanted = frozenset(contracts) | (mapping.names if mapping else frozenset())
-    found = find_tables(source, registry, wanted, encoding=stated_encoding(ruleset))
-    return open_found(source, found, ruleset, contracts, mapping=mapping)
+    return _open(source, ruleset, registry, derive_canonical)
 
 
 def contracts_of(registry: Registry | None = None) -> dict[str, Table]:
@@ -80,6 +76,22 @@ def contracts_of(registry: Registry | None = None) -> dict[str, Table]:
 
 #: How a table is held against its contract.
 Read = Callable[[RawTable, Table], CanonicalTable]
+
+
+def _open(source: Any, ruleset: Ruleset | None, registry: Registry | None, read: Read) -> Study:
+    mapping = mapping_of(ruleset)
+    contracts = contracts_of(registry)
+    wanted = frozenset(contracts) | (mapping.names if mapping else frozenset())
+    found = find_tables(source, registry, wanted, encoding=stated_encoding(ruleset))
+    return open_found(source, found, ruleset, contracts, mapping=mapping, read=read)
+
+
+def _held_canonical(raw: RawTable, table: Table) -> CanonicalTable:
+    """The canonical table, in memory where every check and endpoint reads it, so that its cells are read once."""
+    canonical = derive_canonical(raw, table)
+    if table.name in _READ_WHEN_NEEDED:
+        return canonical
+    return replace(canonical, rows=canonical.rows.collect().lazy())
 
 
 def open_found(

@@ -300,3 +300,29 @@ def test_numbers_as_text_have_no_tail() -> None:
         read_column("lesion_assessments", "lesion_id", [1, 2], pl.Int64), "lesion_assessments", "lesion_id"
     ) == ["1", "2"]
     assert held(read_column("subjects", "arm", ["a", "b"], pl.Categorical), "subjects", "arm") == ["a", "b"]
+
+
+# Words that come again
+
+
+@pytest.mark.parametrize("other_words", [1, 5000])
+def test_a_word_means_the_same_in_every_row_and_beside_any_other_words(other_words: int) -> None:
+    words = ["2024-05-17", "2024-05", "2024---15", "2024-13-40", "17.05.2024", "1800-01-01", "", " 2024 ", None]
+    others = [str(1905 + place % 190) + f"-{place % 12 + 1:02d}-{place % 28 + 1:02d}" for place in range(other_words)]
+    study = read_column("response_assessments", "date", (words + others) * 2)
+    kept = ["2024-05-17", "2024-05", "2024", "1800-01-01", "2024", *others]
+    assert held(study, "response_assessments", "date") == kept * 2
+    said = study.findings.collect().group_by("message", "value").len().sort("message", "value")
+    assert list(said.iter_rows()) == [
+        ("date is missing", None, 4),
+        ("no such day in the calendar", "2024-13-40", 2),
+        ("not a date in ISO 8601 form, such as 2024-05-17, 2024-05 or 2024", "17.05.2024", 2),
+        ("the month is unknown, so the day says nothing", "2024---15", 2),
+        ("the year is not between 1900 and 2100", "1800-01-01", 2),
+    ]
+
+
+def test_more_words_than_are_remembered_are_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rules_engine.study.casting._MOST_WORDS", 3)
+    days = [f"2024-01-{day:02d}" for day in range(1, 31)] * 3
+    assert held(read_column("response_assessments", "date", days), "response_assessments", "date") == days
