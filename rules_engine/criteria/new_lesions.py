@@ -47,11 +47,11 @@ def new_lesions_of(records: LesionRecords, rules: CriterionRules) -> pl.LazyFram
     absent = (pl.col("state") == "absent") | (pl.col("status") == "absent") | (pl.col("mm_x100") == 0)
     unread = (pl.col("state") == "ne") | (pl.col("status") == "ne")
     rows = rows.with_columns(
-        c=pl.when(unread.fill_null(value=False)).then(None).when(absent.fill_null(value=False)).then(0).otherwise(size),
+        c=pl.when(unread).then(None).when(absent).then(0).otherwise(size),
         absent=absent.fill_null(value=False),
-        unread=unread.fill_null(value=False),
+        unread=unread,
         too_small=is_too_small_to_measure(pl.col("mm_x100")),
-        sized=pl.col("mm_x100").is_not_null() | (pl.col("state") != "ne").fill_null(value=False),
+        sized=pl.col("mm_x100").is_not_null() | (pl.col("state") != "ne"),
     )
     per_visit = rows.group_by("subject", "visit_date", "lesion_id").agg(
         *(pl.col(trait).first() for trait in TRAITS),

@@ -29,38 +29,41 @@ def progression(timepoints: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame
     `progression_status`: `progressed`; `confirmed` (iCPD); `unconfirmed` (an iUPD still open at the end of the data: the date is
     null where the ruleset does not call that progression); `none`. `progression_reasons`: what decided.
     """
-    subjects = timepoints.select("subject").unique()
     if waits_only_if_suspected(rules):
         found = _of_hybrid(timepoints, rules)
     elif waits_for_confirmation(rules):
         found = _of_reassessment(timepoints, rules)
     else:
-        found = _first_pd(timepoints, "overall", "progression_date")
+        found = _first_pd(timepoints)
     return (
-        subjects.join(found, on="subject", how="left")
+        timepoints.select("subject")
+        .unique()
+        .join(found, on="subject", how="left")
         .with_columns(pl.col("progression_status").fill_null("none"))
         .select(*(pl.col(name).cast(dtype) for name, dtype in PROGRESSION_SCHEMA.items()))
     )
 
 
-def _first_pd(timepoints: pl.LazyFrame, code: str, dated: str) -> pl.LazyFrame:
+def _first_pd(timepoints: pl.LazyFrame) -> pl.LazyFrame:
     """The earliest date to which any PD is dated."""
     return (
-        timepoints.filter(pl.col(code) == "PD")
+        timepoints.filter(pl.col("overall") == "PD")
         .group_by("subject")
-        .agg(
-            progression_date=pl.col(dated).min(),
-            progression_reasons=pl.col("rule_id").sort_by(dated, "visit_date").first(),
+        .agg(pl.col("progression_date", "rule_id").sort_by("progression_date", "visit_date", nulls_last=True).first())
+        .select(
+            "subject",
+            "progression_date",
+            progression_reasons="rule_id",
+            progression_status=pl.lit("progressed"),
         )
-        .with_columns(progression_status=pl.lit("progressed"))
     )
 
 
 def _of_reassessment(timepoints: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     """iRECIST: the first iUPD of the block that was confirmed, or of the block still open at the end (Seymour 2017)."""
-    confirmed = _confirmed(timepoints, dated_to_anchor=True)
     pending = _pending(timepoints, counts=pl.lit(rules["irecist.pending_at_end"] == "event"))
-    return _earlier_wins(confirmed, pending)
+    # One at most: confirmed stays confirmed.
+    return pl.concat([_confirmed(timepoints, dated_to="anchor_date"), pending])
 
 
 def _of_hybrid(timepoints: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
@@ -68,8 +71,7 @@ def _of_hybrid(timepoints: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     how = rules["hybrid.progression_date"]
     if how == "first_mrecist_pd":
         return _first_basis_pd(timepoints)
-    unsuspected = _first_pd(timepoints.filter(pl.col("overall") == "PD"), "overall", "progression_date")
-    confirmed = _confirmed(timepoints, dated_to_anchor=how == "first_iupd")
+    confirmed = _confirmed(timepoints, dated_to="anchor_date" if how == "first_iupd" else "visit_date")
     never_reassessed = pl.col("scans_after") == 0
     by_option = (
         pl.when(never_reassessed)
@@ -78,43 +80,37 @@ def _of_hybrid(timepoints: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     )
     # Dated at the confirming scan, a progression that nothing confirmed has no date.
     pending = _pending(timepoints, counts=by_option & pl.lit(how == "first_iupd"))
-    return _earlier_wins(_earlier_wins(unsuspected, confirmed), pending)
+    # One at most: neither an unsuspected progression nor a confirmed one is ever left again.
+    return pl.concat([_first_pd(timepoints), confirmed, pending])
 
 
 def _first_basis_pd(timepoints: pl.LazyFrame) -> pl.LazyFrame:
     return (
         timepoints.filter(pl.col("basis_overall") == "PD")
         .group_by("subject")
-        .agg(progression_date=pl.col("basis_progression_date").min())
-        .with_columns(
-            progression_reasons=pl.lit("mrecist_irecist.first_mrecist_pd"), progression_status=pl.lit("progressed")
+        .agg(pl.col("basis_progression_date").min())
+        .select(
+            "subject",
+            progression_date="basis_progression_date",
+            progression_reasons=pl.lit("mrecist_irecist.first_mrecist_pd"),
+            progression_status=pl.lit("progressed"),
         )
     )
 
 
-def _confirmed(timepoints: pl.LazyFrame, *, dated_to_anchor: bool) -> pl.LazyFrame:
-    """The first iCPD of each subject, dated to the first iUPD of its block or to itself."""
-    first = (
+def _confirmed(timepoints: pl.LazyFrame, *, dated_to: str) -> pl.LazyFrame:
+    """The first iCPD of each subject, dated to the first iUPD of its block (`anchor_date`) or to itself (`visit_date`)."""
+    return (
         timepoints.filter(pl.col("overall") == "iCPD")
         .group_by("subject")
-        .agg(
-            visit=pl.col("visit_date").min(),
-            anchor=pl.col("anchor_date").sort_by("visit_date").first(),
-            progression_reasons=pl.col("confirmation_reasons").sort_by("visit_date").first(),
+        .agg(pl.col("visit_date", "anchor_date", "confirmation_reasons").sort_by("visit_date").first())
+        .select(
+            "subject",
+            progression_date=dated_to,
+            progression_reasons="confirmation_reasons",
+            progression_status=pl.lit("confirmed"),
         )
-        .join(_dates_of_iupd(timepoints), left_on=["subject", "anchor"], right_on=["subject", "visit_date"], how="left")
     )
-    date = pl.col("dated_to") if dated_to_anchor else pl.col("visit")
-    return first.select(
-        "subject",
-        progression_date=date,
-        progression_reasons="progression_reasons",
-        progression_status=pl.lit("confirmed"),
-    )
-
-
-def _dates_of_iupd(timepoints: pl.LazyFrame) -> pl.LazyFrame:
-    return timepoints.select("subject", "visit_date", dated_to=pl.coalesce("progression_date", "visit_date"))
 
 
 def _pending(timepoints: pl.LazyFrame, *, counts: pl.Expr) -> pl.LazyFrame:
@@ -122,35 +118,17 @@ def _pending(timepoints: pl.LazyFrame, *, counts: pl.Expr) -> pl.LazyFrame:
 
     `scans_after` is the number of accepted assessments after it.
     """
-    last = (
-        timepoints.group_by("subject")
-        .agg(
-            state=pl.col("state").sort_by("visit_date").last(),
-            anchor=pl.col("anchor_date").sort_by("visit_date").last(),
-            scans_after=(
-                pl.col("accepted") & (pl.col("visit_date") > pl.col("anchor_date").sort_by("visit_date").last())
-            ).sum(),
-        )
-        .filter(pl.col("state") == "PENDING")
-        .join(_dates_of_iupd(timepoints), left_on=["subject", "anchor"], right_on=["subject", "visit_date"], how="left")
-    )
-    return last.select(
-        "subject",
-        progression_date=pl.when(counts).then("dated_to"),
-        progression_reasons=pl.lit("irecist.pending.at_end"),
-        progression_status=pl.lit("unconfirmed"),
-    )
-
-
-def _earlier_wins(first: pl.LazyFrame, second: pl.LazyFrame) -> pl.LazyFrame:
-    """The row with the earlier date; a date wins over none, and `first` over `second` on the same day."""
-    columns = ["subject", "progression_date", "progression_reasons", "progression_status"]
     return (
-        pl.concat([first.select(*columns, order=pl.lit(1)), second.select(*columns, order=pl.lit(2))])
-        .sort("subject", "progression_date", "order", nulls_last=True)
-        .group_by("subject", maintain_order=True)
-        .first()
-        .drop("order")
+        timepoints.with_columns(pl.col("state", "anchor_date").sort_by("visit_date").last().over("subject"))
+        .filter(pl.col("state") == "PENDING")
+        .group_by("subject", progression_date="anchor_date")
+        .agg(scans_after=(pl.col("accepted") & (pl.col("visit_date") > pl.col("anchor_date"))).sum())
+        .select(
+            "subject",
+            progression_date=pl.when(counts).then("progression_date"),
+            progression_reasons=pl.lit("irecist.pending.at_end"),
+            progression_status=pl.lit("unconfirmed"),
+        )
     )
 
 

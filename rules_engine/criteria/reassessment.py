@@ -202,7 +202,7 @@ def _judge(now: pl.DataFrame, history: pl.DataFrame, reading: Reading) -> pl.Dat
     rules = reading.rules
     start = pl.col("baseline_x100") if rules["nadir.includes_baseline"] else pl.lit(None, pl.Int64)
     now = now.with_columns(nadir_x100=pl.min_horizontal("smallest_x100", start))
-    if rules["pr.persistence"] == "after_established" and rules["bor.confirmation"] == "required":
+    if rules["bor.confirmation"] == "required":
         now = _with_confirmed_response(now, history, rules)
     return now.with_columns(*target_response(rules, reading.names), *nontarget_response(reading.names)).with_columns(
         is_target_pd=pl.col("target") == "PD",
@@ -256,14 +256,14 @@ def _confirm(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     if reading.parallel:
         reasons = {name: pl.lit(value=False) for name in reasons}
     # On a scan that is too soon only a further new lesion confirms.
-    allowed = (pl.col("phase") == PENDING) & pl.col("accepted")
+    waits = pl.col("phase") == PENDING
     now = now.with_columns(grown_new=_has_new_sum_grown(reading.rules)).with_columns(
-        (allowed & (~pl.col("early") | pl.lit(name == "c5")) & holds).fill_null(value=False).alias(name)
+        (waits & (~pl.col("early") | pl.lit(name == "c5")) & holds).fill_null(value=False).alias(name)
         for name, holds in reasons.items()
     )
-    by_parallel = (pl.col("parallel_state") == CONFIRMED) & allowed if reading.parallel else pl.lit(value=False)
+    by_parallel = [waits & (pl.col("parallel_state") == CONFIRMED)] if reading.parallel else []
     return now.with_columns(
-        confirms=pl.any_horizontal(*reasons, by_parallel.fill_null(value=False)),
+        confirms=pl.any_horizontal(*reasons, *by_parallel),
         late=(pl.col("since_anchor") > reading.rules["irecist.confirm_max_days"]).fill_null(value=False),
     )
 
@@ -280,15 +280,16 @@ def _with_target_growth(now: pl.DataFrame) -> pl.DataFrame:
 
     Where the sum compared with was incomplete, the lesions known at both visits are compared.
     """
-    apart = now.filter(pl.col("compared_sum").is_null() & pl.col("anchor_target") & (pl.col("phase") == PENDING))
     common = (
-        _exploded(apart, "targets")
-        .join(_exploded(apart, "compared_targets"), on=["subject", "lesion_id"], how="inner", suffix="_compared")
+        _exploded(now, "targets")
+        .join(_exploded(now, "compared_targets"), on=["subject", "lesion_id"], how="inner", suffix="_compared")
         .group_by("subject")
         .agg(common_growth=(pl.col("c") - pl.col("c_compared")).sum())
     )
     return now.join(common, on="subject", how="left", maintain_order="left").with_columns(
-        target_growth=pl.coalesce(pl.col("partial_x100") - pl.col("compared_sum"), "common_growth")
+        target_growth=pl.when(pl.col("compared_sum").is_null())
+        .then("common_growth")
+        .otherwise(pl.col("partial_x100") - pl.col("compared_sum"))
     )
 
 
@@ -300,7 +301,7 @@ def _decide(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     """Add `code`, `rule_id`, the state after the visit, and whether a block begins here."""
     rules = reading.rules
     phase = pl.col("phase")
-    was_open, was_pending = phase == OPEN, phase == PENDING
+    was_pending = phase == PENDING
     new_signal = pl.col("begins") | pl.col("grown_new") | pl.col("new_unequivocal")
     progresses = pl.col("is_target_pd") | pl.col("is_nontarget_pd") | new_signal
     waits = pl.col("suspected_pseudoprogression") if reading.suspected_only else pl.lit(value=True)
@@ -312,11 +313,11 @@ def _decide(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         .then(pl.lit("after_confirmed"))
         .when(phase == PROGRESSED)
         .then(pl.lit("after_progression"))
-        .when(was_pending & ~pl.col("accepted"))
+        .when(~pl.col("accepted"))
         .then(pl.lit("early"))
-        .when(was_pending & too_late)
+        .when(too_late)
         .then(pl.lit("late"))
-        .when(was_pending & pl.col("confirms"))
+        .when("confirms")
         .then(pl.lit("confirmed"))
         .when(was_pending & _cannot_tell(reading))
         .then(pl.lit("unknown"))
@@ -324,9 +325,9 @@ def _decide(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         .then(pl.lit("unchanged"))
         .when(was_pending)
         .then(pl.lit("reset"))
-        .when(was_open & progresses & waits)
+        .when(progresses & waits)
         .then(pl.lit("iupd"))
-        .when(was_open & progresses)
+        .when(progresses)
         .then(pl.lit("final"))
         .otherwise(pl.lit("open")),
     )
@@ -450,7 +451,6 @@ def _remember(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     moves_on = pl.lit(rules["irecist.further_from"] == "previous") & accepted & pl.col("sum_x100").is_not_null()
     ends_response = pl.col("is_target_pd") | pl.col("code").is_in(["iUPD", "iCPD"]).fill_null(value=False)
     responds = pl.col("target").is_in(["CR", "PR"])
-    is_late = pl.col("fate") == "late"
     progressed = pl.col("progressed_before").list.set_union("progressed_ids")
     new_sum = pl.when("new_sum_complete").then("new_sum_known")
     smallest_new = pl.min_horizontal("smallest_new_sum", new_sum)
@@ -462,18 +462,23 @@ def _remember(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     return now.with_columns(
         pl.col("state").alias("phase"),
         kept("smallest_x100", accepted, pl.min_horizontal("smallest_x100", "sum_x100")),
-        kept("cr_before", accepted & pl.col("code").is_in(["CR", "iCR"]), pl.lit(value=True)),
+        kept("cr_before", pl.col("code").is_in(["CR", "iCR"]), pl.lit(value=True)),
         kept("target_cr_before", accepted & (pl.col("target") == "CR"), pl.lit(value=True)),
         kept("pr_established", accepted, ~ends_response & (pl.col("pr_established") | responds)),
         kept("course", accepted, pl.col("course") + ends_response.cast(pl.Int64)),
         pl.when(pl.col("state") != OPEN).then("anchor_date").alias("anchor"),
-        kept("anchor_target", begins, pl.col("is_target_pd") | (is_late & pl.col("c1"))),
-        kept("anchor_nontarget", begins, pl.col("is_nontarget_pd") | (is_late & pl.col("c2"))),
-        kept("anchor_new", begins, pl.col("new_signal") | (is_late & pl.any_horizontal("c3", "c4", "c5"))),
+        # What would have confirmed an earlier block, had it not come too late, begins this one.
+        kept("anchor_target", begins, pl.col("is_target_pd") | pl.col("c1")),
+        kept("anchor_nontarget", begins, pl.col("is_nontarget_pd") | pl.col("c2")),
+        kept("anchor_new", begins, pl.col("new_signal") | pl.col("c3") | pl.col("c4")),
         kept("anchor_category", begins, _rank(pl.col("category"))),
         kept("compared_sum", begins | moves_on, pl.col("sum_x100")),
         kept("compared_targets", begins, pl.col("targets")),
-        kept("progressed_before", accepted, pl.when(begins & ~is_late).then("progressed_ids").otherwise(progressed)),
+        kept(
+            "progressed_before",
+            accepted,
+            pl.when(pl.col("fate") == "iupd").then("progressed_ids").otherwise(progressed),
+        ),
         kept(
             "smallest_new_sum",
             accepted,
@@ -484,8 +489,7 @@ def _remember(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
 
 def _remember_history(history: pl.DataFrame, now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     """Target responses of the accepted visits, by course; kept only where confirmation decides whether PR persists."""
-    if reading.rules["pr.persistence"] == "memoryless" or reading.rules["bor.confirmation"] != "required":
+    if reading.rules["bor.confirmation"] != "required":
         return history
-    ends_response = pl.col("is_target_pd") | pl.col("code").is_in(["iUPD", "iCPD"]).fill_null(value=False)
-    rows = now.filter(pl.col("accepted") & ~ends_response)
+    rows = now.filter("accepted")
     return pl.concat([history, rows.select("subject", "course", "number", "visit_date", code="target")])

@@ -122,8 +122,10 @@ def with_contributions(
     ended = local_therapy_rule(rows, rules)
     if ended is None:
         return measured
-    treated = (pl.col("visit_date") >= pl.col("treated_on")).fill_null(value=False)
-    return measured.join(ended, on=["subject", "lesion_id"], how="left").with_columns(c=pl.when(~treated).then("c"))
+    is_treated = pl.col("visit_date") >= pl.col("treated_on")
+    return measured.join(ended, on=["subject", "lesion_id"], how="left").with_columns(
+        c=pl.when(is_treated).then(None).otherwise("c")
+    )
 
 
 def derive_readings(
@@ -150,14 +152,12 @@ def derive_readings(
 
 
 def _target_marks(rules: CriterionRules, measure: Measure) -> dict[str, pl.Expr]:
-    """What each row says of a target; the visit sums it up in `_TARGET_FACTS`."""
+    """What each row says of a target (null: nothing); the visit sums it up in `_TARGET_FACTS`."""
     normal_below = hundredths(rules["node.normal_below_mm"])
     return {
         "target_missing": pl.col("c").is_null(),
-        "nodes_back": (is_node() & (pl.col("c") >= normal_below) & ~is_too_small_to_measure(measure.size)).fill_null(
-            value=False
-        ),
-        "others_back": (~is_node() & (pl.col("c") > 0)).fill_null(value=False),
+        "nodes_back": is_node() & (pl.col("c") >= normal_below) & ~is_too_small_to_measure(measure.size),
+        "others_back": ~is_node() & (pl.col("c") > 0),
     }
 
 
@@ -169,13 +169,13 @@ _TARGET_FACTS = [
 
 
 def _nontarget_marks(rules: CriterionRules) -> dict[str, pl.Expr]:
-    """What each row says of a non-target; the visit sums it up in `_NONTARGET_FACTS`."""
+    """What each row says of a non-target (null: nothing); the visit sums it up in `_NONTARGET_FACTS`."""
     status = pl.col("status")
     return {
-        "nontarget_progressed": (status == "unequivocal").fill_null(value=False),
+        "nontarget_progressed": status == "unequivocal",
         "nontarget_missing": status.is_null(),
-        "nontarget_left": (status != "absent").fill_null(value=False),
-        "nontarget_seen": ((status == "present") & ~is_node() & has_proof_of_malignancy(rules)).fill_null(value=False),
+        "nontarget_left": status != "absent",
+        "nontarget_seen": (status == "present") & ~is_node() & has_proof_of_malignancy(rules),
     }
 
 
@@ -211,17 +211,16 @@ def _with_lesion_lists(visits: pl.LazyFrame, records: LesionRecords, rules: Crit
     nontargets = (
         records.nontargets.with_columns(status=nontarget_status(rules))
         .with_columns(**_nontarget_marks(rules))
-        .filter(pl.col("status").is_not_null())
         .filter((pl.col("status") == "unequivocal") | has_grown)
         .group_by("visit")
         .agg(
-            progressed_ids=lesion.filter(pl.col("status") == "unequivocal").unique(),
-            increased_ids=lesion.filter(has_grown).unique(),
-            increased_seen_ids=lesion.filter(has_grown & pl.col("nontarget_seen")).unique(),
+            progressed_ids=lesion.filter(pl.col("status") == "unequivocal"),
+            increased_ids=lesion.filter(has_grown),
+            increased_seen_ids=lesion.filter(has_grown & pl.col("nontarget_seen")),
         )
     )
     # The targets one by one are needed only where a sum may be compared over the lesions known at two visits.
-    incomplete = visits.filter(~pl.col("sum_complete")).select("subject").unique()
+    incomplete = visits.filter(~pl.col("sum_complete"))
     targets = (
         with_contributions(records.targets, records.rows, rules)
         .join(incomplete, on="subject", how="semi")

@@ -127,7 +127,7 @@ def as_spelled_here(row: Row) -> Row:
     """Organ and site in small letters, without blanks around, and one underscore for blanks and hyphens within a site."""
     site = row.get("site")
     spelled = "_".join(site.strip().lower().replace("-", " ").split()) if site else None
-    return {**row, "organ": row["organ"].strip().lower(), "site": spelled}
+    return {**row, "organ": (row["organ"] or "").strip().lower(), "site": spelled}
 
 
 # ------------------------------------------------------------------------------------------- contributions and sums
@@ -435,13 +435,17 @@ def look(
 
 
 def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options: Options, family: str) -> None:
-    row = rows[0]
-    now.proven = proven = not is_effusion_without_proof(lesion, row, options, family)
-    now.size = contribution(rows, "mm_x100", options)
-    now.status, now.vs_last = row.get("status"), row.get("vs_last") or "same"
-    if "ne" in (row.get("state"), row.get("status")):
+    """A lesion in several parts is unknown where one of them is, and gone where all are; else what one of them shows is so."""
+    proven_rows = [row for row in rows if not is_effusion_without_proof(lesion, row, options, family)]
+    now.proven = proven = bool(proven_rows)
+    now.size = contribution(
+        [{**row, "mm_x100": 0} if is_reported_gone(row) else row for row in rows], "mm_x100", options
+    )
+    now.status = "unequivocal" if any(row.get("status") == "unequivocal" for row in proven_rows) else None
+    now.vs_last = "increased" if any(row.get("vs_last") == "increased" for row in proven_rows) else "same"
+    if any("ne" in (row.get("state"), row.get("status")) for row in rows):
         now.seen, now.size = None, None
-    elif row.get("status") == "absent" or (now.size == 0 and row.get("state") != "merged"):
+    elif all(is_reported_gone(row) for row in rows):
         now.seen, now.size = False, Fraction(0)
     elif lesion.get("kind") == "cyst" or is_small_new_node(now, lesion, rows, options, family):
         now.seen = False
@@ -455,11 +459,18 @@ def _look_at(now: NewLesion, lesion: Row, rows: list[Row], visit: Visit, options
         now.first_seen = visit.date
     if now.seen and now.first_mm is None:
         now.first_mm = now.size
-    is_disease = family != "mrecist" or not is_liver_nodule(lesion) or is_hcc(now, row, options)
-    if now.seen and now.counted_on is None and row.get("certainty") != "equivocal" and is_disease:
+    is_disease = family != "mrecist" or not is_liver_nodule(lesion) or is_hcc(now, rows, options)
+    is_certain = any(row.get("certainty") != "equivocal" for row in rows)
+    if now.seen and now.counted_on is None and is_certain and is_disease:
         now.counted_on = visit.date
     has_size = any(row.get("mm_x100") is not None or row.get("state") not in (None, "ne") for row in rows)
     now.is_measured = now.is_measured or (lesion.get("nl") != "non-target" and has_size)
+
+
+def is_reported_gone(row: Row) -> bool:
+    return "absent" in (row.get("state"), row.get("status")) or (
+        row.get("mm_x100") == 0 and row.get("state") != "merged"
+    )
 
 
 def is_small_new_node(now: NewLesion, lesion: Row, rows: list[Row], options: Options, family: str) -> bool:
@@ -486,10 +497,11 @@ def is_liver_nodule(lesion: Row) -> bool:
     )
 
 
-def is_hcc(now: NewLesion, row: Row, options: Options) -> bool:
+def is_hcc(now: NewLesion, rows: list[Row], options: Options) -> bool:
     if now.size is None or now.first_mm is None:
         return False
-    typical = row.get("pattern") == "typical" and now.size >= hundredths(options["mrecist.new_min_mm"])
+    has_pattern = any(row.get("pattern") == "typical" for row in rows)
+    typical = has_pattern and now.size >= hundredths(options["mrecist.new_min_mm"])
     return typical or now.size - now.first_mm >= hundredths(options["mrecist.growth_mm"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tests.oracle.criteria import CONFIRMED, OPEN, PENDING, PROGRESSED
@@ -21,6 +21,22 @@ def deciding_rules(criterion: str, options: Mapping[str, Any], timepoints: Itera
         found.append(_rules(criterion, options, before, now))
         before = now["state"] or OPEN
     return found
+
+
+def progression_reasons(
+    criterion: str, options: Mapping[str, Any], timepoints: Sequence[Timepoint], rules: Sequence[set[str]], status: str
+) -> set[str | None]:
+    """What must be told as the reason of the subject's progression: one of these."""
+    if status == "none":
+        return {None}
+    if status == "unconfirmed":
+        return {"irecist.pending.at_end"}
+    if status == "confirmed":
+        return {next(row["confirmation_reasons"] or "" for row in timepoints if row["state"] == CONFIRMED)}
+    if criterion == "mrecist_irecist" and options.get("hybrid.progression_date") == "first_mrecist_pd":
+        return {"mrecist_irecist.first_mrecist_pd"}
+    dated = [row["progression_date"] if row["overall"] == "PD" else None for row in timepoints]
+    return {*rules[dated.index(min(day for day in dated if day))]}
 
 
 def _rules(criterion: str, options: Mapping[str, Any], before: str, now: Timepoint) -> set[str]:

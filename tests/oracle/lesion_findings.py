@@ -363,7 +363,7 @@ def place(rows: Sequence[Row]) -> str:
 
 
 def _is_in_liver(row: Row) -> bool:
-    return not row["node"] and row["organ"].strip().lower() == "liver"
+    return not row["node"] and (row["organ"] or "").strip().lower() == "liver"
 
 
 def _says_absent(row: Row) -> bool:

@@ -27,6 +27,7 @@ class Answers:
     best: dict[str, dict[str, Any]]
     progression: dict[str, date | None]
     progression_status: dict[str, str]
+    progression_reasons: dict[str, str | None]
     pfs: dict[str, dict[str, Any]]
 
     def of(self, name: str) -> dict[str, Any]:
@@ -37,6 +38,7 @@ class Answers:
             **{key: best.get(key) for key in ("bor", "bor_date", "response_date")},
             "progression_date": self.progression.get(name),
             "progression_status": self.progression_status.get(name, "none"),
+            "progression_reasons": self.progression_reasons.get(name),
             "pfs": self.pfs.get(name),
         }
 
@@ -73,8 +75,9 @@ def ask(
         schema={"subject": pl.String(), "reference_date": pl.Date()},
     )
     dead = pl.LazyFrame(
-        {"subject": names, "death_date": [(deaths or {}).get(name) for name in names]},
+        [(name, day) for name, day in (deaths or {}).items() if day or name.endswith("1")],  # alive: no day, or no row
         schema={"subject": pl.String(), "death_date": pl.Date()},
+        orient="row",
     )
     in_any_order = shuffled(timepoints.lazy())
     best = criteria.best_overall_response(in_any_order, reference, rules).collect()
@@ -88,6 +91,7 @@ def ask(
         {row["subject"]: row for row in best.iter_rows(named=True)},
         {row["subject"]: row["progression_date"] for row in progressed.iter_rows(named=True)},
         {row["subject"]: row["progression_status"] for row in progressed.iter_rows(named=True)},
+        {row["subject"]: row["progression_reasons"] for row in progressed.iter_rows(named=True)},
         {row["subject"]: row for row in survival.iter_rows(named=True)},
     )
 

@@ -326,7 +326,19 @@ def odd_history(rng: Random, subject: str) -> list[Row]:
     for row in rows:
         if not row["is_baseline"] and row["fragment_id"] is None and _chance(rng, 0.08):
             row |= _odd_record(rng, row)
-    return rows
+    parts = [_second_part(rng, row) for row in rows if row["role"] == "new" and _chance(rng, 0.15)]
+    return rows + parts
+
+
+def _second_part(rng: Random, row: Row) -> Row:
+    """A row of a new lesion becomes its first fragment; another one beside it, of which other things may be said."""
+    row["fragment_id"] = "F1"
+    said: Row = {
+        "certainty": ["equivocal", "unequivocal", None], "pattern": ["typical", "atypical"], "cytology": ["positive", "negative", None],
+        "vs_last": ["increased", "same"], "status": _STATUSES, "state": [None, "absent", "ne", "tstm"], "mm_x100": [None, 0, 600, 1500],
+    }  # fmt: skip
+    changed = {key: rng.choice(values) for key, values in said.items() if _chance(rng, 0.3)}
+    return {**row, "fragment_id": "F2", **changed}
 
 
 def _make_unusual(rng: Random, rows: list[Row]) -> None:
@@ -337,7 +349,7 @@ def _make_unusual(rng: Random, rows: list[Row]) -> None:
     if first["node"]:
         unusual.append({"site": rng.choice(["porta_hepatis", "Porta hepatis", " porta-hepatis", "PORTA -HEPATIS "])})
     else:
-        unusual.append({"organ": rng.choice(["lung", "Liver", " LIVER "]), "node": rng.choice([False, None])})
+        unusual.append({"organ": rng.choice(["lung", "Liver", " LIVER ", None]), "node": rng.choice([False, None])})
     change = rng.choice(unusual)
     for row in rows:
         row |= change
@@ -355,7 +367,7 @@ def _odd_record(rng: Random, row: Row) -> Row:
         changes.append({"status": rng.choice(_STATUSES), "mm_x100": rng.choice([0, 800, 1000, 1200])})
     else:
         changes = [{"state": rng.choice(_STATES), "status": rng.choice(_STATUSES)}, {"certainty": "equivocal"}]
-        changes += [{"mm_x100": None}, {"mm_x100": 0}, {"status": "present", "state": None}]
+        changes += [{"mm_x100": None}, {"mm_x100": 0}, {"status": "present", "state": None}, {"certainty": None}]
     return rng.choice([*changes, {"vs_last": "increased"}])
 
 
@@ -427,6 +439,16 @@ def random_options(rng: Random, criterion: str) -> dict[str, Any]:
     """Some options away from their defaults, each with a value that the criterion knows."""
     many = rng.random()
     return {key: rng.choice(values) for key, values in OPTION_VALUES[criterion].items() if rng.random() < many}
+
+
+def spread_options(criterion: str, place: int, places: int) -> dict[str, Any]:
+    """Options for one of several samples, which together have every value of every option, each about equally often."""
+    chosen = {}
+    for key, values in OPTION_VALUES[criterion].items():
+        distinct = list(dict.fromkeys(values))
+        enough = distinct * -(-places // len(distinct))
+        chosen[key] = Random(f"{criterion} {key}").sample(enough[:places], places)[place]
+    return chosen
 
 
 _EXTREME: dict[str, list[Any]] = {
