@@ -17,16 +17,13 @@ from rules_engine import terms
 from rules_engine.analysis.ard import COUNT, PERCENT, THREE_DECIMALS, Estimates
 from rules_engine.analysis.kappa import Kappa, kappa
 from rules_engine.analysis.response_estimates import BEST_FIRST
-from rules_engine.model import ResponseDefinition, Ruleset
+from rules_engine.model import AGREEMENT_DEFAULTS, ResponseDefinition, Ruleset
 from rules_engine.vocabulary import ARD_SCHEMA
 
 #: Parts of a timepoint response that can be compared, and the column of a collected response that holds each.
 COMPONENTS = {"overall": "response", "target": "target", "nontarget": "non_target", "new_lesion": "new_lesion"}
 #: The part of a response endpoint that is compared.
 _VALUE = "value"
-_DEFAULTS: Mapping[str, Any] = {
-    "components": ["overall"], "codes": "plain", "not_evaluable": "category", "weights": "none", "conf_level": 0.95,
-}  # fmt: skip
 _YES, _NO = "yes", "no"
 _SAYS_YES = ("y", "yes", "true", "1", "new", "unequivocal", "present")
 _SAYS_NO = ("n", "no", "false", "0", "none", "absent")
@@ -50,7 +47,7 @@ def derive_agreement(ruleset: Ruleset, streams: Frames, endpoints: Frames) -> pl
     parts = [pl.DataFrame(schema=ARD_SCHEMA)]
     section: Mapping[str, Mapping[str, Any]] = ruleset.document.get("agreement") or {}
     for name, stated in section.items():
-        options = {**_DEFAULTS, **{key: value for key, value in stated.items() if value is not None}}
+        options = {**AGREEMENT_DEFAULTS, **{key: value for key, value in stated.items() if value is not None}}
         of_streams = all(one in ruleset.responses for one in stated["between"])
         frames, keys = (streams, ["subject", "visit_date"]) if of_streams else (endpoints, ["subject"])
         components = options["components"] if of_streams else [_VALUE]

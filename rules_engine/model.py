@@ -182,6 +182,12 @@ class WeightsDefinition:
     position: Position | None = None
 
 
+#: What a comparison of the section `agreement` does where nothing is stated.
+AGREEMENT_DEFAULTS: Mapping[str, Any] = {
+    "components": ["overall"], "codes": "plain", "not_evaluable": "category", "weights": "none", "conf_level": 0.95,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysisDefinition:
     """One analysis: the estimator, the endpoints (PARAMCD) it reads, the grouping column (None = all subjects), its options.

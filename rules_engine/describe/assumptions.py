@@ -60,7 +60,7 @@ def _remarks(said: Any, prefix: str = "") -> Iterator[str]:
 
 def _of_parts(ruleset: Ruleset) -> Iterator[str]:
     """Remarks beside an endpoint, a definition, a response, an analysis or the grading."""
-    for section in ("responses", "definitions", "endpoints", "analyses"):
+    for section in ("responses", "definitions", "endpoints", "analyses", "agreement"):
         if section == "definitions" and not ruleset.definitions:
             continue
         for name, stated in (ruleset.document.get(section) or {}).items():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rules_engine.describe.agreement import agreement_blocks
 from rules_engine.describe.analyses import analysis_blocks
 from rules_engine.describe.assumptions import assumption_blocks
 from rules_engine.describe.endpoints import ToldEndpoints
@@ -90,6 +91,7 @@ def definition_blocks(ruleset: Ruleset, registry: Registry) -> list[Block]:
         *((f"{one.paramcd}: {one.definition.label}", endpoints.blocks(one)) for one in endpoints.endpoints),
         ("Adverse events and laboratory results", safety_blocks(ruleset, registry)),
         ("Analyses", analysis_blocks(ruleset, registry)),
+        ("Agreement", agreement_blocks(ruleset)),
         ("Assumptions", assumption_blocks(ruleset, registry, in_force(ruleset, registry, endpoints), endpoints)),
     ]
     return [*blocks, *(Folded(summary, inner) for summary, inner in folded if inner)]
@@ -117,6 +119,7 @@ def _protocol(ruleset: Ruleset, registry: Registry) -> list[Section]:
         Section("endpoints", "Endpoints", _endpoints(ruleset, endpoints)),
         Section("safety", "Adverse events and laboratory results", safety_blocks(ruleset, registry)),
         Section("analyses", "Analyses", analysis_blocks(ruleset, registry)),
+        Section("agreement", "Agreement", agreement_blocks(ruleset)),
         Section("assumptions", "Assumptions", assumption_blocks(ruleset, registry, found, endpoints)),
         Section("data", "Input tables", _data(ruleset)),
         Section("options", "Every option in force", _inventory(found, endpoints)),
@@ -162,6 +165,8 @@ def _data(ruleset: Ruleset) -> list[Block]:
     blocks: list[Block] = []
     if data.get("layout"):
         blocks.append(Paragraph(f"The mapping starts from the layout “{data['layout']}”."))
+    if data.get("encoding"):
+        blocks.append(Paragraph(f"CSV files are read as {data['encoding']}."))
     rows = [
         Row(heading(f"Domain {name}"), [words(plain(files))]) for name, files in (data.get("domains") or {}).items()
     ]

@@ -23,7 +23,7 @@ def safety_blocks(ruleset: Ruleset, registry: Registry) -> list[Block]:
         graded: GradedRecords | None = getattr(ruleset, section)
         if graded is None:
             continue
-        told = [*_grading(graded), *(_window(graded.window) if section == "adverse_events" else ())]
+        told = [*_grading(graded), _window(graded.window, section)]
         told += [one.sentence for one in graded_statements(section, graded, registry) if one.in_effect and one.sentence]
         told += _settings(graded.settings)
         blocks += [SubHeading(title), Bullets(told)]
@@ -48,20 +48,22 @@ def _grading(graded: GradedRecords) -> Iterator[str]:
     yield f"Grades follow {title} (ruleset {graded.rules.ruleset})."
 
 
-def _window(window: Mapping[str, Any]) -> Iterator[str]:
-    """The days that count, as `grading.derive_context` reads them."""
-    first = spoken(str(window.get("from", "first_component")))
-    first = f"the start of the {first}" if first.endswith("component") else f"the day of {first}"
+def _window(window: Mapping[str, Any], section: str) -> str:
+    """The days that count, as `grading.derive_context` reads them; of laboratory results its end alone is asked."""
     last = spoken(str(window.get("to", "end_of_study")))
     ends = ["the data cut-off", "death"]
     if last not in ("cutoff", "data cutoff"):
         ends.insert(0, f"the {last}" if last.startswith("end") else last)
+    if window.get("cut_at_new_therapy"):
+        ends.insert(0, "the day before the first anticancer therapy outside the regimen")
     if window.get("days_after") is not None:
         ends.insert(0, f"{with_unit(int(window['days_after']), 'days')} after the last treatment")
-    yield (
-        f"Events count that start, or worsen, in the window from {first} to the earliest of {', '.join(ends[:-1])} and "
-        f"{ends[-1]}."
-    )
+    end = f"the earliest of {', '.join(ends[:-1])} and {ends[-1]}"
+    if section == "labs":
+        return f"Results count up to {end}."
+    first = spoken(str(window.get("from", "first_component")))
+    first = f"the start of the {first}" if first.endswith("component") else f"the day of {first}"
+    return f"Events count that start, or worsen, in the window from {first} to {end}."
 
 
 def _settings(settings: Mapping[str, Any]) -> Sequence[str]:

@@ -109,12 +109,13 @@ def _handled(name: str, endpoints: ToldEndpoints) -> Iterator[str]:
 
 def parameter_blocks(ruleset: Ruleset) -> list[Block]:
     """The parameters of a protocol: value with unit, what it is, and the options that refer to it."""
+    declared: Mapping[str, Any] = ruleset.document.get("parameters") or {}
     rows = [
         Row(
             heading(one.name),
             [
                 words(with_unit(one.value, one.unit) if _is_number(one.value) else plain(one.value)),
-                words(one.description or "–"),
+                words(f"{one.description or '–'}{_limits(declared.get(one.name) or {})}"),
                 words(", ".join(one.used_by) or "nothing"),
                 words(one.position.line_text if one.position is not None else "–"),
             ],
@@ -122,6 +123,18 @@ def parameter_blocks(ruleset: Ruleset) -> list[Block]:
         for one in ruleset.parameters.values()
     ]
     return [Table("", ["Parameter", "Value", "What it is", "Used by", "Stated at"], rows)] if rows else []
+
+
+def _limits(declared: Mapping[str, Any]) -> str:
+    """What else may be set, in words."""
+    if declared.get("choices"):
+        return f" It may be {joined([plain(one) for one in declared['choices']], 'or')}."
+    lowest, highest = declared.get("minimum"), declared.get("maximum")
+    if lowest is None and highest is None:
+        return ""
+    bounds = [f"at least {plain(lowest)}"] if lowest is not None else []
+    bounds += [f"at most {plain(highest)}"] if highest is not None else []
+    return f" It may be {joined(bounds)}."
 
 
 def _is_number(value: Any) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
+import math
 import os
+import resource
 import select
 import signal
 import sys
@@ -21,8 +23,9 @@ from tests.mutation.operators import Fault
 from tests.mutation.scope import Area
 from tests.mutation.suites import Suite
 
-#: A fault that makes the tests run this long has been noticed.
+#: A fault that makes the tests compute this long has been noticed; on a busy machine that takes longer by the clock.
 _LONGEST_SECONDS = 300
+_LONGEST_WAIT_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def _told(answers: Generator[bytes, None, bool], rest: list[Any]) -> Generator[V
 
 def _ask_in_turn(pipe: IO[bytes], tried: Sequence[tuple[str, Path, Fault]], suites: Mapping[str, Suite]) -> None:
     for dotted, _file, fault in tried:
+        _limit_time()
         before = exchange.put_in(fault.source(), dotted)
         said = _ask(fault.module, suites)
         exchange.take_out(before, dotted)
@@ -120,7 +124,7 @@ def _lines_of_fork(work: Callable[[IO[bytes]], None]) -> Generator[bytes, None, 
     os.close(writable)
     held, part = b"", b" "
     with os.fdopen(readable, "rb", buffering=0) as pipe:
-        while part and select.select([pipe], [], [], _LONGEST_SECONDS)[0]:
+        while part and select.select([pipe], [], [], _LONGEST_WAIT_SECONDS)[0]:
             part = pipe.read(1 << 16)
             *lines, held = (held + part).split(b"\n")
             yield from lines
@@ -157,11 +161,12 @@ def in_fork(work: Callable[[], bytes]) -> bytes | None:
     if child == 0:
         os.close(readable)
         _silence()
+        _limit_time()
         with os.fdopen(writable, "wb") as pipe:
             pipe.write(work())
         os._exit(0)
     os.close(writable)
-    ends = time.monotonic() + _LONGEST_SECONDS
+    ends = time.monotonic() + _LONGEST_WAIT_SECONDS
     said = b""
     with os.fdopen(readable, "rb", buffering=0) as pipe:
         while select.select([pipe], [], [], max(0.0, ends - time.monotonic()))[0] and (part := pipe.read(1 << 20)):
@@ -169,6 +174,12 @@ def in_fork(work: Callable[[], bytes]) -> bytes | None:
     if time.monotonic() >= ends:
         os.kill(child, signal.SIGKILL)
     return said if os.waitpid(child, 0)[1] == 0 else None
+
+
+def _limit_time() -> None:
+    """From now on this process may compute for so long and is ended then."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + _LONGEST_SECONDS, hard))
 
 
 def _silence() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -92,3 +92,51 @@ def _same(one: Any, other: Any) -> bool:
 
 def _allowed(value: Any, about: Schema) -> bool:
     return Draft202012Validator(about).is_valid(value)
+
+
+# Every value of a document -------------------------------------------------------------------------------------------------
+
+
+#: In place of another value: the key is left out.
+LEFT_OUT: Any = object()
+
+
+def paths_of(schema: Schema, path: str) -> Iterator[str]:
+    """The path of every value that a schema describes: `*` stands for a name of the author's choosing, `[]` for an item."""
+    known = properties_of(schema)
+    extra, items = schema.get("additionalProperties"), schema.get("items")
+    for key, about in known.items():
+        yield from paths_of(about, f"{path}.{key}")
+    if isinstance(extra, Mapping) and not known:
+        yield from paths_of(extra, f"{path}.*")
+    elif isinstance(items, Mapping) and properties_of(items):
+        yield from paths_of(items, f"{path}[]")
+    elif not known:
+        yield path
+
+
+def alternatives_at(
+    value: Any, schema: Schema, path: str, others: Mapping[str, Sequence[Any]]
+) -> Iterator[tuple[str, Any]]:
+    """The value with one thing changed, somewhere below it, and the path of that thing.
+
+    `others` are values to try at a path, where the schema alone does not know any that mean something.
+    """
+    known = properties_of(schema)
+    extra, items = schema.get("additionalProperties"), schema.get("items")
+    if path in others:
+        yield from ((path, other) for other in others[path] if not _same(other, value))
+    elif isinstance(value, Mapping) and (known or isinstance(extra, Mapping)):
+        for key, part in value.items():
+            about = known.get(key, extra)
+            below = f"{path}.{key}" if key in known else f"{path}.*"
+            if isinstance(about, Mapping):
+                for where, changed in alternatives_at(part, about, below, others):
+                    rest = {name: one for name, one in value.items() if name != key}
+                    yield where, rest if changed is LEFT_OUT else {**value, key: changed}
+    elif isinstance(value, list) and isinstance(items, Mapping) and properties_of(items):
+        for place, part in enumerate(value):
+            for where, changed in alternatives_at(part, items, f"{path}[]", others):
+                yield where, [*value[:place], changed, *value[place + 1 :]]
+    else:
+        yield from ((path, other) for other in _others(value, schema))
