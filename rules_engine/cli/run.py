@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     help="Run in parts within about this much memory, such as 8GiB; without it, the whole study is held at once.",
 )
 @click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Derive so many parts side by side, each in a process of its own; they share the memory. By default one per core.",
+)
+@click.option(
     "--shard",
     metavar="K/N",
     help="Derive the K-th of N shards of the subjects into --out, for `rules-engine merge`.",
@@ -48,6 +55,7 @@ def command(
     formats: tuple[str, ...],
     parameters: dict[str, Any],
     memory: str | None,
+    workers: int | None,
     shard: str | None,
     spark: str | None,
     no_report: bool,
@@ -67,9 +75,9 @@ def command(
       manifest.json                    ruleset as resolved, versions, hashes of inputs and outputs
       report.html                      one page to read and print
 
-    With --memory a study of any size is run part by part; the files are the same, byte for byte. Interrupted, the same command
-    goes on where it stopped. With --shard, any scheduler can run the shards, on one machine or many. With --spark, Spark's workers
-    derive the parts (extra `spark`, Java 17).
+    With --memory a study of any size is run part by part, and several processes derive the parts (--workers); the files are the same,
+    byte for byte. Interrupted, the same command goes on where it stopped. With --shard, any scheduler can run the shards, on one
+    machine or many. With --spark, Spark's workers derive the parts (extra `spark`, Java 17).
 
     \b
     Examples:
@@ -90,12 +98,16 @@ def command(
     engine = Engine(ruleset, parameters=parameters or None)
     chosen_writers(formats, engine.registry)
     if spark is not None:
-        if shard is not None:
-            raise click.UsageError("--spark and --shard exclude each other: Spark parts the subjects itself.")
+        if shard is not None or workers is not None:
+            word = "--shard" if shard is not None else "--workers"
+            raise click.UsageError(f"--spark and {word} exclude each other: Spark parts the subjects itself.")
         _run_in_spark(engine, data, out, data_cutoff, memory, spark, formats, report=not no_report, as_json=as_json)
         return
-    if memory is not None or shard is not None:
-        _run_in_parts(engine, data, out, data_cutoff, memory, shard, formats, report=not no_report, as_json=as_json)
+    if memory is not None or shard is not None or workers is not None:
+        from rules_engine.partitions.running import DEFAULT_MEMORY
+
+        size = {"memory": memory or DEFAULT_MEMORY, "workers": workers}
+        _run_in_parts(engine, data, out, data_cutoff, size, shard, formats, report=not no_report, as_json=as_json)
         return
     with StageProgress() as progress:
         progress("reading")
@@ -111,7 +123,7 @@ def _run_in_parts(
     data: Path | str,
     out: Path,
     data_cutoff: str | None,
-    memory: str | None,
+    size: Mapping[str, Any],
     shard: str | None,
     formats: tuple[str, ...],
     *,
@@ -121,14 +133,12 @@ def _run_in_parts(
     from rules_engine.cli._progress import StageProgress
     from rules_engine.cli._summary import print_result
     from rules_engine.partitions import Shard, run_in_parts, run_shard
-    from rules_engine.partitions.running import DEFAULT_MEMORY
 
-    amount = memory or DEFAULT_MEMORY
     try:
         with StageProgress() as progress:
             if shard is not None:
                 part = Shard.read(shard)
-                folder = run_shard(engine, data, out, part, memory=amount, data_cutoff=data_cutoff, progress=progress)
+                folder = run_shard(engine, data, out, part, **size, data_cutoff=data_cutoff, progress=progress)
                 told = {"ok": True, "shard": str(part), "folder": str(folder)}
                 click.echo(json.dumps(told, indent=2) if as_json else f"Shard {part}: {folder}")
                 return
@@ -136,7 +146,7 @@ def _run_in_parts(
                 engine,
                 data,
                 out,
-                memory=amount,
+                **size,
                 data_cutoff=data_cutoff,
                 formats=formats,
                 report=report,

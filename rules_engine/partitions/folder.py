@@ -27,6 +27,8 @@ from rules_engine.study.writing import flush, writing_to
 
 PRODUCER = "endpoint-rules-engine parts"
 _RUN, _LOCK, _PART, _TABLES, _PARTS = "run.json", "lock", "part.json", "tables", "parts"
+#: How the name of a part begins that is being written.
+_NEW = ".new."
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class WorkFolder:
         known = self._known()
         if known is None:
             self._require_empty()
-        for left in self.path.glob(f".{_TABLES}.*"):  # by a process that was killed
+        for left in (*self.path.glob(f".{_TABLES}.*"), *(self.path / _PARTS).glob(f"{_NEW}*")):  # by a killed process
             shutil.rmtree(left, ignore_errors=True)
         if known is not None and known["key"] == run["key"]:
             return known
@@ -146,7 +148,7 @@ class WorkFolder:
         parts = self.path / _PARTS
         with writing_to(self.path):
             parts.mkdir(exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".new.", dir=parts) as work:
+            with tempfile.TemporaryDirectory(prefix=_NEW, dir=parts) as work:
                 new = Path(work) / "part"
                 new.mkdir()
                 written = []

@@ -6,6 +6,7 @@ set, and nothing has to be sorted again. Which part a subject is in changes no r
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ BYTES_PER_ROW: Final = {
 }  # fmt: skip
 BYTES_PER_ENDPOINT: Final = 6_000
 SMALLEST_PART: Final = 50
+#: Fewer subjects than this are not worth a part of their own, only to keep another core busy.
+WORTH_A_PART: Final = 500
+#: A worker process that has less than this for its part, beside what it takes anyway, is not worth starting.
+LEAST_OF_WORKER: Final = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,26 @@ def parts_needed(rows: Mapping[str, int], ruleset: Ruleset, memory: int) -> int:
     needed += subjects * len(ruleset.endpoints) * BYTES_PER_ENDPOINT
     parts = -(-needed // (memory - BASE_BYTES))
     return max(1, min(parts, -(-subjects // SMALLEST_PART)))
+
+
+def workers_for(stated: int | None, subjects: int, memory: int) -> int:
+    """How many processes derive parts side by side: as many as stated, else one for each core where there are subjects enough; no
+    more than `memory` bytes have room for beside this process.
+    """
+    if stated is not None and stated < 1:
+        raise UsageError.at(f"workers {stated}", "at least one process must do the work", "state 1 or more")
+    wanted = stated if stated is not None else min(cores(), subjects // WORTH_A_PART)
+    return max(1, min(wanted, (memory - BASE_BYTES) // (BASE_BYTES + LEAST_OF_WORKER)))
+
+
+def share_of(memory: int, workers: int) -> int:
+    """The bytes that each of so many workers may use: all of them where this process does the work itself."""
+    return memory if workers == 1 else (memory - BASE_BYTES) // workers
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def subjects_of(subjects: pl.Series, shard: Shard) -> pl.Series:

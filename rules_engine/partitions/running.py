@@ -6,8 +6,9 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,12 +20,21 @@ from rules_engine import pipeline
 from rules_engine.contracts import ROW
 from rules_engine.engine import Engine, cutoff_of
 from rules_engine.errors import Problem, StudyError, UsageError
-from rules_engine.findings import concat_findings
 from rules_engine.hookspecs import HOOK_VERSION
 from rules_engine.partitions.folder import WorkFolder, working_in
-from rules_engine.partitions.part import LESIONS, READING, derive_part
-from rules_engine.partitions.plan import Shard, parted, parts_needed, read_memory, subjects_of
+from rules_engine.partitions.job import Job, can_be_rebuilt
+from rules_engine.partitions.part import LESIONS, READING
+from rules_engine.partitions.plan import (
+    Shard,
+    parted,
+    parts_needed,
+    read_memory,
+    share_of,
+    subjects_of,
+    workers_for,
+)
 from rules_engine.partitions.stored import Part, StoredResult, stored_subjects
+from rules_engine.partitions.workers import DONE, STAGE, derive_in_workers
 from rules_engine.pipeline import Derived
 from rules_engine.pipeline.plans import Progress
 from rules_engine.study import Source, Study, open_study, require_tables
@@ -46,6 +56,7 @@ def run_in_parts(
     *,
     memory: int | str = DEFAULT_MEMORY,
     parts: int | None = None,
+    workers: int | None = None,
     data_cutoff: date | str | None = None,
     work: str | Path | None = None,
     formats: Sequence[str] = ("parquet",),
@@ -55,7 +66,8 @@ def run_in_parts(
 ) -> StoredResult:
     """Run a protocol on a study of any size within about `memory` bytes (or `8GiB`), and write everything to `out`.
 
-    `parts` says in how many parts; without it, as many as the memory asks for. The same files come out as from
+    `parts` says in how many parts; without it, as many as the memory asks for. `workers` processes derive parts side by side and
+    share the memory; without it, one for each core where there are subjects enough. The same files come out as from
     `Engine.run(…).write(out)`. Parts that are finished lie in `work`, by default a hidden folder
     beside `out`, until the result is closed; an interrupted run is called again and derives only what is missing.
     `progress` is told the stages and, from the second part on, how long the parts that are left will take.
@@ -66,7 +78,7 @@ def run_in_parts(
     folder = Path(work) if work is not None else target.with_name(f".{target.name}.parts")
     with ExitStack() as stack:
         place = stack.enter_context(working_in(folder))
-        _derive_parts(engine, source, place, Shard(), (memory, parts), cutoff, tell)
+        _derive_parts(engine, source, place, Shard(), _Size(memory, parts, workers), cutoff, tell)
         result = whole_of(engine, [place], cutoff, tell)
         tell("writing")
         written = result.write(target, formats=formats, report=report)
@@ -82,6 +94,7 @@ def run_shard(
     *,
     memory: int | str = DEFAULT_MEMORY,
     parts: int | None = None,
+    workers: int | None = None,
     data_cutoff: date | str | None = None,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -90,7 +103,7 @@ def run_shard(
     tell = watched(progress, cancel)
     cutoff = cutoff_of(data_cutoff, engine.ruleset)
     with working_in(require_writable(out, inputs=input_folders(source))) as place:
-        _derive_parts(engine, source, place, shard, (memory, parts), cutoff, tell)
+        _derive_parts(engine, source, place, shard, _Size(memory, parts, workers), cutoff, tell)
         return place.path
 
 
@@ -125,11 +138,31 @@ def merge_shards(
 # Part after part ------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Size:
+    """How large a run may be, as stated by whoever calls: its memory, and the numbers of its parts and workers."""
+
+    memory: int | str
+    parts: int | None
+    workers: int | None
+
+    def settled(self, engine: Engine, rows: Mapping[str, int]) -> tuple[int, int]:
+        """The numbers of parts and of workers for a shard with so many rows of each table."""
+        memory, subjects = read_memory(self.memory), rows.get("subjects", 0)
+        workers = workers_for(self.workers, subjects, memory)
+        if workers > 1 and self.workers is None and not can_be_rebuilt(engine.registry):
+            workers = 1
+        if self.parts is not None:
+            return self.parts, min(workers, self.parts)
+        parts = parts_needed(rows, engine.ruleset, share_of(memory, workers))
+        # As many parts as keep all workers busy to the end.
+        return min(-(-parts // workers) * workers, max(1, subjects)), workers
+
+
 def _derive_parts(
-    engine: Engine, source: str | Path, place: WorkFolder, shard: Shard, size: tuple[int | str, int | None], cutoff: date,
-    tell: Progress,
-) -> None:  # fmt: skip
-    """Derive every part of a shard that is not there yet; `size` is the memory, and the number of parts if it is stated."""
+    engine: Engine, source: str | Path, place: WorkFolder, shard: Shard, size: _Size, cutoff: date, tell: Progress
+) -> None:
+    """Derive every part of a shard that is not there yet."""
     require_separable(engine)
     tell("reading")
     study = open_study(source, ruleset=engine.ruleset, registry=engine.registry)
@@ -141,7 +174,7 @@ def _derive_parts(
     tables = {name: rows.join(mine, on="subject", how="semi") for name, rows in study.tables.items()}
     counts = pl.collect_all([rows.select(pl.len()) for rows in tables.values()])
     rows = {name: int(count.item()) for name, count in zip(tables, counts, strict=True)}
-    number = size[1] or parts_needed(rows, engine.ruleset, read_memory(size[0]))
+    number, workers = size.settled(engine, rows)
     run = place.begin(run_of(what, study, number, shard))
     parts = int(run["parts"])
     if not place.is_done(0, run["key"]):
@@ -149,28 +182,35 @@ def _derive_parts(
     if not place.has_tables:
         tell("splitting")
         place.split(tables, parted(subjects, parts))
-    _derive_missing(engine, place, run, study, cutoff, tell)
-
-
-def _derive_missing(
-    engine: Engine, place: WorkFolder, run: Mapping[str, Any], study: Study, cutoff: date, tell: Progress
-) -> None:
-    parts = int(run["parts"])
     missing = [part for part in range(1, parts + 1) if not place.is_done(part, run["key"])]
-    began = time.monotonic()
-    for position, part in enumerate(missing):
+    job = Job.of(engine, study, cutoff, place, run["key"])
+    told = _ToldParts(parts, len(missing), tell)
+    if workers > 1 and len(missing) > 1:
+        derive_in_workers(job, missing, workers, told)
+        return
+    for part in missing:
+        told(STAGE, part, "")
+        job.derive(engine, part, partial(told, STAGE, part))
+        told(DONE, part, None)
+
+
+class _ToldParts:
+    """Tells which part is at which stage and, from the second part on, how long those that are left will take."""
+
+    def __init__(self, parts: int, missing: int, tell: Progress) -> None:
+        self._parts, self._missing, self._tell = parts, missing, tell
+        self._done = 0
+        self._began = time.monotonic()
+
+    def __call__(self, kind: str, part: int, stage: Any) -> None:
+        if kind == DONE:
+            self._done += 1
+            return
         left = ""
-        if position:
-            left = f", {_duration((time.monotonic() - began) / position * (len(missing) - position))} left"
-        tell(f"part {part} of {parts}{left}")
-        tables = place.tables(list(study.tables), part)
-        of_part = replace(study, tables=MappingProxyType(tables), findings=concat_findings([]))
-        stages = _named(tell, f"part {part} of {parts}{left}")
-        place.write(part, run["key"], derive_part(engine, of_part, cutoff, stages))
-
-
-def _named(tell: Progress, part: str) -> Progress:
-    return lambda stage: tell(f"{part}: {stage}")
+        if self._done:
+            seconds = (time.monotonic() - self._began) / self._done * (self._missing - self._done)
+            left = f", {_duration(seconds)} left"
+        self._tell(f"part {part} of {self._parts}{left}" + (f": {stage}" if stage else ""))
 
 
 def _duration(seconds: float) -> str:

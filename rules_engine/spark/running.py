@@ -19,13 +19,14 @@ from rules_engine.engine import Engine, cutoff_of
 from rules_engine.errors import StudyError, UsageError
 from rules_engine.model import Ruleset
 from rules_engine.partitions.folder import WorkFolder, working_in
-from rules_engine.partitions.plan import Shard, parted, parts_needed, read_memory, subjects_of
+from rules_engine.partitions.job import versions_of
+from rules_engine.partitions.plan import WORTH_A_PART, Shard, parted, parts_needed, read_memory, subjects_of
 from rules_engine.partitions.running import OPENED, require_separable, run_of, what_is_run, whole_of
 from rules_engine.pipeline.plans import Progress
 from rules_engine.spark import opening, packing
 from rules_engine.spark.result import SparkResult
 from rules_engine.spark.tasks import PACKED, derive_task, split_task
-from rules_engine.spark.work import Job, versions_of
+from rules_engine.spark.work import Job
 from rules_engine.study import Study, open_study, require_tables
 from rules_engine.study.mapping import mapping_of
 from rules_engine.study.sources import find_tables, input_folders
@@ -35,8 +36,6 @@ from rules_engine.watching import watched
 
 #: Memory of one worker, that is of one core; Spark's own is beside it.
 DEFAULT_MEMORY = "2GiB"
-#: Fewer subjects than this are not worth a part of their own, only to keep another core busy.
-WORTH_A_PART = 500
 _TABLE = "table/"
 
 

@@ -13,15 +13,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import rules_engine
 from rules_engine.contracts import ROW
 from rules_engine.engine import Engine
-from rules_engine.errors import PluginError, RulesEngineError
+from rules_engine.errors import RulesEngineError
 from rules_engine.findings import concat_findings
 from rules_engine.model import Ruleset
+from rules_engine.partitions.job import rebuilt
 from rules_engine.partitions.part import derive_part
 from rules_engine.pipeline.plans import nothing
-from rules_engine.registry import PluginSelection, Registry, build_registry
+from rules_engine.registry import PluginSelection
 from rules_engine.spark import packing
 from rules_engine.spark.tasks import POSITION
 from rules_engine.study import Study, checks
@@ -54,27 +54,11 @@ class Job:
     sends_tables: bool = True
 
 
-def versions_of(registry: Registry) -> tuple[str, ...]:
-    """What must be the same here and there, or the results might not be."""
-    plugins = sorted(f"plugin {plugin.name} {plugin.version}" for plugin in registry.plugins)
-    return (f"engine {rules_engine.__version__}", f"Polars {pl.__version__}", *plugins)
-
-
 @lru_cache(maxsize=4)
 def _opened(job: bytes) -> tuple[Job, Engine]:
     """The job and its engine; raises `PluginError` where this worker has other versions than the driver."""
     read: Job = pickle.loads(job)  # noqa: S301  (from the driver, as everything that Spark's Python runs)
-    registry = build_registry(selection=read.selection)
-    here = versions_of(registry)
-    if here != read.versions:
-        there = set(read.versions)
-        differing = ", ".join(sorted(there - set(here))) or "none"
-        found = ", ".join(sorted(set(here) - there)) or "none"
-        raise PluginError.at(
-            "Spark's workers", f"they lack what the driver has ({differing}) or have something else (found: {found})",
-            "install the same packages on the driver and on every worker",
-        )  # fmt: skip
-    return read, Engine(read.ruleset, registry=registry)
+    return read, rebuilt(read.ruleset, read.selection, read.versions, "Spark's workers")
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
