@@ -69,7 +69,19 @@ def subject_records(tables: Mapping[str, pl.LazyFrame], assessments: pl.LazyFram
 
 def in_memory(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The frame computed and held: steps that many endpoints share are small plans over frames that are there."""
-    return frame.collect(engine="in-memory").lazy()
+    return in_order_of_subjects(frame.collect(engine="in-memory")).lazy()
+
+
+def in_order_of_subjects(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows in the order of `subject`, where it is a number, and known to be: joins and groups of sorted numbers cost a fraction.
+
+    Rows of one subject keep their order.
+    """
+    if not rows.schema.get("subject", pl.Null()).is_integer():
+        return rows
+    if not rows["subject"].is_sorted():
+        rows = rows.sort("subject", maintain_order=True)
+    return rows.with_columns(pl.col("subject").set_sorted())
 
 
 def collected(records: SubjectRecords) -> SubjectRecords:

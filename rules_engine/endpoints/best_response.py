@@ -12,7 +12,8 @@ import polars as pl
 
 from rules_engine import terms
 from rules_engine.endpoints import response_reasons as reasons
-from rules_engine.endpoints.progression import derive_effective_responses
+from rules_engine.endpoints.days import flagged, least_of_each
+from rules_engine.endpoints.progression import derive_scanned, effective_response
 from rules_engine.vocabulary import Observation
 
 MISSING = terms.MISSING
@@ -25,15 +26,14 @@ _I_FORM = {plain: code for code, plain in _PLAIN.items()}
 _CLASS = {**_PLAIN, terms.ND: terms.NE, terms.RECUR: terms.PD}
 
 
-def response_class() -> pl.Expr:
+def response_class(effective: pl.Expr) -> pl.Expr:
     """The effective response without its i prefix: CR, PR, SD, NON-CR/NON-PD, PD, iCPD, iUPD, NED or NE."""
-    return pl.col("effective").fill_null(terms.NE).replace(_CLASS)
+    return effective.fill_null(terms.NE).replace(_CLASS)
 
 
 def response_rank(code: pl.Expr) -> pl.Expr:
     """Position of a code in the order of best response, 0 = best."""
-    ranks = {name: position for position, name in enumerate(ORDER)}
-    return code.replace_strict(ranks, default=len(ORDER), return_dtype=pl.Int8)
+    return code.cast(pl.Enum(ORDER), strict=False).to_physical().cast(pl.Int64).fill_null(len(ORDER))
 
 
 def as_reported(code: pl.Expr, options: Mapping[str, Any]) -> pl.Expr:
@@ -42,14 +42,14 @@ def as_reported(code: pl.Expr, options: Mapping[str, Any]) -> pl.Expr:
 
 
 def derive_window(
-    timeline: pl.LazyFrame, progression: pl.LazyFrame, options: Mapping[str, Any], *, whole: bool = False
+    scan: pl.LazyFrame, progression: pl.LazyFrame, options: Mapping[str, Any], *, whole: bool = False
 ) -> pl.LazyFrame:
-    """Usable assessments up to and including progression (`whole`: all), with `code`, what each one shows.
+    """Usable assessments (`derive_scanned`) up to and including progression (`whole`: all), with `code`, what each one shows.
 
     Where a suspected progression waits for its answer or was overturned, the assessment shows iUPD; an assessment at
     which progression is certain shows PD (iCPD under iRECIST).
     """
-    irecist = options["pd_rule"] == "irecist"
+    irecist, effective = options["pd_rule"] == "irecist", effective_response(options)
     is_progression = pl.col("date") == pl.col("p_date")
     is_certain = is_progression & pl.col("certain_date").is_not_null()
     code = (
@@ -57,13 +57,12 @@ def derive_window(
         .then(pl.lit(terms.ICPD if irecist else terms.PD))
         .when(is_progression & pl.lit(not irecist))
         .then(pl.lit(terms.PD))
-        .when(pl.col("effective").is_in(list(terms.PROGRESSION_TYPE)))
+        .when(effective.is_in(list(terms.PROGRESSION_TYPE)))
         .then(pl.lit(terms.IUPD))
-        .otherwise(response_class())
+        .otherwise(response_class(effective))
     )
     return (
-        derive_effective_responses(timeline, options)
-        .join(progression, on="subject", how="left")
+        scan.join(progression, on="subject", how="left", maintain_order="left")
         .filter(_up_to_progression() | pl.lit(whole))
         .with_columns(code=code)
     )
@@ -71,8 +70,10 @@ def derive_window(
 
 def observed_window(observation: Observation, *, whole: bool = False) -> pl.LazyFrame:
     """`derive_window` of an observation, shared by the endpoints that have the same."""
-    usable, progression, options = observation.usable, observation.progression, observation.options
-    everything = observation.step("window", lambda: derive_window(usable, progression, options, whole=True))
+    progression, options = observation.progression, observation.options
+    everything = observation.step(
+        "window", lambda: derive_window(derive_scanned(observation), progression, options, whole=True)
+    )
     return everything if whole else everything.filter(_up_to_progression())
 
 
@@ -144,11 +145,10 @@ def derive_best_response(window: pl.LazyFrame, clock: pl.LazyFrame, options: Map
     CR and PR that do not count, and SD, are SD from `sd_min_days` on and NE before; so is NON-CR/NON-PD. Ties go to
     the earliest date. `rule_id` says what made the value of the assessment that won (`response_reasons`).
     """
-    counted = derive_confirmed(window, options).select("subject", "date", counts=pl.lit(value=True))
     late = (pl.col("date") - pl.col("t0")).dt.total_days() >= options["response"]["sd_min_days"]
     code = pl.col("code")
     is_response = code.is_in([terms.CR, terms.PR])
-    counts = is_response & pl.col("counts").fill_null(value=False)
+    counts = is_response & pl.col("counts")
     needs_time = ~counts & (is_response | code.is_in([terms.SD, terms.NON_CR_NON_PD]))
     stable = pl.when(code == terms.NON_CR_NON_PD).then(code).otherwise(pl.lit(terms.SD))
     value = pl.when(needs_time).then(pl.when(late).then(stable).otherwise(pl.lit(terms.NE))).otherwise(code)
@@ -165,20 +165,28 @@ def derive_best_response(window: pl.LazyFrame, clock: pl.LazyFrame, options: Map
         .otherwise(pl.lit(reasons.OBSERVED))
     )
     return (
-        window.join(counted, on=["subject", "date"], how="left")
-        .join(clock.select("subject", "t0"), on="subject")
-        .with_columns(value=value, rule_id=rule)
-        .with_columns(_rank=response_rank(pl.col("value")))
-        .sort("subject", "_rank", "date")
-        .unique("subject", keep="first", maintain_order=True)
-        .select("subject", value=as_reported(pl.col("value"), options), date="date", rule_id="rule_id")
+        _with_counts(window.select("subject", "date", "code"), options)
+        .join(clock.select("subject", "t0"), on="subject", maintain_order="left")
+        .with_columns(value=value)
+        .pipe(least_of_each, response_rank(pl.col("value")) * 2**20 + pl.col("date").to_physical())
+        .select("subject", value=as_reported(pl.col("value"), options), date="date", rule_id=rule)
+    )
+
+
+def _with_counts(window: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
+    """The window with `counts`: the assessment is a CR or PR that counts (`derive_confirmed`)."""
+    if options["response"]["confirmation"] == "none":
+        return window.with_columns(counts=pl.col("code").is_in([terms.CR, terms.PR]))
+    confirmed = derive_confirmed(window, options).select("subject", "date", counts=pl.lit(value=True))
+    return window.join(confirmed, on=["subject", "date"], how="left", maintain_order="left").with_columns(
+        pl.col("counts").fill_null(value=False)
     )
 
 
 def derive_best_or_missing(window: pl.LazyFrame, observation: Observation) -> pl.LazyFrame:
     """The best response of every subject; MISSING, without a date, where the window holds no assessment."""
     best = derive_best_response(window, observation.clock, observation.options)
-    ended = observation.assessments.select("subject", _assessed=pl.lit(value=True)).unique()
+    ended = flagged(observation.assessments, "_assessed")
     why = (
         pl.when("no_baseline")
         .then(pl.lit(reasons.NO_BASELINE))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from rules_engine.endpoints.days import first_of_each, flagged, in_order_of, is_same
 from rules_engine.endpoints.sources import ORIGIN, SOURCE_COLUMNS, source
 from rules_engine.endpoints.words import ENDING, FACT_COLUMNS, KEY, LIKE_EVENTS, WordsInUse, derive_facts
 from rules_engine.vocabulary import FACT_OPTIONAL, FACT_REQUIRED, CensoringRule, Effect, Observation
@@ -21,7 +22,7 @@ _ONE_DAY = pl.duration(days=1)
 
 def derive_discarded(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
     """Step 10: the subjects, with `discarded`: a rule says that their event does not count."""
-    discarded = derive_discarding_facts(observation, used).select("subject", discarded=pl.lit(value=True)).unique()
+    discarded = flagged(derive_discarding_facts(observation, used), "discarded")
     return observation.subjects.join(discarded, on="subject", how="left").with_columns(
         pl.col("discarded").fill_null(value=False)
     )
@@ -79,7 +80,7 @@ def _facts_that_hold(
     facts = derive_facts(rule, observation, used.words)
     if among is not None:
         facts = facts.join(among, on="subject", how="semi")
-    return facts.sort("subject", "date", "source_id", "source_seq").unique("subject", keep="first", maintain_order=True)
+    return first_of_each(facts, "date", "source_id", "source_seq")
 
 
 def _bounds(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
@@ -110,24 +111,30 @@ def derive_censoring_dates(reasons: pl.LazyFrame, observation: Observation, used
     on_date, found = pl.col("at") == ON_DATE, pl.col("l_date").is_not_null()
     last = _last_facts(reasons.filter(pl.col("at") == AS_STATED), observation, used)
     return (
-        reasons.join(last, on=["subject", "place"], how="left")
+        reasons.with_columns(_case=_case())
+        .join(last, on="_case", how="left")
         .with_columns(
             pl.when(on_date).then(of_fact[name]).when(found).then(f"l_{name}").otherwise(value).alias(f"c_{name}")
             for name, value in at_start.items()
         )
-        .drop([f"l_{name}" for name in at_start])
+        .drop("_case", *[f"l_{name}" for name in at_start])
     )
 
 
+def _case() -> pl.Expr:
+    """Subject and place in the list of rules as one number."""
+    return pl.col("subject").cast(pl.Int64) * 2**8 + pl.col("place")
+
+
 def _last_facts(reasons: pl.LazyFrame, observation: Observation, used: WordsInUse) -> pl.LazyFrame:
-    """The latest fact of the censoring date between the start and the limit of each reason: subject, place, `l_…`."""
+    """The latest fact of the censoring date between the start and the limit of each reason: _case, `l_…`."""
     word = used.date
     assert word is not None  # noqa: S101  (the schema asks every time to event for it)
     kind = word.id if word.name is None else word.name(observation.options)
     facts = derive_facts(word, observation, used.words).drop("reason")
     joined = reasons.select(
         "subject", "place", "start_date", "limit", *[pl.col(name).alias(f"f_{name}") for name in SOURCE_COLUMNS]
-    ).join(facts, on="subject")
+    ).join(facts, on="subject", maintain_order="left")
     if word.goes_on:
         # Who lives on a day lived on every day before it.
         limited = pl.col("date") > pl.col("limit")
@@ -138,14 +145,14 @@ def _last_facts(reasons: pl.LazyFrame, observation: Observation, used: WordsInUs
     within = joined.filter(
         pl.col("date") >= pl.col("start_date"), pl.col("limit").is_null() | (pl.col("date") <= pl.col("limit"))
     )
-    latest = within.group_by("subject", "place").agg(pl.col("date").max())
+    within = in_order_of("_case", within.with_columns(_case=_case()))
+    latest = within.group_by("_case").agg(_latest=pl.col("date").max())
     return (
-        within.join(latest, on=["subject", "place", "date"], how="semi")
-        .sort("subject", "place", "source_id", "source_seq")
-        .unique(["subject", "place"], keep="first", maintain_order=True)
+        within.join(latest, on="_case", how="left", maintain_order="left")
+        .filter(is_same("date", "_latest"))
+        .pipe(first_of_each, "source_id", "source_seq", key="_case")
         .select(
-            "subject",
-            "place",
+            "_case",
             l_kind=pl.lit(kind),
             **{f"l_{name}": name for name in ("date", "imputation", *SOURCE_COLUMNS)},
         )

@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from rules_engine.endpoints.observation import clock_key, observe
-from rules_engine.endpoints.origin import derive_components, earliest, latest, latest_of_all
+from rules_engine.endpoints.observation import assessments_key, clock_key, observe
+from rules_engine.endpoints.origin import days_apart, derive_components, latest_of_all
 from rules_engine.endpoints.sharing import numbered
 from rules_engine.endpoints.truncation import is_usable
 from rules_engine.endpoints.words import WordsInUse, words_in_use
@@ -44,24 +44,29 @@ def tally_endpoint(
     options = endpoint.options
     counted = [pl.LazyFrame(schema=TALLY_SCHEMA)]
 
-    def shared(key: str, quantities: Callable[[], list[pl.LazyFrame]]) -> pl.LazyFrame:
+    def shared(key: str, quantities: Callable[[], Mapping[str, pl.LazyFrame]]) -> pl.LazyFrame:
         """Counted once for all endpoints of this key."""
         return by_number.step(f"tally {key}", lambda: _counted(quantities()))
 
     if _is_combination(options, words):
         by_clock = clock_key(options, cutoff, used)
-        counted.append(shared(by_clock, lambda: [_spans(observation, words), _completeness(observation, words)]))
+        quantities = {_SPAN: _spans(observation, words), _COMPLETE: _completeness(observation, words)}
+        counted.append(shared(by_clock, lambda: quantities))
     if options["pd_rule"] == "first_pd_pseudo_confirm":
-        counted.append(shared(observation.key, lambda: [_flags(observation)]))
+        counted.append(shared(f"flags {assessments_key(options, cutoff, used)}", lambda: _flags(observation)))
     if options["report_deaths_after_days"] is not None and _ends_with_progression_or_death(used):
-        counted.append(_counted([_deaths_without_progression(observation)]))
+        counted.append(_counted({_LATE_DEATH: _deaths_without_progression(observation)}))
     return pl.concat(counted)
 
 
-def _counted(quantities: list[pl.LazyFrame]) -> pl.LazyFrame:
-    """How many have each value of each quantity."""
-    stacked = pl.concat(quantities)
-    return stacked.group_by("quantity", "value").agg(number=pl.len().cast(pl.Int64)).select(list(TALLY_SCHEMA))
+def _counted(quantities: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """How many have each value of each quantity, from its values (`value`)."""
+    return pl.concat(
+        values.group_by("value")
+        .agg(number=pl.len().cast(pl.Int64))
+        .select(pl.lit(quantity).alias("quantity"), "value", "number")
+        for quantity, values in quantities.items()
+    )
 
 
 def conclude_endpoint(tallies: pl.LazyFrame, endpoint: EndpointDefinition) -> pl.LazyFrame:
@@ -98,15 +103,9 @@ def _ends_with_progression_or_death(used: WordsInUse) -> bool:
 def _spans(observation: Observation, words: Words) -> pl.LazyFrame:
     """Days between the first and the last component of each subject that has them apart."""
     components = derive_components(observation.records, observation.options, words)
-    first = earliest(components).rename({"date": "t0"})
     # Membership is defined by whichever components a subject has; the span runs to the last of these.
-    last = latest(components).rename({"date": "complete"})
-    return (
-        first.join(last, on="subject")
-        .join(observation.clock.select("subject"), on="subject", how="semi")
-        .select(quantity=pl.lit(_SPAN), value=(pl.col("complete") - pl.col("t0")).dt.total_days())
-        .filter(pl.col("value") > 0)
-    )
+    apart = days_apart(components).join(observation.clock.select("subject"), on="subject", how="semi")
+    return apart.select(value="days").filter(pl.col("value") > 0)
 
 
 def _completeness(observation: Observation, words: Words) -> pl.LazyFrame:
@@ -116,20 +115,20 @@ def _completeness(observation: Observation, words: Words) -> pl.LazyFrame:
     return (
         observation.clock.select("subject")
         .join(complete, on="subject", how="left")
-        .select(quantity=pl.lit(_COMPLETE), value=pl.col("complete").is_not_null().cast(pl.Int64))
+        .select(value=pl.col("complete").is_not_null().cast(pl.Int64))
     )
 
 
-def _flags(observation: Observation) -> pl.LazyFrame:
-    """For each progression that was scanned again, whether it was suspected and whether it was overturned."""
+def _flags(observation: Observation) -> dict[str, pl.LazyFrame]:
+    """For each progression that was scanned again, suspected or plain, whether the next scan overturned it."""
+    evaluable = observation.assessments.filter("evaluable")  # in the order of subjects and days
+    scanned_again = pl.col("subject") == pl.col("subject").shift(-1)
     following = (
-        observation.assessments.filter("evaluable")
-        .sort("subject", "date")
-        .with_columns(overturned=~pl.col("progression").shift(-1).over("subject"))
-        .filter(pl.col("progression"), pl.col("overturned").is_not_null())
+        evaluable.with_columns(value=pl.when(scanned_again).then(~pl.col("progression").shift(-1)).cast(pl.Int64))
+        .filter(pl.col("progression"), pl.col("value").is_not_null())
+        .select("suspected", "value")
     )
-    quantity = pl.when("suspected").then(pl.lit(_SUSPECTED)).otherwise(pl.lit(_PLAIN))
-    return following.select(quantity=quantity, value=pl.col("overturned").cast(pl.Int64))
+    return {_SUSPECTED: following.filter("suspected"), _PLAIN: following.filter(~pl.col("suspected"))}
 
 
 def _deaths_without_progression(observation: Observation) -> pl.LazyFrame:
@@ -143,7 +142,6 @@ def _deaths_without_progression(observation: Observation) -> pl.LazyFrame:
         .join(progressed, on="subject", how="anti")
         .join(last, on="subject", how="left")
         .select(
-            quantity=pl.lit(_LATE_DEATH),
             value=(pl.col("death_date") - pl.coalesce("last", "t0")).dt.total_days(),
         )
     )

@@ -8,6 +8,7 @@ import polars as pl
 
 from rules_engine import terms
 from rules_engine.endpoints.best_response import derive_first_response, observed_window
+from rules_engine.endpoints.days import on_that_day
 from rules_engine.endpoints.sharing import options_key
 from rules_engine.endpoints.sources import ASSESSMENT, COMPONENT_LAST, DEATH, EVENT, record_source, source
 from rules_engine.endpoints.therapies import REPEAT_TACE, reasons_that_are_events
@@ -17,7 +18,7 @@ from rules_engine.vocabulary import Observation
 def progressions(observation: Observation) -> pl.LazyFrame:
     """The assessment that is each subject's progression."""
     dated = observation.progression.select("subject", date="p_date")
-    return assessment_facts(dated.join(observation.usable, on=["subject", "date"]))
+    return assessment_facts(on_that_day(dated, observation.usable))
 
 
 def second_progressions(observation: Observation) -> pl.LazyFrame:
@@ -35,7 +36,7 @@ def second_progressions(observation: Observation) -> pl.LazyFrame:
 def first_responses(observation: Observation) -> pl.LazyFrame:
     """The first CR or PR that counts."""
     dated = derive_responders(observation).select("subject", date="response_date")
-    return assessment_facts(dated.join(observation.usable, on=["subject", "date"]), "RESPONSE")
+    return assessment_facts(on_that_day(dated, observation.usable), "RESPONSE")
 
 
 def derive_responders(observation: Observation) -> pl.LazyFrame:

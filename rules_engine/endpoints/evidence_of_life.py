@@ -13,6 +13,8 @@ from typing import Any
 import polars as pl
 
 from rules_engine import dates
+from rules_engine.endpoints.assessment_dates import PART_DATES, read_assessments
+from rules_engine.endpoints.days import first_of_each, is_same
 from rules_engine.endpoints.sources import (
     ASSESSMENT,
     COMPONENT_LAST,
@@ -28,8 +30,8 @@ from rules_engine.endpoints.sources import (
 )  # fmt: skip
 from rules_engine.vocabulary import SubjectRecords
 
-#: Columns of an assessment that are dates on which the subject was there; `date` itself may be partial.
-ASSESSMENT_DATES = ("visit_date", "earliest_part_date", "latest_part_date", "earliest_pd_part_date")
+#: Columns of an assessment that are days on which the subject was there.
+_DAYS = ("whole_day", *PART_DATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,9 @@ class _Facts:
         return self._described(self.records.filter(pl.col(self.date).is_not_null()))
 
     def on(self, days: pl.LazyFrame) -> pl.LazyFrame:
-        """The facts of these days (subject, date), as `all`."""
-        return self._described(
-            self.records.join(days, left_on=["subject", self.date], right_on=["subject", "date"], how="semi")
-        )
+        """The facts of these days (subject, date; one for each subject), as `all`."""
+        wanted = self.records.join(days.select("subject", _day="date"), on="subject", how="left", maintain_order="left")
+        return self._described(wanted.filter(is_same(self.date, "_day")))
 
     def _described(self, records: pl.LazyFrame) -> pl.LazyFrame:
         named = source(self.kind)
@@ -72,9 +73,8 @@ class _Facts:
 
 def derive_evidence(records: SubjectRecords) -> pl.LazyFrame:
     """One row per dated fact: subject, date, its source columns and `order`, the precedence among facts of one day."""
-    assessments = records.assessments.with_columns(date=complete_date())
-    days = ("date", *ASSESSMENT_DATES)
-    facts = [*_facts(records), *[_Facts(assessments, column, ASSESSMENT) for column in days]]
+    assessments = read_assessments(records)
+    facts = [*_facts(records), *[_Facts(assessments, column, ASSESSMENT) for column in _DAYS]]
     return pl.concat([one.all for one in facts])
 
 
@@ -107,18 +107,13 @@ def _facts(records: SubjectRecords) -> list[_Facts]:
 
 def derive_last_evidence(records: SubjectRecords) -> pl.LazyFrame:
     """The latest fact of the whole database: subject, last_evidence."""
-    seen = records.assessments.select("subject", date=pl.max_horizontal(_assessment_days()))
-    days = pl.concat([*[facts.days for facts in _facts(records)], seen])
-    return days.group_by("subject").agg(last_evidence=pl.col("date").max())
 
+    def latest() -> pl.LazyFrame:
+        seen = read_assessments(records).group_by("subject").agg(date=pl.col("seen_until").max())
+        days = pl.concat([seen, *[one.days for one in _facts(records)]])
+        return days.group_by("subject").agg(last_evidence=pl.col("date").max())
 
-def complete_date() -> pl.Expr:
-    """The date of an assessment where it is complete, as a day."""
-    return pl.when(dates.is_complete(pl.col("date"))).then(pl.col("date").str.to_date("%Y-%m-%d", strict=False))
-
-
-def _assessment_days() -> list[pl.Expr]:
-    return [complete_date(), *[pl.col(column) for column in ASSESSMENT_DATES]]
+    return records.step("last evidence", latest)
 
 
 def derive_last_known_alive(
@@ -131,19 +126,13 @@ def derive_last_known_alive(
     """
     facts = _contacts(records) if options["os_censor"] == "last_contact" else _facts(records)
     if options["os_censor"] != "last_contact":
-        facts.append(_Facts(_latest_of_assessments(records, clock), "date", ASSESSMENT))
+        facts += _latest_of_assessments(records, clock)
     last_days = clock.select("subject", "last_day")
     # First the latest day of all facts, then the source of that day alone.
-    days = pl.concat([one.days for one in facts]).join(last_days, on="subject")
-    inside = pl.col("date") <= pl.col("last_day")
-    latest = days.group_by("subject").agg(
-        date=pl.col("date").filter(inside).max(), _after=pl.col("date").max() > cutoff
-    )
-    latest = records.hold(latest)
-    known = (
-        pl.concat([one.on(latest.select("subject", "date")) for one in facts])
-        .sort("subject", "order", "source_id", "source_variable", "source_seq")
-        .unique("subject", keep="first", maintain_order=True)
+    of_kinds = [_latest(one.days.join(last_days, on="subject", maintain_order="left"), cutoff) for one in facts]
+    latest = records.hold(pl.concat(of_kinds).group_by("subject").agg(pl.col("date").max(), pl.col("_after").any()))
+    known = first_of_each(
+        pl.concat([one.on(latest) for one in facts]), "order", "source_id", "source_variable", "source_seq"
     )
     # A truncated record (withdrawal up to the cut-off) says nothing of the time after it.
     truncated = pl.lit(options["withdrawal"] == "truncate") & (pl.col("withdrawal_date") <= cutoff)
@@ -168,20 +157,23 @@ def derive_last_known_alive(
     )
 
 
-def _latest_of_assessments(records: SubjectRecords, clock: pl.LazyFrame) -> pl.LazyFrame:
-    """Of each assessment the days that can be a subject's latest, within the snapshot and after it: subject, date,
-    source_id, seq.
-    """
+def _latest(days: pl.LazyFrame, cutoff: date) -> pl.LazyFrame:
+    """The latest of a subject's days in the snapshot: subject, date, and whether one lies after the cut-off, _after."""
+    day = pl.col("date")
+    in_snapshot = day.filter(day <= pl.col("last_day"))
+    return days.group_by("subject").agg(date=in_snapshot.max(), _after=day.max() > cutoff)
+
+
+def _latest_of_assessments(records: SubjectRecords, clock: pl.LazyFrame) -> list[_Facts]:
+    """Of each assessment the days that can be a subject's latest, within the snapshot and after it."""
     last_day = pl.col("last_day")
-    seen = records.assessments.join(clock.select("subject", "last_day"), on="subject").select(
-        "subject", "source_id", "seq", "last_day", date=pl.max_horizontal(_assessment_days())
-    )
+    assessments = read_assessments(records)
     # Of an assessment that goes on after the snapshot, an earlier day may lie inside it.
-    beyond = records.assessments.join(clock.select("subject", "last_day"), on="subject").filter(
-        pl.max_horizontal(_assessment_days()) > last_day
+    beyond = assessments.join(clock.select("subject", "last_day"), on="subject", maintain_order="left").filter(
+        pl.col("seen_until") > last_day
     )
     inside = beyond.select(
-        "subject", "source_id", "seq", "last_day",
-        date=pl.max_horizontal([pl.when(day <= last_day).then(day) for day in _assessment_days()]),
+        "subject", "source_id", "seq",
+        date=pl.max_horizontal([pl.when(pl.col(day) <= last_day).then(day) for day in _DAYS]),
     )  # fmt: skip
-    return pl.concat([seen, inside]).drop("last_day")
+    return [_Facts(assessments, "seen_until", ASSESSMENT), _Facts(inside, "date", ASSESSMENT)]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from rules_engine.endpoints.days import first_of_each
 from rules_engine.endpoints.truncation import is_usable
 from rules_engine.endpoints.words import (
     FACT_COLUMNS,
@@ -58,23 +59,20 @@ def endings(used: WordsInUse) -> list[Ending]:
 
 def derive_ending_facts(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
     """Every fact that may end the time: the columns of a fact, word, rank, and put_aside (why it cannot; else null)."""
-    found = [
-        derive_facts(ending.word, observation, used.words).with_columns(
-            word=pl.lit(place, pl.Int8),
-            rank=pl.lit(int(ending.rank), pl.Int8),
-            from_origin=pl.lit(ending.from_origin),
-        )
-        for place, ending in enumerate(endings(used))
-    ]
-    more = {"word": pl.Int8(), "rank": pl.Int8(), "from_origin": pl.Boolean()}
-    facts = (
+    found = [_considered(ending, place, observation, used) for place, ending in enumerate(endings(used))]
+    more = {"word": pl.Int8(), "rank": pl.Int8(), "put_aside": pl.String()}
+    return (
         pl.concat(found) if found else pl.LazyFrame(schema={"subject": KEY, **FACT_REQUIRED, **FACT_OPTIONAL, **more})
     )
+
+
+def _considered(ending: Ending, place: int, observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """The facts of one word, as `derive_ending_facts`."""
     known = observation.subjects.select("subject", "t0", "last_day", "n_date")
     day, origin = pl.col("date"), pl.col("t0")
     before = day < origin if observation.options["post_baseline"] == "on_or_after_origin" else day <= origin
     put_aside = (
-        pl.when(pl.col("from_origin") & before)
+        pl.when(before & pl.lit(ending.from_origin))
         .then(pl.lit(BEFORE_ORIGIN))
         .when(day > pl.col("last_day"))
         .then(pl.lit(AFTER_SNAPSHOT))
@@ -82,9 +80,9 @@ def derive_ending_facts(observation: Observation, used: WordsInUse) -> pl.LazyFr
         .then(pl.lit(AFTER_END))
     )
     return (
-        facts.join(known, on="subject")
-        .with_columns(put_aside=put_aside)
-        .select(*FACT_COLUMNS, "word", "rank", "put_aside")
+        derive_facts(ending.word, observation, used.words)
+        .join(known, on="subject", maintain_order="left")
+        .select(*FACT_COLUMNS, word=pl.lit(place, pl.Int8), rank=pl.lit(int(ending.rank), pl.Int8), put_aside=put_aside)
     )
 
 
@@ -94,14 +92,8 @@ def derive_first_event(observation: Observation, used: WordsInUse) -> pl.LazyFra
     Which one that is says `EVENT_ORDER`. e_class is as what the rule of missed visits
     knows the event, e_type its EVENT_TYPE.
     """
-    first = (
-        derive_ending_facts(observation, used)
-        .filter(pl.col("put_aside").is_null())
-        .drop("put_aside", "detail")
-        .sort(EVENT_ORDER)
-        .unique("subject", keep="first", maintain_order=True)
-        .drop("rank")
-    )
+    facts = derive_ending_facts(observation, used).filter(pl.col("put_aside").is_null()).drop("put_aside", "detail")
+    first = first_of_each(facts, *EVENT_ORDER[1:]).drop("rank")
     ends = endings(used)
     word = pl.col("word")
     described = first.with_columns(

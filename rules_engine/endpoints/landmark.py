@@ -10,6 +10,7 @@ import polars as pl
 from rules_engine import terms
 from rules_engine.endpoints import response_reasons as reasons
 from rules_engine.endpoints.best_response import as_reported
+from rules_engine.endpoints.days import flagged
 from rules_engine.vocabulary import Observation
 
 #: Best first, for `pick: best` and `worst`: a suspicion that waits for its answer stands after PD.
@@ -45,6 +46,7 @@ def derive_landmark_response(window: pl.LazyFrame, observation: Observation) -> 
     low, high = rules["from_days"] - rules["tolerance"], rules["to_days"] + rules["tolerance"]
     day = (pl.col("date") - pl.col("day_0")).dt.total_days()
     inside = day.is_between(low, high)
+    window = window.select("subject", "date", "code", "evaluable")
     anchored = _anchored(window, first, records.tace, rules["anchor"]).with_columns(inside=inside)
     snapshot = _anchored(observation.assessments, first, records.tace, rules["anchor"]).filter(inside)
     evaluable = anchored.filter("evaluable")
@@ -59,7 +61,7 @@ def derive_landmark_response(window: pl.LazyFrame, observation: Observation) -> 
         .join(first, on="subject", how="left")
         .join(picked, on="subject", how="left")
         .join(observation.progression.select("subject", "p_date"), on="subject", how="left")
-        .join(_seen(anchored, window, snapshot), on="subject", how="left")
+        .pipe(_with_seen, anchored.filter("inside"), window.filter("evaluable"), snapshot)
     )
     if rules["missing"] == "exclude_not_assessed":
         rows = rows.filter(~nothing | dead_in_time | pl.col("anchor_date").is_null())
@@ -93,15 +95,14 @@ def derive_landmark_response(window: pl.LazyFrame, observation: Observation) -> 
     )
 
 
-def _seen(anchored: pl.LazyFrame, window: pl.LazyFrame, snapshot: pl.LazyFrame) -> pl.LazyFrame:
-    """What there was to see of each subject: subject, and whether there is a usable assessment in the window (scan_inside),
-    a usable and evaluable one at any time (scan_evaluable), and any in the window, usable or not (scan_unused).
+def _with_seen(rows: pl.LazyFrame, inside: pl.LazyFrame, evaluable: pl.LazyFrame, unused: pl.LazyFrame) -> pl.LazyFrame:
+    """The subjects with what there was to see of each (null where nothing): whether there is a usable assessment in the
+    window (scan_inside), a usable and evaluable one at any time (scan_evaluable), and any in the window, usable or not
+    (scan_unused).
     """
-    inside = anchored.filter("inside").select("subject", scan_inside=pl.lit(value=True)).unique()
-    evaluable = window.filter("evaluable").select("subject", scan_evaluable=pl.lit(value=True)).unique()
-    unused = snapshot.select("subject", scan_unused=pl.lit(value=True)).unique()
-    found = inside.join(evaluable, on="subject", how="full", coalesce=True)
-    return found.join(unused, on="subject", how="full", coalesce=True)
+    for name, seen in (("scan_inside", inside), ("scan_evaluable", evaluable), ("scan_unused", unused)):
+        rows = rows.join(flagged(seen, name), on="subject", how="left", maintain_order="left")
+    return rows
 
 
 def _anchored(assessed: pl.LazyFrame, first: pl.LazyFrame, tace: pl.LazyFrame, anchor: str) -> pl.LazyFrame:

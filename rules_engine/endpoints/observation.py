@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from rules_engine.endpoints.assessment_dates import derive_assessment_dates, derive_timeline
+from rules_engine.endpoints.assessment_dates import derive_assessment_dates, derive_timeline, read_assessments
 from rules_engine.endpoints.clock import derive_clock
-from rules_engine.endpoints.progression import derive_progression
+from rules_engine.endpoints.progression import derive_progression, derive_scanned
 from rules_engine.endpoints.sharing import options_key
 from rules_engine.endpoints.therapies import derive_therapies
 from rules_engine.endpoints.truncation import derive_truncation, filter_usable
@@ -36,17 +36,27 @@ def dates_key(options: Mapping[str, Any], cutoff: date, used: WordsInUse) -> str
     return f"{clock_key(options, cutoff, used)} {options_key(options, _DATES)}"
 
 
+def assessments_key(options: Mapping[str, Any], cutoff: date, used: WordsInUse) -> str:
+    """A text that endpoints with the same assessments that count share."""
+    return f"{dates_key(options, cutoff, used)} {options_key(options, _TIMELINE)} {_needs_baseline(options)}"
+
+
+def _needs_baseline(options: Mapping[str, Any]) -> bool:
+    applied = options.get("baseline_rule", "applied") == "applied"
+    return applied and bool(options["no_baseline"] == "censor_day1")
+
+
 def observe(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, used: WordsInUse) -> Observation:
     """Run steps 1-8 of the pipeline for one endpoint: an observation with `usable`, `truncation` and `progression`."""
     options = endpoint.options
-    needs_baseline = options["no_baseline"] == "censor_day1" and options.get("baseline_rule", "applied") == "applied"
+    needs_baseline = _needs_baseline(options)
     # 1-3. Origin, evidence of life, death.
     key = clock_key(options, cutoff, used)
     clock = records.step(f"clock {key}", lambda: derive_clock(records, options, cutoff, used.words))
     # 3-4. One date for each assessment.
     by_dates = dates_key(options, cutoff, used)
     dated = records.step(
-        f"dated {by_dates}", lambda: derive_assessment_dates(records.assessments, clock, options, cutoff)
+        f"dated {by_dates}", lambda: derive_assessment_dates(read_assessments(records), clock, options, cutoff)
     )
     # 5-6. In the snapshot, after the origin, one per day.
     timeline_key = f"{by_dates} {options_key(options, _TIMELINE)}"
@@ -58,20 +68,21 @@ def observe(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
     if needs_baseline:
         # Without an adequate baseline, assessments contribute nothing.
         without = clock.filter("no_baseline").select("subject")
-        counted = records.step(f"counted {timeline_key}", lambda: timeline.join(without, on="subject", how="anti"))
-    snapshot = Observation(records, endpoint, cutoff, clock, dated, counted, therapies)
+        counted = records.step(
+            f"counted {timeline_key}", lambda: timeline.join(without, on="subject", how="anti", maintain_order="left")
+        )
+    snapshot = Observation(records, endpoint, cutoff, clock, dated, counted, therapies, clock_key=key)
     ending = used.rules_that(*ENDING)
     # The place is part of what is shared: `truncation` names a rule by its place in the list of the endpoint.
     ending_key = [(place, rule.id, effect, read_by(rule, options)) for place, rule, effect in ending]
-    usable_key = f"{timeline_key} {needs_baseline} {ending_key} {options_key(options, _PROGRESSION)}"
+    usable_key = f"{assessments_key(options, cutoff, used)} {ending_key} {options_key(options, _PROGRESSION)}"
     truncation = records.step(f"truncation {usable_key}", lambda: derive_truncation(snapshot, used))
     usable = counted
     if ending:
         usable = records.step(f"usable {usable_key}", lambda: filter_usable(counted, truncation, options))
     # 8. Progression.
-    progression = records.step(
-        f"progression {usable_key}", lambda: derive_progression(usable, clock, truncation, options, cutoff)
+    ended = replace(snapshot, key=usable_key, truncation_frame=truncation, usable_frame=usable)
+    progression = ended.step(
+        "progression", lambda: derive_progression(derive_scanned(ended), clock, truncation, options, cutoff)
     )
-    return replace(
-        snapshot, key=usable_key, truncation_frame=truncation, usable_frame=usable, progression_frame=progression
-    )
+    return replace(ended, progression_frame=progression)

@@ -51,5 +51,11 @@ def latest_of_all(starts: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     )
 
 
+def days_apart(starts: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """The days between the first and the last of several days, of whichever a subject has: subject, days."""
+    date = pl.col("date")
+    return _stacked(starts).group_by("subject").agg(days=(date.max() - date.min()).dt.total_days())
+
+
 def _stacked(starts: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     return pl.concat(starts.values()) if starts else pl.LazyFrame(schema={"subject": KEY, "date": pl.Date()})

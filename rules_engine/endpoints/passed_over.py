@@ -7,8 +7,9 @@ from typing import NamedTuple
 import polars as pl
 
 from rules_engine import terms
+from rules_engine.endpoints.days import on_that_day
 from rules_engine.endpoints.events import assessment_facts
-from rules_engine.endpoints.progression import derive_effective_responses, derive_scan
+from rules_engine.endpoints.progression import derive_scanned, effective_response
 from rules_engine.endpoints.truncation import is_usable
 from rules_engine.findings import phrase
 from rules_engine.vocabulary import Observation
@@ -94,9 +95,7 @@ def _of_first(told: list[tuple[pl.Expr, pl.Expr | None]]) -> pl.Expr:
 
 def _codes_read(observation: Observation) -> pl.LazyFrame:
     """The code that the rule for progression reads of each usable assessment: subject, date, read."""
-    return derive_effective_responses(observation.usable, observation.options).select(
-        "subject", "date", read="effective"
-    )
+    return derive_scanned(observation).select("subject", "date", read=effective_response(observation.options))
 
 
 def _confirmed_blocks(observation: Observation) -> pl.LazyFrame:
@@ -104,7 +103,6 @@ def _confirmed_blocks(observation: Observation) -> pl.LazyFrame:
     if observation.options["pd_rule"] == "first_pd":
         return observation.progression.select("subject", confirmed_block=pl.lit(None, pl.Date))
     certain = observation.progression.select("subject", date="certain_date")
-    scanned = derive_scan(observation.usable, observation.options)
-    return scanned.join(certain, on=["subject", "date"]).select(
+    return on_that_day(certain, derive_scanned(observation)).select(
         "subject", confirmed_block=pl.when("was_pending").then("pending_since")
     )

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import terms
+from rules_engine.vocabulary import Observation
 
 #: Codes that end an unconfirmed progression (Seymour 2017: the bar is reset).
 _CLEARING = (
@@ -21,6 +22,7 @@ _CLEARING = (
     terms.ICR, terms.IPR, terms.ISD, terms.NON_ICR_NON_IUPD,
 )  # fmt: skip
 _FINAL = (terms.PD, terms.ICPD, terms.RECUR)
+_CODE = pl.Enum(terms.RESPONSES)
 
 
 def derive_transitions(timeline: pl.LazyFrame, pd_rule: str) -> pl.LazyFrame:
@@ -28,31 +30,35 @@ def derive_transitions(timeline: pl.LazyFrame, pd_rule: str) -> pl.LazyFrame:
 
     Under first_pd nothing waits: that rule needs no machine.
     """
-    response, suspected = pl.col("response"), pl.col("suspected")
+    again = pl.col("iresponse").is_not_null()
+    coded = timeline.with_columns(_plain=pl.col("response").cast(_CODE, strict=False)).with_columns(
+        _code=pl.when(again).then(pl.col("iresponse").cast(_CODE, strict=False)).otherwise("_plain")
+    )
+    response, suspected, code = pl.col("_plain"), pl.col("suspected"), pl.col("_code")
     if pd_rule == "irecist":
-        code = pl.coalesce("iresponse", "response")
         final, begins = code.is_in(list(_FINAL)), code == terms.IUPD
     else:
-        code = pl.coalesce("iresponse", "response")
         # While pending, a plain PD confirms, unless it is flagged again.
-        code = pl.when(code.is_in([terms.PD, terms.RECUR]) & suspected).then(pl.lit(terms.IUPD)).otherwise(code)
+        code = pl.when(code.is_in([terms.PD, terms.RECUR]) & suspected).then(pl.lit(terms.IUPD, _CODE)).otherwise(code)
         final = response.is_in(list(_FINAL)) & ~suspected
         begins = (response.is_in(list(_FINAL)) & suspected) | (response == terms.IUPD)
-    return timeline.with_columns(
+    return coded.with_columns(
         final=final.fill_null(value=False),
         begins=begins.fill_null(value=False),
         clears=code.is_in(list(_CLEARING)).fill_null(value=False),
         confirms=code.is_in(list(_FINAL)).fill_null(value=False),
-    )
+    ).drop("_plain", "_code")
 
 
 def derive_scan(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
     """Each usable assessment with the state of its subject: was_pending, is_pending, pending_since, ends (certain).
 
+    In and out: in the order of subjects and days.
+
     What an assessment does to the state is one of four maps: nothing, make pending, make open, or swap the two. The
     state after any row is what the last "make" left, swapped once for each "swap" since.
     """
-    rows = derive_transitions(timeline, options["pd_rule"]).sort("subject", "date")
+    rows = derive_transitions(timeline, options["pd_rule"])
     # Every subject begins open, so the first row makes a state whatever it does; filling forward never leaves a subject.
     is_first = (pl.col("subject") != pl.col("subject").shift(1)).fill_null(value=True)
     swap = pl.col("begins") & pl.col("clears")
@@ -79,35 +85,41 @@ def derive_scan(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFr
     return rows.with_columns(ends=ends).drop("_first", "_made", "_swaps")
 
 
+def derive_scanned(observation: Observation) -> pl.LazyFrame:
+    """The usable assessments under a rule that waits with the state of `derive_scan`, shared by all that reads them."""
+    if observation.options["pd_rule"] == "first_pd":
+        return observation.usable
+    return observation.step("scan", lambda: derive_scan(observation.usable, observation.options))
+
+
 def derive_progression(
-    timeline: pl.LazyFrame, clock: pl.LazyFrame, truncation: pl.LazyFrame, options: Mapping[str, Any], cutoff: date
+    scan: pl.LazyFrame, clock: pl.LazyFrame, truncation: pl.LazyFrame, options: Mapping[str, Any], cutoff: date
 ) -> pl.LazyFrame:
     """One row per subject with progression or a pending one: subject, p_date, certain_date, u_date.
 
-    In: usable assessments, one per subject and day. `certain_date` is the assessment at which progression became
+    In: `derive_scanned`, one per subject and day. `certain_date` is the assessment at which progression became
     certain (null for an unconfirmed one that counts), `u_date` an unconfirmed progression that still waits.
     """
     if options["pd_rule"] == "first_pd":
-        first = timeline.filter("progression").group_by("subject").agg(p_date=pl.col("date").min())
+        first = scan.filter("progression").group_by("subject").agg(p_date=pl.col("date").min())
         return first.with_columns(certain_date="p_date", u_date=pl.lit(None, pl.Date))
-    scanned = derive_scan(_of_subjects_with_progression(timeline), options)
     irecist = options["irecist"]
     confirmed = pl.col("date") if irecist["confirmed_date"] == "icpd" else pl.col("pending_since")
     certain = (
-        scanned.filter("ends")
+        scan.filter("ends")
         .with_columns(p_date=pl.when("was_pending").then(confirmed).otherwise("date"))
         .unique("subject", keep="first", maintain_order=True)
         .select("subject", "p_date", certain_date="date")
     )
+    is_last = pl.col("subject").ne_missing(pl.col("subject").shift(-1))
+    pending = (
+        scan.filter(is_last, pl.col("is_pending"))
+        .select("subject", u_date="pending_since")
+        .join(certain, on="subject", how="anti")
+    )
+    evaluated = scan.filter("evaluable").join(pending, on="subject", how="semi")
     waiting = (
-        scanned.join(certain, on="subject", how="anti", maintain_order="left")
-        .group_by("subject")
-        .agg(
-            _pending=pl.col("is_pending").last(),
-            u_date=pl.col("pending_since").last(),
-            _evaluated=pl.col("date").filter("evaluable").max(),
-        )
-        .filter("_pending")
+        pending.join(evaluated.group_by("subject").agg(_evaluated=pl.col("date").max()), on="subject", how="left")
         .join(clock.select("subject", "died"), on="subject")
         .join(truncation.select("subject", "n_date"), on="subject", how="left")
     )
@@ -132,25 +144,13 @@ def derive_progression(
     return pl.concat([certain.with_columns(u_date=pl.lit(None, pl.Date)), unconfirmed])
 
 
-def derive_effective_responses(timeline: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
-    """Each assessment with `effective`, the code that it has under the pd_rule.
+def effective_response(options: Mapping[str, Any]) -> pl.Expr:
+    """The code that an assessment of `derive_scanned` has under the pd_rule.
 
     While a suspected progression waits for its answer, an iRECIST re-assessment stands for the plain response."""
     if options["pd_rule"] == "first_pd":
-        return timeline.with_columns(effective="response")
+        return pl.col("response")
     if options["pd_rule"] == "irecist":
-        return timeline.with_columns(effective=pl.coalesce("iresponse", "response"))
-    scanned = derive_scan(_of_subjects_with_progression(timeline), options).select("subject", "date", "was_pending")
+        return pl.coalesce("iresponse", "response")
     answered = pl.col("was_pending") & pl.col("iresponse").is_not_null()
-    return (
-        timeline.join(scanned, on=["subject", "date"], how="left")
-        .with_columns(effective=pl.when(answered).then("iresponse").otherwise("response"))
-        .drop("was_pending")
-    )
-
-
-def _of_subjects_with_progression(timeline: pl.LazyFrame) -> pl.LazyFrame:
-    """Subjects without any assessment of progression type cannot progress; they need no scan."""
-    coded = pl.col("iresponse").is_in(list(terms.PROGRESSION_TYPE))
-    concerned = timeline.filter(pl.col("progression") | coded).select("subject")
-    return timeline.join(concerned, on="subject", how="semi")
+    return pl.when(answered).then("iresponse").otherwise("response")

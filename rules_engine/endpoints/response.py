@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import polars as pl
 
 from rules_engine import terms
 from rules_engine.endpoints.best_response import derive_best_or_missing, observed_window
+from rules_engine.endpoints.days import flagged, on_that_day
 from rules_engine.endpoints.landmark import derive_landmark_response
 from rules_engine.endpoints.observation import observe
 from rules_engine.endpoints.response_reasons import LONG_CONTROL
-from rules_engine.endpoints.sharing import named, numbered
+from rules_engine.endpoints.sharing import named, numbered, options_key
 from rules_engine.endpoints.sources import ASSESSMENT, SOURCE_COLUMNS, record_source
 from rules_engine.endpoints.words import words_in_use
 from rules_engine.model import EndpointDefinition
@@ -37,9 +39,10 @@ def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
     benefit = options.get("benefit", "none") == "long_control"
     window = observed_window(observation)
     if options["response"]["landmark"] is None or benefit:
-        values = derive_best_or_missing(window, observation)
+        values = _shared(observation, "best", lambda: derive_best_or_missing(window, observation))
     else:
-        values = derive_landmark_response(observed_window(observation, whole=True), observation)
+        everything = observed_window(observation, whole=True)
+        values = _shared(observation, "landmark", lambda: derive_landmark_response(everything, observation))
     accepted = [code for plain in options["responders"] for code in (plain, _I_FORMS[plain])]
     rows = values.with_columns(responder=pl.col("value").is_in(accepted))
     if benefit:
@@ -48,10 +51,15 @@ def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
         rows = rows.join(response_evaluable(observation), on="subject", how="semi")
     sources = observation.usable.select("subject", "date", **record_source(ASSESSMENT))
     return (
-        rows.join(sources, on=["subject", "date"], how="left")
+        on_that_day(rows, sources, how="left")
         .with_columns(pl.when(pl.col("date").is_not_null()).then(name).alias(name) for name in SOURCE_COLUMNS)
         .select("subject", *[pl.col(name).cast(dtype) for name, dtype in RESPONSE_SCHEMA.items() if name != "subject"])
     )
+
+
+def _shared(observation: Observation, what: str, build: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:
+    """Values that endpoints share which see the same assessments and read them by the same rules."""
+    return observation.step(f"{what} {options_key(observation.options, ['response'])}", build)
 
 
 def response_evaluable(observation: Observation) -> pl.LazyFrame:
@@ -67,18 +75,13 @@ def _with_long_control(
     rows: pl.LazyFrame, window: pl.LazyFrame, observation: Observation, endpoint: EndpointDefinition
 ) -> pl.LazyFrame:
     """Clinical benefit: a responder, or an adequate assessment late enough and before progression."""
-    controlled = (
-        window.join(observation.clock.select("subject", "t0"), on="subject")
-        .filter(
-            pl.col("evaluable") & ~pl.col("progression"),
-            (pl.col("date") - pl.col("t0")).dt.total_days() >= endpoint.options["response"]["cbr_days"],
-            pl.col("p_date").is_null() | (pl.col("date") < pl.col("p_date")),
-        )
-        .select("subject", _controlled=pl.lit(value=True))
-        .unique()
+    controlled = window.join(observation.clock.select("subject", "t0"), on="subject").filter(
+        pl.col("evaluable") & ~pl.col("progression"),
+        (pl.col("date") - pl.col("t0")).dt.total_days() >= endpoint.options["response"]["cbr_days"],
+        pl.col("p_date").is_null() | (pl.col("date") < pl.col("p_date")),
     )
     return (
-        rows.join(controlled, on="subject", how="left")
+        rows.join(flagged(controlled, "_controlled"), on="subject", how="left")
         .with_columns(
             rule_id=pl.when(~pl.col("responder") & pl.col("_controlled").fill_null(value=False))
             .then(pl.lit(LONG_CONTROL))

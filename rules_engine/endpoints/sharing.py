@@ -22,7 +22,9 @@ def options_key(options: Mapping[str, Any], names: Iterable[str]) -> str:
 
 def derive_names(records: SubjectRecords) -> pl.LazyFrame:
     """One row per subject: subject (its name) and number."""
-    return records.step("names", lambda: records.subjects.select("subject").unique().with_row_index("number"))
+    return records.step(
+        "names", lambda: records.subjects.select("subject").unique().sort("subject").with_row_index("number")
+    )
 
 
 def numbered(records: SubjectRecords) -> SubjectRecords:

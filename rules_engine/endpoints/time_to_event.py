@@ -22,11 +22,12 @@ from rules_engine.endpoints.censoring import (
     derive_reasons,
     start_variable,
 )
+from rules_engine.endpoints.days import flagged
 from rules_engine.endpoints.event_dates import derive_event_dates
 from rules_engine.endpoints.events import derive_responders
 from rules_engine.endpoints.first_event import derive_first_event, endings
 from rules_engine.endpoints.observation import observe
-from rules_engine.endpoints.sharing import named, numbered
+from rules_engine.endpoints.sharing import named, numbered, options_key
 from rules_engine.endpoints.sources import SOURCE_COLUMNS
 from rules_engine.endpoints.words import WordsInUse, words_in_use
 from rules_engine.findings import phrase
@@ -52,7 +53,7 @@ def observe_events(
     """Steps 1-11: the subjects with the event that ends their time, if any, and the words that the endpoint uses."""
     used = words_in_use(words, endpoint.options)
     observation = observe(records, endpoint, cutoff, used)  # 1-8
-    observation = with_subjects(observation, derive_subjects(observation))
+    observation = replace(observation, subjects_frame=derive_subjects(observation))
     observation = with_subjects(observation, derive_first_event(observation, used))  # 9
     observation = with_subjects(observation, derive_discarded(observation, used))  # 10
     return with_subjects(observation, derive_event_dates(observation)), used  # 11
@@ -64,17 +65,29 @@ def with_subjects(observation: Observation, subjects: pl.LazyFrame) -> Observati
 
 
 def derive_subjects(observation: Observation) -> pl.LazyFrame:
-    """The subjects of the endpoint: the clock with start_date, anchor, the end of the observation `n_…`, has_evaluable."""
+    """The subjects of the endpoint: the clock with start_date, anchor, the end of the observation `n_…`, has_evaluable.
+
+    Shared by endpoints with the same observation, population and start.
+    """
+    shared = options_key(observation.options, ["population", "start", "response"])
+    return observation.step(f"subjects {_anchor_of(observation)} {shared}", lambda: _derive_subjects(observation))
+
+
+def _anchor_of(observation: Observation) -> str:
+    """The origin that is visit 0 of the schedule; nothing where there is none."""
+    return (observation.schedule.anchor if observation.schedule else None) or ""
+
+
+def _derive_subjects(observation: Observation) -> pl.LazyFrame:
     options = observation.options
     subjects = observation.clock.with_columns(start_date=pl.col("t0"))
     if options["population"] == "responders" or options["start"] == "response":
         subjects = subjects.join(derive_responders(observation), on="subject")
         if options["start"] == "response":
             subjects = subjects.with_columns(start_date="response_date")
-    evaluated = observation.assessments.filter("evaluable").select("subject", has_evaluable=pl.lit(value=True)).unique()
-    anchor = observation.schedule.anchor if observation.schedule else None
+    evaluated = flagged(observation.assessments.filter("evaluable"), "has_evaluable")
     anchors = (
-        observation.records.origins.filter(pl.col("origin") == (anchor or ""))
+        observation.records.origins.filter(pl.col("origin") == _anchor_of(observation))
         .group_by("subject")
         .agg(anchor=pl.col("date").min())
     )

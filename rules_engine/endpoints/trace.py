@@ -12,6 +12,7 @@ from rules_engine.endpoints.censoring import derive_censoring_dates, derive_reas
 from rules_engine.endpoints.evidence_of_life import derive_evidence
 from rules_engine.endpoints.observation import observe
 from rules_engine.endpoints.origin import derive_components, derive_time_origin
+from rules_engine.endpoints.progression import derive_scanned
 from rules_engine.endpoints.sharing import numbered
 from rules_engine.endpoints.time_to_event import derive_censoring, observe_events, with_subjects
 from rules_engine.endpoints.words import WordsInUse, words_in_use
@@ -53,7 +54,7 @@ def trace_response(records: SubjectRecords, endpoint: EndpointDefinition, cutoff
     used = words_in_use(words, endpoint.options)
     observation = observe(numbered(records), endpoint, cutoff, used)
     whole = endpoint.options["response"]["landmark"] is not None
-    window = derive_window(observation.usable, observation.progression, endpoint.options, whole=whole)
+    window = derive_window(derive_scanned(observation), observation.progression, endpoint.options, whole=whole)
     confirmed = derive_confirmed(window, endpoint.options)
     return replace(_trace(observation, used), window=window, confirmed=confirmed)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.endpoints.days import first_of_each
 from rules_engine.endpoints.words import ENDING, FACT_COLUMNS, KEY, WordsInUse, derive_facts
 from rules_engine.vocabulary import FACT_OPTIONAL, FACT_REQUIRED, Observation
 
@@ -24,13 +25,12 @@ def derive_truncation(snapshot: Observation, used: WordsInUse) -> pl.LazyFrame:
     ]
     schema = {"subject": KEY, **FACT_REQUIRED, **FACT_OPTIONAL, "rule": pl.Int8()}
     facts = pl.concat(found) if found else pl.LazyFrame(schema=schema)
-    first = (
+    counted = (
         facts.join(known, on="subject")
         .filter(pl.col("date") > pl.col("t0"), pl.col("date") <= pl.col("last_day"))
         .select(*FACT_COLUMNS, "rule")
-        .sort("subject", "date", "rule", "source_id", "source_seq")
-        .unique("subject", keep="first", maintain_order=True)
     )
+    first = first_of_each(counted, "date", "rule", "source_id", "source_seq")
     return first.select("subject", pl.exclude("subject").name.prefix("n_"))
 
 
@@ -44,7 +44,7 @@ def is_usable(day: pl.Expr, options: Mapping[str, Any]) -> pl.Expr:
 def filter_usable(records: pl.LazyFrame, truncation: pl.LazyFrame, options: Mapping[str, Any]) -> pl.LazyFrame:
     """The records dated up to the fact that ends the observation, on its day or before it."""
     return (
-        records.join(truncation.select("subject", "n_date"), on="subject", how="left")
+        records.join(truncation.select("subject", "n_date"), on="subject", how="left", maintain_order="left")
         .filter(is_usable(pl.col("date"), options))
         .drop("n_date")
     )

@@ -11,7 +11,7 @@ from rules_engine import terms
 from rules_engine.endpoints.evidence_of_life import derive_last_evidence
 from rules_engine.endpoints.observation import clock_key, dates_key, observe
 from rules_engine.endpoints.origin import derive_time_origin
-from rules_engine.endpoints.progression import derive_scan
+from rules_engine.endpoints.progression import derive_scanned
 from rules_engine.endpoints.sharing import named, numbered
 from rules_engine.endpoints.time_to_event import observe_events
 from rules_engine.endpoints.words import words_in_use
@@ -146,9 +146,8 @@ def _response_after_progression(observation: Observation) -> pl.LazyFrame:
 
 
 def _confirmation_of_nothing(observation: Observation) -> pl.LazyFrame:
-    scanned = derive_scan(observation.usable, observation.options)
     return derive_findings(
-        scanned.filter(~pl.col("was_pending"), pl.col("ends"), pl.col("response") == terms.ICPD),
+        derive_scanned(observation).filter(~pl.col("was_pending"), pl.col("ends"), pl.col("response") == terms.ICPD),
         rule_id="endpoint.irecist.confirms_nothing",
         severity=WARNING,
         table="assessments",

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from rules_engine.endpoints.progression import derive_effective_responses, derive_scan
+from rules_engine.endpoints.progression import derive_scanned, effective_response
 from rules_engine.endpoints.sharing import derive_names
 from rules_engine.endpoints.trace import Trace
 from rules_engine.endpoints.words import WordsInUse
@@ -124,12 +124,12 @@ def _frames(trace: Trace, endpoint: EndpointDefinition, *, response: bool) -> di
         "assessments": observation.assessments.sort("date"),
         "therapies": observation.therapies.sort("date", "source_id"),
         "truncation": observation.truncation,
-        "usable": derive_effective_responses(observation.usable, options).sort("date"),
+        "usable": derive_scanned(observation).with_columns(effective=effective_response(options)).sort("date"),
         "progression": observation.progression,
         "evidence": trace.evidence.sort("date", "order", "source_id", "source_variable", nulls_last=True),
     }
     if options["pd_rule"] != "first_pd":
-        frames["scan"] = derive_scan(observation.usable, options).sort("date")
+        frames["scan"] = derive_scanned(observation).sort("date")
     if not response:
         frames["subject"] = observation.subjects
     for name, frame in (

@@ -16,6 +16,7 @@ from rules_engine.findings import empty_findings
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.pipeline.plans import ENGINE, Progress, Tables, nothing
 from rules_engine.pipeline.responses import assessment_streams, of_subjects
+from rules_engine.pipeline.side_by_side import side_by_side
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import (
     CANDIDATE_SCHEMA,
@@ -66,16 +67,18 @@ def derive_candidates(
     gathered = gather_records(ruleset, tables, assessment_streams(ruleset, tables, timepoints, registry))
     kept = {name: dtype for name, dtype in CANDIDATE_SCHEMA.items() if name not in ("source_id", "fact_id")}
     schema = {"subject": kept["subject"], "paramcd": pl.String(), **kept}
-    found = [pl.DataFrame(schema=schema)]
-    for endpoint in ruleset.endpoints.values():
+
+    def of(endpoint: EndpointDefinition) -> pl.DataFrame:
         kind = registry.endpoint_kinds.require(endpoint.kind)
         if kind.candidates is None:
-            continue
+            return pl.DataFrame(schema=schema)
         who = endpoint_name(endpoint, kind, registry)
         rows = guard.collect(who, partial(kind.candidates, gathered[endpoint.response], endpoint, cutoff))
         require_columns(rows, CANDIDATE_SCHEMA, who)
-        found.append(rows.with_columns(paramcd=pl.lit(endpoint.paramcd)).select(list(schema)))
-    return pl.concat(found).sort("subject", "paramcd", "position")
+        return rows.with_columns(paramcd=pl.lit(endpoint.paramcd)).select(list(schema))
+
+    with side_by_side([partial(of, endpoint) for endpoint in ruleset.endpoints.values()]) as found:
+        return pl.concat([pl.DataFrame(schema=schema), *found]).sort("subject", "paramcd", "position")
 
 
 def derive_endpoint_rows(
@@ -90,22 +93,32 @@ def derive_endpoint_rows(
     responses: dict[str, pl.DataFrame] = {}
     odd: list[pl.DataFrame] = []
     told: list[pl.LazyFrame] = []
-    for endpoint in ruleset.endpoints.values():
-        progress(f"endpoints: {endpoint.paramcd}")
-        kind = registry.endpoint_kinds.require(endpoint.kind)
-        subject_records = gathered[endpoint.response]
-        is_time = kind.shape == "time_to_event"
-        who = endpoint_name(endpoint, kind, registry)
-        rows = derive_endpoint(kind, subject_records, endpoint, cutoff, who)
-        require_endpoint(rows, who, TTE_SCHEMA if is_time else RESPONSE_SCHEMA)
-        (time_to_event if is_time else responses)[endpoint.paramcd] = rows.sort("subject")
-        found = guard.call(who, partial(kind.validate, subject_records, endpoint, cutoff))
-        for frame in [found] if isinstance(found, pl.LazyFrame) else found:
-            if all(frame is not other for other in told):  # what endpoints have in common is the same frame
-                told.append(frame)
-                odd.append(guard.collect(who, partial(_itself, frame)))
+    endpoints = list(ruleset.endpoints.values())
+    with side_by_side([partial(_rows_and_findings, one, gathered, registry, cutoff) for one in endpoints]) as derived:
+        for endpoint in endpoints:
+            progress(f"endpoints: {endpoint.paramcd}")
+            kind = registry.endpoint_kinds.require(endpoint.kind)
+            rows, found = next(derived)
+            (time_to_event if kind.shape == "time_to_event" else responses)[endpoint.paramcd] = rows
+            for frame in found:
+                if all(frame is not other for other in told):  # what endpoints have in common is the same frame
+                    told.append(frame)
+                    odd.append(guard.collect(endpoint_name(endpoint, kind, registry), partial(_itself, frame)))
     findings = pl.concat(odd).unique() if odd else empty_findings().collect()
     return time_to_event, responses, findings
+
+
+def _rows_and_findings(
+    endpoint: EndpointDefinition, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date
+) -> tuple[pl.DataFrame, Sequence[pl.LazyFrame]]:
+    """The rows of one endpoint, and what its kind found odd."""
+    kind = registry.endpoint_kinds.require(endpoint.kind)
+    subject_records = gathered[endpoint.response]
+    who = endpoint_name(endpoint, kind, registry)
+    rows = derive_endpoint(kind, subject_records, endpoint, cutoff, who)
+    rows = require_endpoint(rows, who, TTE_SCHEMA if kind.shape == "time_to_event" else RESPONSE_SCHEMA)
+    found = guard.call(who, partial(kind.validate, subject_records, endpoint, cutoff))
+    return rows, [found] if isinstance(found, pl.LazyFrame) else found
 
 
 def _itself(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -174,9 +187,10 @@ def records_of(subject_records: SubjectRecords, subjects: Sequence[str] | None) 
 
 
 def require_endpoint(rows: pl.DataFrame, who: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """The same frame, or `PluginError` where an endpoint kind returned what its contract forbids."""
+    """The rows in the order of subjects, or `PluginError` where an endpoint kind returned what its contract forbids."""
     require_columns(rows, schema, who)
-    repeated = rows.filter(pl.col("subject").is_duplicated())["subject"]
+    ordered = rows if rows["subject"].is_sorted() else rows.sort("subject")
+    repeated = ordered["subject"].filter(ordered["subject"] == ordered["subject"].shift(1))
     if repeated.len():
         raise PluginError.at(who, f"it returned several rows for subject {repeated.min()!s}", "return at most one")
-    return rows
+    return ordered

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from threading import RLock
 from typing import Any, TypeVar
 
 import polars as pl
@@ -74,6 +75,7 @@ class SubjectRecords:
     tables: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
     hold: Callable[[pl.LazyFrame], pl.LazyFrame] = pl.LazyFrame.cache
     _known: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
+    _turns: dict[str, RLock] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def table(self, name: str) -> pl.LazyFrame:
         """An input table of the study; a table that the study did not bring is empty."""
@@ -85,9 +87,11 @@ class SubjectRecords:
             raise KeyError(f"there is no input table {name!r}{meant}") from None
 
     def once(self, key: str, build: Callable[[], Found]) -> Found:
-        """What `build` gives, built when first asked for under this key."""
+        """What `build` gives, built when first asked for under this key; who asks meanwhile, in another thread, waits for it."""
         if key not in self._known:
-            self._known[key] = build()
+            with self._turns.setdefault(key, RLock()):
+                if key not in self._known:
+                    self._known[key] = build()
         found: Found = self._known[key]
         return found
 

@@ -61,7 +61,7 @@ class Observation:
 
     In every frame `subject` is the key of a subject in this run (a number): join on it, and read nothing else into it.
     The frames of later steps are there once their step is done; asking for them before is an error. `key` tells
-    endpoints apart that differ in steps 1-8.
+    endpoints apart that differ in steps 1-8, `clock_key` those that differ in steps 1-3.
 
     ===============  =========================  ==============================================================
     frame            one row per                columns
@@ -91,6 +91,7 @@ class Observation:
     assessments: pl.LazyFrame
     therapies: pl.LazyFrame
     key: str = ""
+    clock_key: str = ""
     truncation_frame: pl.LazyFrame | None = None
     usable_frame: pl.LazyFrame | None = None
     progression_frame: pl.LazyFrame | None = None

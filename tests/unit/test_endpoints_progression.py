@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from rules_engine.endpoints.progression import derive_progression
+from rules_engine.endpoints.progression import derive_progression, derive_scan
 from rules_engine.terms import NOT_EVALUABLE, PROGRESSION_TYPE
 
 START = date(2023, 1, 2)
@@ -39,7 +39,7 @@ def progression(
     truncation = pl.LazyFrame(ends, schema={"subject": pl.String(), "n_date": pl.Date()})
     rules = {"unconfirmed": "event", "pending_grace_days": None, "confirm_min_days": 0, "confirmed_date": "first_iupd"}
     options = {"pd_rule": pd_rule, "irecist": {**rules, **irecist}}
-    found = derive_progression(timeline, clock, truncation, options, CUTOFF).collect()
+    found = derive_progression(derive_scan(timeline, options), clock, truncation, options, CUTOFF).collect()
     return (found["p_date"][0], found["u_date"][0]) if found.height else (None, None)
 
 
