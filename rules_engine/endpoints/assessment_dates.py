@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import dates, terms
-from rules_engine.endpoints.days import in_order_of, moment
+from rules_engine.endpoints.days import first_of_each, moment
 from rules_engine.endpoints.imputation import assessment_day
 from rules_engine.vocabulary import SubjectRecords
 
@@ -127,25 +127,11 @@ def derive_timeline(dated: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[s
     """
     origin = pl.col("t0")
     after = pl.col("date") >= origin if options["post_baseline"] == "on_or_after_origin" else pl.col("date") > origin
-    counted = in_order_of(
-        "_moment",
-        dated.join(clock.select("subject", "t0", "last_day"), on="subject")
+    counted = (
+        dated.join(clock.select("subject", "t0", "last_day"), on="subject", maintain_order="left")
         .filter(after, pl.col("date") <= pl.col("last_day"))
         .drop("t0", "last_day", "parts_from", "parts_to")
-        .with_columns(_moment=moment()),
-    ).with_row_index("_row")
-    # Most days have one assessment; only the others are compared.
-    again = pl.col("_moment") == pl.col("_moment").shift(1)
-    repeated = (again | again.shift(-1)).fill_null(value=False)
-    worst = (
-        counted.filter(repeated)
-        .with_columns(_severity=pl.col("response").replace_strict(_SEVERITY, default=0, return_dtype=pl.Int8))
-        .sort("_moment", "_severity", "suspected", "source_id", "seq", descending=[False, True, False, False, False])
-        .unique("_moment", keep="first", maintain_order=True)
-        .select("_row", _worst=pl.lit(value=True))
+        .with_columns(_moment=moment())
     )
-    return (
-        counted.join(worst, on="_row", how="left", maintain_order="left")
-        .filter(~repeated | pl.col("_worst"))
-        .drop("_moment", "_row", "_worst")
-    )
+    severity = pl.col("response").replace_strict(_SEVERITY, default=0, return_dtype=pl.Int8)
+    return first_of_each(counted, -severity, "suspected", "source_id", "seq", key="_moment").drop("_moment")

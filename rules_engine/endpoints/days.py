@@ -12,9 +12,9 @@ from typing import Literal
 import polars as pl
 
 
-def moment(date: str = "date") -> pl.Expr:
+def moment() -> pl.Expr:
     """Subject and date as one number, by which rows are sorted and joined at a fraction of the cost of both."""
-    return pl.col("subject").cast(pl.Int64) * 2**20 + pl.col(date).to_physical()
+    return pl.col("subject").cast(pl.Int64) * 2**20 + pl.col("date").to_physical()
 
 
 def is_same(left: str, right: str) -> pl.Expr:
@@ -41,10 +41,10 @@ def in_order_of(number: str, rows: pl.LazyFrame) -> pl.LazyFrame:
     return _opaque(rows, ordered)
 
 
-def first_of_each(rows: pl.LazyFrame, *by: str, key: str = "subject") -> pl.LazyFrame:
-    """The first row of each subject (or other `key`) when sorted `by` these columns, in the order of subjects.
+def first_of_each(rows: pl.LazyFrame, *by: str | pl.Expr, key: str = "subject") -> pl.LazyFrame:
+    """The first row of each `key`, a number, when sorted `by` these columns, in the order of the key.
 
-    Most subjects have one row; only the others are compared.
+    Most keys have one row; only the others are compared.
     """
 
     def first(frame: pl.DataFrame) -> pl.DataFrame:
