@@ -17,8 +17,8 @@ _STEPS = (
     "event_dates", "evidence_of_life", "clock", "progression", "passed_over", "events", "imputation", "origin", "observation",
 )  # fmt: skip
 _AFTER = (
-    "time_to_event", "assessment_dates", "response", "landmark", "best_response", "candidates", "sharing", "sources", "words", "needs",
-    "checks",
+    "time_to_event", "days", "assessment_dates", "response", "landmark", "best_response", "candidates", "sharing", "sources", "words",
+    "needs", "checks",
 )  # fmt: skip
 _UNIT_TESTS = (
     "tests/unit/test_endpoints_bad_input.py", "tests/unit/test_endpoints_censoring.py", "tests/unit/test_endpoints_checks.py",
