@@ -25,7 +25,7 @@ from tests.unit.test_criteria_work import counted
 
 COUNTS = ("collects", "scans", "joins", "sorts", "groups", "rows")
 EXPECTED = {
-    "reading": (27, 133, 41, 4, 25, 340),
+    "reading": (31, 141, 40, 3, 25, 650),
     "responses": (29, 500, 403, 2, 281, 3_272),
     "endpoints": (204, 979, 539, 23, 150, 5_325),
     "grading": (9, 45, 8, 11, 19, 4_539),
