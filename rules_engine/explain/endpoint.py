@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -78,23 +78,47 @@ class EndpointStory:
         }
 
 
-def record_alone(
-    subject: str, endpoint: EndpointDefinition, cutoff: date, record: Mapping[str, Any] | None
+def story_of_other_steps(
+    subject: str,
+    endpoint: EndpointDefinition,
+    cutoff: date,
+    record: Mapping[str, Any] | None,
+    steps: Sequence[Step] | None,
 ) -> EndpointStory:
-    """The story of an endpoint whose kind does not show its steps: the record, and the rule that it names."""
-    sources: tuple[SourceRecord, ...] = ()
+    """The story of an endpoint whose kind is not made of the toolbox's steps: its own ones, and the record with its rule.
+
+    `steps` is None where the kind does not tell them.
+    """
+    conclusion = [_conclusion(record)]
+    if steps is None:
+        conclusion.append(Sentence(f"The endpoint kind {endpoint.kind} does not show its steps."))
+    return EndpointStory(
+        subject,
+        endpoint.paramcd,
+        endpoint.label,
+        cutoff,
+        record,
+        tuple(steps or ()),
+        tuple(conclusion),
+        endpoint.position,
+    )
+
+
+def _conclusion(record: Mapping[str, Any] | None) -> Sentence:
+    """The record, and the rule that it names."""
     if record is None:
-        text = "No record: the endpoint does not apply to the subject."
+        return Sentence("No record: the endpoint does not apply to the subject.")
+    dated = f" on {record['date']}" if record["date"] is not None else ""
+    if "event" in record:
+        what = record["event_description"] if record["event"] else f"censored: {record['event_description']}"
+        started = (
+            f"day {record['days']} from {record['start_date']}" if record["days"] is not None else "without a start"
+        )
+        dated += f", {started}"
     else:
-        dated = f" on {record['date']}" if record["date"] is not None else ""
-        if "event" in record:
-            what = record["event_description"] if record["event"] else f"censored: {record['event_description']}"
-            dated += f", day {record['days']} from {record['start_date']}"
-        else:
-            what = record["value"]
-        text = f"{what}{dated}; rule {record['rule_id']}."
-        if record["source_domain"] is not None:
-            columns = ("source_domain", "source_variable", "source_seq", "source_id")
-            sources = (SourceRecord(*(record[name] for name in columns)),)
-    told = Sentence(text, (), sources), Sentence(f"The endpoint kind {endpoint.kind} does not show its steps.")
-    return EndpointStory(subject, endpoint.paramcd, endpoint.label, cutoff, record, (), told, endpoint.position)
+        what = record["value"] if record["value"] is not None else "no value"
+    sources: tuple[SourceRecord, ...] = ()
+    if record["source_domain"] is not None and record["date"] is not None:
+        columns = ("source_domain", "source_variable", "source_seq", "source_id")
+        sources = (SourceRecord(*(record[name] for name in columns)),)
+    return Sentence(f"{what}{dated}; rule {record['rule_id']}.", (), sources)

@@ -11,8 +11,8 @@ from rules_engine import guard, pipeline
 from rules_engine.explain import steps_of_response as response
 from rules_engine.explain import steps_to_progression as before
 from rules_engine.explain import steps_to_the_end as after
-from rules_engine.explain.endpoint import EndpointStory, Step, record_alone
-from rules_engine.explain.option_book import OptionBook
+from rules_engine.explain.endpoint import EndpointStory, Step, story_of_other_steps
+from rules_engine.explain.option_book import OptionBook, sentence_of
 from rules_engine.explain.sentences import Sentence
 from rules_engine.explain.subject import SubjectData, held
 from rules_engine.explain.traced import Traced, rows_by, traced
@@ -46,13 +46,41 @@ def tell_subjects(
     who = pipeline.endpoint_name(endpoint, kind, registry)
     found = rows_by(guard.collect(who, partial(kind.derive, records_held, endpoint, cutoff)))
     record_of = {subject: next(iter(found.get(subject, ())), None) for subject in subjects}
+    book = OptionBook.of(ruleset, endpoint, kind)
     if kind.trace is None:
-        return {subject: record_alone(subject, endpoint, cutoff, record_of[subject]) for subject in subjects}
+        steps_of = _own_steps(who, kind, records_held, endpoint, cutoff, book)
+        return {
+            subject: story_of_other_steps(
+                subject, endpoint, cutoff, record_of[subject], None if steps_of is None else steps_of.get(subject, ())
+            )
+            for subject in subjects
+        }
     trace = guard.call(who, partial(kind.trace, records_held, endpoint, cutoff))
     considered = _candidates(who, kind, records_held, endpoint, cutoff)
-    book = OptionBook.of(ruleset, endpoint, kind)
     tracings = traced(records_held, trace, considered, book, endpoint, cutoff, subjects)
     return {subject: _story(subject, told, kind, record_of[subject]) for subject, told in tracings.items()}
+
+
+def _own_steps(
+    who: str,
+    kind: EndpointKind,
+    records_held: SubjectRecords,
+    endpoint: EndpointDefinition,
+    cutoff: date,
+    book: OptionBook,
+) -> dict[str, list[Step]] | None:
+    """By subject the steps that a kind tells itself, those without a sentence left out; None where it tells none."""
+    if kind.tell is None:
+        return None
+    told = guard.call(who, partial(kind.tell, records_held, endpoint, cutoff), "its `tell`")
+    return {
+        subject: [
+            Step(step.name, step.title, tuple(sentence_of(one, book) for one in step.sentences))
+            for step in steps
+            if step.sentences
+        ]
+        for subject, steps in told.items()
+    }
 
 
 def _story(subject: str, told: Traced, kind: EndpointKind, record: Record | None) -> EndpointStory:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules_engine.explain.rulebook import Rule
+from rules_engine.explain.sentences import Sentence, SourceRecord
 from rules_engine.model import EndpointDefinition, Ruleset
-from rules_engine.vocabulary import EndpointKind, Word
+from rules_engine.vocabulary import EndpointKind, Told, Word
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,13 @@ class OptionBook:
 
     def _place(self, path: str) -> Any:
         return self.ruleset.positions.get(f"endpoints.{self.endpoint.paramcd}.options.{path}")
+
+
+def sentence_of(told: Told, book: OptionBook, own: Rule | None = None) -> Sentence:
+    """What a word or a kind told, with the options that it named (or `own`, where it names none)."""
+    sources = () if told.source is None else (SourceRecord(told.source[0] or "", *told.source[1:]),)
+    otherwise = () if own is None else (own,)
+    return Sentence(told.text, tuple(book.option(path) for path in told.options) or otherwise, sources, told.day)
 
 
 def _below(schema: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from rules_engine.endpoints.censoring import AT_START, ON_DATE
 from rules_engine.endpoints.words import LIKE_EVENTS
 from rules_engine.errors import PluginError
+from rules_engine.explain.option_book import sentence_of
 from rules_engine.explain.rulebook import Rule
 from rules_engine.explain.sentences import Sentence, SourceRecord
 from rules_engine.explain.traced import Row, Traced, assessment, source_of
@@ -48,7 +49,7 @@ def tell_candidates(traced: Traced) -> Iterator[Sentence]:
         return
     for event in traced.used.events:
         for told in _told(event, traced):
-            yield _sentence(traced, told, traced.book.listed("events", event))
+            yield sentence_of(told, traced.book, traced.book.listed("events", event))
     found = [row for row in traced.candidates if row["role"] != "censoring"]
     if not found:
         looked_for = listed(event.id for event in traced.used.events)
@@ -100,7 +101,7 @@ def tell_discarding(traced: Traced) -> Iterator[Sentence]:
     for _place, rule, _effect in traced.used.rules_that("discards"):
         own = traced.book.listed("censoring_rules", rule)
         for told in _told(rule, traced):
-            yield _sentence(traced, told, own)
+            yield sentence_of(told, traced.book, own)
     if subject["discarded"] and subject["e_date"] is not None:
         yield Sentence(
             f"So {subject['e_reason']} of {subject['e_date']} does not count, and no later event takes its place.",
@@ -120,12 +121,6 @@ def _told(word: Event | CensoringRule | CensoringDate, traced: Traced) -> list[T
         who = traced.used.words.who(word)
         what = f"its `tell` failed: {type(error).__name__}: {error}"
         raise PluginError.at(who, what, "repair or uninstall that plugin") from error
-
-
-def _sentence(traced: Traced, told: Told, own: Rule) -> Sentence:
-    """What a word told, with the options that it named."""
-    sources = () if told.source is None else (SourceRecord(told.source[0] or "", *told.source[1:]),)
-    return Sentence(told.text, tuple(traced.book.option(path) for path in told.options) or (own,), sources, told.day)
 
 
 def tell_moved_date(traced: Traced) -> Iterator[Sentence]:
@@ -186,7 +181,7 @@ def _tell_censoring_date(traced: Traced, first: Row, own: Rule) -> Iterator[Sent
         return
     stated = traced.book.listed("censoring", word)
     for told in _told(word, traced):
-        yield _sentence(traced, told, stated)
+        yield sentence_of(told, traced.book, stated)
     limit = first["limit"]
     up_to = f" up to {limit}" if limit is not None else ""
     if subject["c_kind"] == AT_START:

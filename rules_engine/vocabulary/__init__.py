@@ -35,6 +35,7 @@ from rules_engine.vocabulary.words import (
     Rank,
     Tell,
     Told,
+    ToldStep,
     Word,
     Words,
     no_errors,
@@ -73,6 +74,7 @@ __all__ = [
     "Table",
     "Tell",
     "Told",
+    "ToldStep",
     "Word",
     "Words",
     "Writer",
@@ -332,6 +334,8 @@ class EndpointKind:
     kind with the words of events, censoring and origins that they offer. `candidates` gives everything that was
     considered for a record (`CANDIDATE_SCHEMA`); the one that won is the record. `trace`, called as `derive`, gives a
     `rules_engine.endpoints.trace.Trace` where the kind is made of the toolbox's steps, so that explanations can tell them.
+    A kind of other steps may `tell` them itself: called as `derive`, it gives for each subject of the records the steps in
+    which something was decided, in their order; a sentence names the options of the endpoint that decided.
     """
 
     id: str
@@ -355,6 +359,7 @@ class EndpointKind:
     bind: Callable[[EndpointKind, Words], EndpointKind] | None = None
     candidates: Callable[[SubjectRecords, EndpointDefinition, date], pl.LazyFrame] | None = None
     trace: Callable[[SubjectRecords, EndpointDefinition, date], Any] | None = None
+    tell: Callable[[SubjectRecords, EndpointDefinition, date], Mapping[str, Sequence[ToldStep]]] | None = None
     describe: Callable[[EndpointDefinition], EndpointText] | None = None
 
     def schema_of(self, options: Mapping[str, Any]) -> JsonSchema:

@@ -155,6 +155,15 @@ class Told:
     source: tuple[str | None, str | None, int | None, str | None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ToldStep:
+    """One step of a derivation about one subject, for explanations: its name (stable), its title, and what was decided in it."""
+
+    name: str
+    title: str
+    sentences: Sequence[Told]
+
+
 #: Tells what a word looked at. The observation is that of a single subject after the last step; frames may be collected.
 Tell = Callable[[Observation], Sequence[Told]]
 

@@ -21,6 +21,7 @@ from rules_engine_plugins.admiralonco.checks import check_parameter, check_time
 from rules_engine_plugins.admiralonco.findings import validate_parameter, validate_time
 from rules_engine_plugins.admiralonco.options import BLOCK, RESPONSE_SCHEMA, TIME_SCHEMA
 from rules_engine_plugins.admiralonco.parameters import derive_parameter
+from rules_engine_plugins.admiralonco.telling import tell
 from rules_engine_plugins.admiralonco.times import derive_time
 
 _REFERENCE = "R packages admiralonco 1.4.0 and admiral 1.5.0 (Apache-2.0), behaviour as observed"
@@ -57,6 +58,7 @@ def _bind_parameter(kind: EndpointKind, words: Words) -> EndpointKind:
         options_schema=_schema(RESPONSE_SCHEMA, words),
         derive=partial(derive_parameter, words=words),
         validate=partial(validate_parameter, words=words),
+        tell=partial(tell, words=words),
         needs=partial(_needs, words=words),
     )
 
@@ -67,6 +69,7 @@ def _bind_time(kind: EndpointKind, words: Words) -> EndpointKind:
         options_schema=_schema(TIME_SCHEMA, words),
         derive=partial(derive_time, words=words),
         validate=partial(validate_time, words=words),
+        tell=partial(tell, words=words),
         needs=partial(_needs, words=words),
     )
 

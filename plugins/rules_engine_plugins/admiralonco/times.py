@@ -39,6 +39,22 @@ def derive_chosen(records: SubjectRecords, endpoint: EndpointDefinition, cutoff:
     that day (imputation, `source_…`). Subjects with neither event nor censoring are left out.
     """
     options = endpoint.options
+    what, day, is_event = choose(
+        {name: pl.col(f"{name}_counts") for name in options["events"]},
+        {name: pl.col(f"{name}_counts") for name in options["censoring"]},
+    )
+    rows = derive_considered(records, endpoint, cutoff, words=words)
+    chosen = rows.with_columns(what=what, day=day, is_event=is_event).filter(pl.col("day").is_not_null())
+    return chosen.with_columns(**_sources(options))
+
+
+def derive_considered(
+    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
+) -> pl.LazyFrame:
+    """The subjects who have a clock with everything that their record may be dated to: start_date, therapy_date, and of each
+    name of `_DAYS` the day as `…_stated`, and as `…_counts` where it counts beside a new therapy.
+    """
+    options = endpoint.options
     prepared = prepare(records, options, cutoff, words)
     rule = _therapy_rule(options)
     looks = prepared.flagged
@@ -51,12 +67,10 @@ def derive_chosen(records: SubjectRecords, endpoint: EndpointDefinition, cutoff:
     ):  # fmt: skip
         columns = {f"{name}_{column}": pl.col(column) for column in ("day", "imputation", "seq", "source_id")}
         rows = rows.join(found.select("subject", **columns), on="subject", how="left")
-    days = {name: _counted(name, day, rule) for name, day in _DAYS.items()}
-    what, day, is_event = choose(
-        {name: days[name] for name in options["events"]}, {name: days[name] for name in options["censoring"]}
+    return rows.with_columns(
+        **{f"{name}_stated": day for name, day in _DAYS.items()},
+        **{f"{name}_counts": _counted(name, day, rule) for name, day in _DAYS.items()},
     )
-    chosen = rows.with_columns(what=what, day=day, is_event=is_event).filter(pl.col("day").is_not_null())
-    return chosen.with_columns(**_sources(options))
 
 
 #: The day of each event and each kind of censoring.
