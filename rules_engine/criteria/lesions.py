@@ -72,11 +72,7 @@ def baseline_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
 
 def postbaseline_rows(lesions: pl.LazyFrame) -> pl.LazyFrame:
     """Rows after the baseline visit; without a baseline every row is one."""
-    return (
-        lesions.filter(~pl.col("is_baseline").fill_null(value=False))
-        .join(first_baseline_dates(lesions), on="subject", how="left")
-        .filter(pl.col("baseline_date").is_null() | (pl.col("visit_date") > pl.col("baseline_date")))
-    )
+    return rows_that_count(lesions, lesions).filter(~pl.col("is_baseline"))
 
 
 def rows_that_count(rows: pl.LazyFrame, lesions: pl.LazyFrame) -> pl.LazyFrame:
@@ -186,8 +182,8 @@ def nontarget_status(rules: CriterionRules) -> pl.Expr:
     """
     size = pl.col("mm_x100")
     normal_below = hundredths(rules["node.normal_below_mm"])
-    is_normal_node = is_node() & (is_too_small_to_measure(size) | (size < normal_below)).fill_null(value=False)
-    is_enlarged_node = is_node() & (size >= normal_below).fill_null(value=False)
+    is_normal_node = is_node() & (is_too_small_to_measure(size) | (size < normal_below))
+    is_enlarged_node = is_node() & (size >= normal_below)
     recorded = (
         pl.when(pl.col("status").is_not_null())
         .then("status")
@@ -200,7 +196,7 @@ def nontarget_status(rules: CriterionRules) -> pl.Expr:
     )
     unproven = (recorded == "unequivocal") & ~has_proof_of_malignancy(rules)
     return (
-        pl.when((recorded == "ne").fill_null(value=True))
+        pl.when(recorded == "ne")
         .then(None)
         .when(unproven)
         .then(pl.lit("present"))
@@ -248,7 +244,7 @@ def carriers(lesions: pl.LazyFrame, merged: pl.LazyFrame) -> pl.LazyFrame:
     """Lesions that others are merged into, where they are recorded and not merged themselves: subject, visit_date, `into`."""
     is_merged = (pl.col("state") == "merged").fill_null(value=False)
     return (
-        rows_that_count(lesions.join(merged.select("subject").unique(), on="subject", how="semi"), lesions)
+        rows_that_count(lesions.join(merged, on="subject", how="semi"), lesions)
         .filter(~is_merged)
         .select("subject", "visit_date", into="lesion_id")
         .join(merged, on=["subject", "visit_date", "into"], how="semi")

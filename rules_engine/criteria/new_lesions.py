@@ -94,7 +94,8 @@ def _is_nodule(rules: CriterionRules) -> pl.Expr:
 
 
 def counts(rules: CriterionRules, first_c: pl.Expr) -> pl.Expr:
-    """True for a row at which a new lesion counts; `first_c` is its diameter when it was first recorded.
+    """True for a row at which a new lesion counts, null where it may and nothing says so; `first_c` is its diameter when it was first
+    recorded.
 
     Certain, and, for an intrahepatic nodule under mRECIST, large and typical, or grown whatever its pattern.
     """
@@ -103,8 +104,7 @@ def counts(rules: CriterionRules, first_c: pl.Expr) -> pl.Expr:
         return certain
     large_and_typical = (pl.col("c") >= hundredths(rules["mrecist.new_min_mm"])) & pl.col("typical")
     has_grown = pl.col("c") - first_c >= hundredths(rules["mrecist.growth_mm"])
-    qualifies = large_and_typical.fill_null(value=False) | has_grown.fill_null(value=False)
-    return certain & (~pl.col("nodule") | qualifies)
+    return certain & (~pl.col("nodule") | large_and_typical | has_grown)
 
 
 def derive_new_lesion_visits(new_lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from rules_engine.criteria.lesion_records import narrow
-from rules_engine.criteria.reassessment import PROGRESSED, REASONS
+from rules_engine.criteria.reassessment import REASONS
 from rules_engine.criteria.responses import trace
 from rules_engine.criteria.timepoints import as_timepoints, restated_visits
 from rules_engine.model import CriterionRules
@@ -25,19 +25,16 @@ def reported(
     if rules["equivocal.backdate"] == "none":
         decided = decided.with_columns(backdated_to=pl.lit(None, pl.Date))
     extra = [] if basis is None else ["basis_progression_date"]
-    after_progression = (pl.col("state") == PROGRESSED) & pl.col("code").is_null()
     if basis is not None:
         decided = decided.join(narrow(basis), on=["subject", "visit_date"], how="left").with_columns(
-            code=pl.when(after_progression).then("basis_overall").otherwise("code")
+            code=pl.coalesce("code", "basis_overall")
         )
-    is_restated = pl.col("restated").fill_null(value=False)
+    is_restated = pl.col("restated")
     is_progression = pl.col("overall").is_in(["PD", "iUPD", "iCPD"])
     confirms_late = pl.when("late").then(pl.lit("irecist.icpd.late"))
     seen_before = pl.format("irecist.iupd.first_seen {}", "first_seen")
     confirmed_by = [
-        pl.when(pl.col("confirmation_reasons").str.contains(reason, literal=True)).then(
-            pl.lit(f"irecist.icpd.{reason.lower()}")
-        )
+        pl.when(pl.col("confirmation_reasons").str.contains(reason)).then(pl.lit(f"irecist.icpd.{reason.lower()}"))
         for reason in REASONS
     ]
     return (

@@ -163,7 +163,7 @@ def derive_backdating(visits: pl.LazyFrame, rules: CriterionRules, names: RuleNa
     if rules["equivocal.backdate"] == "none":
         visits = visits.with_columns(backdated_to=pl.lit(None, pl.Date))
     restated = restated_visits(visits, rules)
-    is_restated = pl.col("restated").fill_null(value=False)
+    is_restated = pl.col("restated")
     return (
         visits.join(restated, on=["subject", "visit_date"], how="left")
         .with_columns(

@@ -6,33 +6,46 @@ Nothing of the engine is imported here before a suite runs: it would be without 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
+from importlib import import_module
+from inspect import signature
+from itertools import product
 from typing import Any
 
 from tests.mutation.scope import ROOT, TRIED, Area, left_alone, modules
 
 Suite = Callable[[str], str | None]
-SUITES = ("glance", "agreement", "cases", "unit", "properties", "length")
+SUITES = ("own", "glance", "agreement", "cases", "unit", "properties", "length")
 
 #: Suites that leave nothing behind which another run would find.
-LEAVES_NOTHING = {"glance", "agreement", "cases", "length"}
+LEAVES_NOTHING = {"own", "glance", "agreement", "cases", "length"}
 
 #: Plugins of pytest are imported before the fork.
 _FORKED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 _UNIT_TESTS = (
-    "tests/unit/test_criteria_tables.py",
+    "tests/unit/test_criteria_tables.py", "tests/unit/test_criteria_options.py", "tests/unit/test_criteria_components.py",
+    "tests/unit/test_criteria_markers.py",
     "tests/unit/test_criteria_best_response.py", "tests/unit/test_criteria_edges.py", "tests/unit/test_criteria_rules.py",
     "tests/unit/test_criteria_findings.py", "tests/unit/test_criteria_lesion_records.py", "tests/unit/test_criteria_bad_input.py",
     "tests/unit/test_criteria_who.py", "tests/unit/test_explain_timepoints.py", "tests/unit/test_criteria_outputs.py",
 )  # fmt: skip
-#: Tests of what these modules do.
+#: Tests of what these modules do: asked before all others.
 _TESTS_FIRST = {
     **dict.fromkeys(
         ("of_baseline", "of_new_lesions", "of_records", "of_timepoints", "saying"),
         ("tests/unit/test_criteria_findings.py", "tests/unit/test_criteria_bad_input.py"),
     ),
-    **dict.fromkeys(("components", "subjects"), ("tests/unit/test_criteria_outputs.py",)),
+    **dict.fromkeys(("best_response", "confirmation", "progression"), ("tests/unit/test_criteria_best_response.py",)),
+    **dict.fromkeys(
+        ("lesions", "new_lesions", "numbers", "responses", "visits"),
+        ("tests/unit/test_criteria_tables.py", "tests/unit/test_criteria_edges.py"),
+    ),
+    "lesion_records": ("tests/unit/test_criteria_lesion_records.py", "tests/unit/test_criteria_tables.py"),
+    "subjects": ("tests/unit/test_criteria_edges.py", "tests/unit/test_criteria_outputs.py"),
+    "components": ("tests/unit/test_criteria_components.py",),
+    "markers": ("tests/unit/test_criteria_markers.py",),
+    **dict.fromkeys(("options", "irecist", "mrecist_irecist"), ("tests/unit/test_criteria_options.py",)),
     "passed_over": ("tests/properties/test_endpoints_candidates.py",),
 }
 _PROPERTIES = ("tests/properties/test_criteria_properties.py", "tests/unit/test_criteria_of_third_parties.py")
@@ -76,6 +89,8 @@ _WITH_FINDINGS = ("reassessment", "lesions", "visits", "lesion_records", "new_le
 _VALIDATION = ("of_baseline", "of_new_lesions", "of_records", "of_timepoints", "saying")
 #: Modules that judge no scan: no reference has a say of what they add.
 _BESIDE_THE_SCANS = ("components", "subjects", "markers")
+_OF_REASSESSMENT = ("reassessment", "new_lesion_growth", "reporting", "irecist", "mrecist_irecist")
+_WITHOUT_REASSESSMENT = ("recist_1_1", "mrecist")
 #: From the one that is the quickest to read.
 CRITERIA = ("recist_1_1", "mrecist", "irecist", "mrecist_irecist")
 
@@ -88,11 +103,10 @@ def agreement(samples: list[Any], module: str) -> str | None:
         return None
     if module in _VALIDATION:
         return findings(samples, module)
-    reassesses = module in ("reassessment", "new_lesion_growth", "reporting", "irecist", "mrecist_irecist")
     for place, (sample, expected, *of_findings) in enumerate(samples):
         if of_findings:
             continue
-        if reassesses and sample.criterion in ("recist_1_1", "mrecist"):
+        if module in _OF_REASSESSMENT and sample.criterion in _WITHOUT_REASSESSMENT:
             continue  # no fault there is one of these criteria
         found = agree.disagreements(sample, expected)
         if found:
@@ -119,11 +133,52 @@ def cases(module: str) -> str | None:
     from rules_engine.casebook import run_cases
     from rules_engine.registry import default_registry
 
-    folders = [ROOT / "rulesets" / criterion for criterion in CRITERIA]
+    left_out = _WITHOUT_REASSESSMENT if module in _OF_REASSESSMENT else ()
+    folders = [ROOT / "rulesets" / criterion for criterion in CRITERIA if criterion not in left_out]
     if module in ("components", "markers"):  # what criteria share that judge no scan
         folders = sorted((ROOT / "plugins").glob("*/rulesets/*"))
     failed = [outcome for outcome in run_cases(folders, default_registry()) if not outcome.passed]
     return failed[0].id if failed else None
+
+
+def own_tests(module: str) -> str | None:
+    """The unit tests that are there for this module, called one by one: those that need nothing but their parameters."""
+    calls = _calls(module)
+    for place, (name, test, arguments) in enumerate(calls):
+        try:
+            test(**arguments)
+        except Exception as error:  # whatever goes wrong has been noticed
+            calls.insert(0, calls.pop(place))  # it will notice the next one, too
+            return f"{name}: {type(error).__name__}"
+    return None
+
+
+@cache
+def _calls(module: str) -> list[tuple[str, Callable[..., None], dict[str, Any]]]:
+    files = [file.removesuffix(".py").replace("/", ".") for file in _TESTS_FIRST.get(module, ())]
+    tests = [(f"{file}.{name}", test) for file in files for name, test in vars(import_module(file)).items()]
+    return [
+        (name, test, arguments)
+        for name, test in tests
+        if name.rpartition(".")[2].startswith("test_")
+        for arguments in _arguments(test)
+    ]
+
+
+def _arguments(test: Callable[..., None]) -> Iterator[dict[str, Any]]:
+    """What the test is called with, each time that pytest would call it; nothing where it asks for a fixture."""
+    told = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+    names = [
+        [name.strip() for name in mark.args[0].split(",")] if isinstance(mark.args[0], str) else mark.args[0]
+        for mark in told
+    ]
+    if set(signature(test).parameters) != {name for some in names for name in some}:
+        return
+    for chosen in product(*(mark.args[1] for mark in told)):
+        arguments: dict[str, Any] = {}
+        for its_names, values in zip(names, chosen, strict=True):
+            arguments |= zip(its_names, values if len(its_names) > 1 else [values], strict=True)
+        yield arguments
 
 
 def pytest_of(files: Sequence[str], module: str) -> str | None:
@@ -181,6 +236,7 @@ def choice_of_suites(
             return partial(agreement, drawn(at_length=at_length)[samples])
 
         every: dict[str, Callable[[], Suite]] = {
+            "own": lambda: own_tests,
             "glance": lambda: against(slice(AT_A_GLANCE)),
             "agreement": lambda: against(slice(AT_A_GLANCE if "glance" in names else 0, None)),
             "cases": lambda: cases,

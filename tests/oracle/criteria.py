@@ -592,7 +592,7 @@ def redate(timepoints: list[Timepoint], backdated: Iterable[tuple[date, date]], 
     by_date = {row["visit_date"]: row for row in timepoints}
     for first, counted in backdated:
         if options["equivocal.backdate"] == "restate":
-            by_date[first] |= {"overall": "PD", "progression_date": first}
+            by_date[first] |= {"overall": "PD", "progression_date": by_date[first]["progression_date"] or first}
         if options["equivocal.backdate"] in ("restate", "date_only"):
             by_date[counted]["progression_date"] = min(by_date[counted]["progression_date"], first)
 

@@ -39,6 +39,22 @@ def progression_reasons(
     return {*rules[dated.index(min(day for day in dated if day))]}
 
 
+def confirming_rules(options: Mapping[str, Any], timepoints: Iterable[Timepoint]) -> list[set[str]]:
+    """For each visit the rules by which it confirms progression, and that it came late where it did."""
+    found, before = [], OPEN
+    for now in timepoints:
+        rules: set[str] = set()
+        if now["state"] == CONFIRMED and before == PENDING:
+            rules = {
+                f"irecist.icpd.{reason.lower()}" for reason in (now["confirmation_reasons"] or "").split(";") if reason
+            }
+            if (now["visit_date"] - now["anchor_date"]).days > options["irecist.confirm_max_days"]:
+                rules.add("irecist.icpd.late")
+        found.append(rules)
+        before = now["state"]
+    return found
+
+
 def _rules(criterion: str, options: Mapping[str, Any], before: str, now: Timepoint) -> set[str]:
     family = "mrecist" if criterion.startswith("mrecist") else "recist_1_1"
     if before == PROGRESSED:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.oracle import criteria as reference
-from tests.oracle.criteria_rules import deciding_rules, progression_reasons
+from tests.oracle.criteria_rules import confirming_rules, deciding_rules, progression_reasons
 from tests.strategies.criteria_engine import ask, first_day, random_deaths, random_subjects
 from tests.strategies.engine import as_yaml
 from tests.strategies.lesions import (
@@ -34,6 +34,8 @@ COLUMNS = [
     "target", "nontarget", "new_lesion", "overall", "overall_as_read", "basis_overall", "accepted", "state",
     "anchor_date", "confirmation_reasons",
 ]  # fmt: skip
+#: A progression that waits for its confirmation, or has it, is dated to its visit.
+WAITS = ("iUPD", "iCPD")
 #: What a disregarded scan shows is nobody's business but that it is disregarded.
 OF_A_DISREGARDED_SCAN = ["visit_date", "overall", "basis_overall", "accepted", "state", "anchor_date"]
 
@@ -79,10 +81,12 @@ def expectations(
 ) -> dict[str, Any]:
     timepoints = reference.assess(criterion, options, rows)
     status = reference.progression_status(criterion, options, timepoints)
-    rules = deciding_rules(criterion, reference.all_options(criterion, options), timepoints)
+    all_options = reference.all_options(criterion, options)
+    rules = deciding_rules(criterion, all_options, timepoints)
     return {
         "timepoints": timepoints,
         "rules": rules,
+        "confirmed": confirming_rules(all_options, timepoints),
         "progression_reasons": progression_reasons(criterion, options, timepoints, rules, status),
         **reference.best_overall_response(criterion, options, timepoints, reference_date),
         "progression_date": reference.progression_date(criterion, options, timepoints),
@@ -100,10 +104,17 @@ def differences(expected: dict[str, Any], actual: dict[str, Any]) -> list[tuple[
     for mine, other in zip(ours, theirs, strict=True):
         columns = COLUMNS if mine["accepted"] else OF_A_DISREGARDED_SCAN
         other = {**other, "confirmation_reasons": other["confirmation_reasons"] or None}
-        wrong += [(mine["visit_date"].isoformat(), c, mine[c], other[c]) for c in columns if mine[c] != other[c]]
-    for rules, other in zip(expected["rules"], theirs, strict=True):
+        day = mine["visit_date"]
+        wrong += [(day.isoformat(), c, mine[c], other[c]) for c in columns if mine[c] != other[c]]
+        dated = mine["progression_date"] if mine["overall"] == "PD" else day if mine["overall"] in WAITS else None
+        if dated != other["progression_date"]:
+            wrong.append((day.isoformat(), "progression_date", dated, other["progression_date"]))
+    for rules, confirmed, other in zip(expected["rules"], expected["confirmed"], theirs, strict=True):
         if other["rule_id"] not in rules:
             wrong.append((other["visit_date"].isoformat(), "rule_id", rules, other["rule_id"]))
+        told = {rule for rule in other["trace"].split(";") if rule.startswith("irecist.icpd.")}
+        if told - {"irecist.icpd.confirmed"} != confirmed:
+            wrong.append((other["visit_date"].isoformat(), "trace", confirmed, told))
     if actual["progression_reasons"] not in expected["progression_reasons"]:
         wrong.append(("progression_reasons", expected["progression_reasons"], actual["progression_reasons"]))
     compared = ["bor", "bor_date", "response_date", "progression_date", "progression_status"]

@@ -168,7 +168,8 @@ def progressed(timepoints: pl.LazyFrame, criterion: str = "recist_1_1", **option
     rules = load_criterion_rules(
         criterion, overrides={k.replace("__", "."): v for k, v in options.items()}, registry=default_registry()
     )
-    return criteria.progression(timepoints, rules).collect().row(0, named=True)
+    (found,) = criteria.progression(timepoints, rules).collect().iter_rows(named=True)
+    return found
 
 
 def test_progression_is_the_earliest_day_that_any_progression_is_dated_to() -> None:
@@ -180,6 +181,8 @@ def test_progression_is_the_earliest_day_that_any_progression_is_dated_to() -> N
     )
     dated_back = responses("SD", "PD", "PD", progression_date=[None, day(84), day(42)])
     assert progressed(dated_back)["progression_reasons"] == "rule.2"
+    without_a_day = responses("PD", "PD", progression_date=[None, day(84)])
+    assert progressed(without_a_day)["progression_reasons"] == "rule.1"
     none = progressed(responses("SD", "NE"))
     assert (none["progression_date"], none["progression_status"], none["progression_reasons"]) == (None, "none", None)
 
@@ -228,6 +231,30 @@ def test_a_suspicion_left_open_goes_by_whether_a_later_scan_was_accepted(
         irecist__pending_at_end=pending_at_end,
     )
     assert found["progression_date"] == (None if expected is None else day(expected))
+
+
+@pytest.mark.parametrize(
+    ("states", "how", "expected"),
+    [
+        (["PENDING", "CONFIRMED"], "first_iupd", (42, "confirmed", "C1")),
+        (["PENDING", "CONFIRMED"], "confirmation", (84, "confirmed", "C1")),
+        (["PENDING", "PENDING"], "first_iupd", (42, "unconfirmed", "irecist.pending.at_end")),
+        (["PENDING", "PENDING"], "confirmation", (None, "unconfirmed", "irecist.pending.at_end")),
+        (["PENDING", "OPEN", "OPEN"], "first_mrecist_pd", (84, "progressed", "mrecist_irecist.first_mrecist_pd")),
+    ],
+)  # fmt: skip
+def test_the_hybrid_dates_a_suspected_progression_as_the_ruleset_says(
+    states: list[str], how: str, expected: tuple[int | None, str, str]
+) -> None:
+    reasons = ["C1" if state == "CONFIRMED" else None for state in states]
+    course = block(*states, confirmation_reasons=reasons, basis_overall=["SD", "PD", "PD"]).with_columns(
+        basis_progression_date=pl.col("visit_date")  # of a visit that is no PD it says nothing
+    )
+    found = progressed(course, "mrecist_irecist", hybrid__progression_date=how)
+    dated, status, reason = expected
+    assert (found["progression_date"], found["progression_status"], found["progression_reasons"]) == (
+        None if dated is None else day(dated), status, reason,
+    )  # fmt: skip
 
 
 def test_the_hybrid_takes_the_earlier_of_an_unsuspected_and_a_confirmed_progression() -> None:

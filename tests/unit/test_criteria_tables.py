@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 from rules_engine import criteria
+from rules_engine.criteria.lesions import Measure, baseline_lesions, nontarget_status
+from rules_engine.criteria.new_lesions import derive_new_lesion_visits
 from rules_engine.criteria.numbers import (
     has_fallen_by,
     has_risen_by,
@@ -14,12 +17,14 @@ from rules_engine.criteria.numbers import (
     most_that_has_fallen_by,
 )
 from rules_engine.criteria.responses import trace
+from rules_engine.criteria.visits import derive_readings
 from rules_engine.loading import load_criterion_rules
 from rules_engine.registry import default_registry
 
 from tests.unit.test_criteria_rules import START, Row, history, lesion
 
 RECIST = load_criterion_rules("recist_1_1", registry=default_registry())
+MRECIST = load_criterion_rules("mrecist", registry=default_registry())
 
 
 def bone(name: str, status: str) -> Row:
@@ -103,3 +108,175 @@ def test_the_most_that_has_fallen_is_the_edge(reference: int, most: int) -> None
 def test_a_trace_tells_each_rule_once_in_its_order_and_nothing_of_what_did_not_fire() -> None:
     rules = pl.DataFrame({"a": ["x", None, None], "b": ["y", "y", None], "c": ["x", None, None]})
     assert rules.select(trace("a", "b", "c"))["trace"].to_list() == ["x;y", "y", ""]
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        ({"status": "present"}, "present"),
+        ({"status": "absent"}, "absent"),
+        ({"status": "ne"}, None),
+        ({}, None),
+        # Without a status, state and size tell.
+        ({"state": "absent"}, "absent"),
+        ({"state": "ne"}, None),
+        ({"state": "ne", "mm": 12}, None),
+        ({"state": "tstm"}, "present"),
+        ({"state": "merged"}, "present"),
+        ({"mm": 0}, "absent"),
+        ({"mm": 0.01}, "present"),
+        # A node is what its short axis says, from 10 mm on disease.
+        ({"node": True, "status": "absent", "mm": 10}, "present"),
+        ({"node": True, "status": "absent", "mm": 9.99}, "absent"),
+        ({"node": True, "status": "present", "mm": 9.99}, "absent"),
+        ({"node": True, "status": "present", "mm": 10}, "present"),
+        ({"node": True, "status": "present"}, "present"),
+        ({"node": True, "state": "tstm"}, "absent"),
+        ({"status": "present", "mm": 4}, "present"),
+        ({"status": "absent", "mm": 40}, "absent"),
+        # An effusion has progressed only with positive cytology.
+        ({"status": "unequivocal", "kind": "effusion", "cytology": "positive"}, "unequivocal"),
+        ({"status": "unequivocal", "kind": "effusion", "cytology": "negative"}, "present"),
+        ({"status": "unequivocal", "kind": "effusion"}, "present"),
+        ({"status": "unequivocal", "kind": "pvt"}, "unequivocal"),
+        ({"status": "unequivocal"}, "unequivocal"),
+    ],
+)
+def test_a_non_target_lesion_is_absent_present_progressed_or_not_evaluated(
+    row: dict[str, Any], status: str | None
+) -> None:
+    recorded = history({0: [lesion("B", row.get("mm"), role="non-target", **{k: row[k] for k in row if k != "mm"})]})
+    assert recorded.select(status=nontarget_status(MRECIST)).collect().item() == status
+
+
+def test_a_lesion_of_the_baseline_is_what_its_rows_there_say_and_of_several_the_last_by_name() -> None:
+    fragments = [
+        lesion("T", 20, viable=0, organ="liver", fragment_id="a"),
+        lesion("T", 20, viable=15, organ="lung", role="non-target", fragment_id="b"),
+    ]
+    other_day = lesion("S", 20, is_baseline=False)
+    later = lesion("U", 20, is_baseline=True)
+    found = baseline_lesions(history({0: [*fragments, other_day], 42: [later]})).collect()
+    assert found.select("lesion_id", "role", "organ", "enhanced", "intrahepatic").rows() == [
+        ("T", "target", "lung", True, False)
+    ]
+
+
+def test_a_target_in_parts_that_are_merged_into_nothing_is_one_that_is_not_evaluated() -> None:
+    lost = [lesion("U", state="merged", into="X", fragment_id=name) for name in "ab"]
+    visits = {0: [lesion("T", 30), lesion("U", 30)], 42: [lesion("T", 72), *lost]}
+    found = criteria.derive_visits(history(visits), RECIST).collect()
+    assert found.select("sum_x100", "partial_x100", "sum_complete").row(0) == (None, 7200, False)
+
+
+def test_only_another_target_carries_a_lesion_that_is_merged_into_it() -> None:
+    first = [lesion("T", 30), lesion("U", 30), bone("B", "present")]
+    visits = {0: first, 42: [lesion("T", 30), lesion("U", state="merged", into="B"), bone("B", "present")]}
+    assert criteria.derive_visits(history(visits), RECIST).collect()["sum_x100"].item() is None
+
+
+def new(mm: float | None = None, **more: Any) -> Row:
+    return lesion("X", mm, **{"role": "new", "organ": "lung", "nl": "target", **more})
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "expected"),
+    [
+        ([new(12)], {}, {"c": 1200, "shown": True, "resolved": False, "unread": False, "measured": True, "nodule": False}),
+        ([new(state="absent")], {}, {"c": 0, "shown": False, "resolved": True, "unread": False}),
+        ([new(status="absent", mm=12)], {}, {"c": 0, "shown": False, "resolved": True}),
+        ([new(0)], {}, {"c": 0, "shown": False, "resolved": True}),
+        ([new(0.01)], {}, {"c": 1, "shown": True, "resolved": False}),
+        ([new(12, status="ne")], {}, {"c": None, "shown": False, "resolved": False, "unread": True}),
+        ([new(state="absent", status="ne")], {}, {"c": None, "shown": False, "resolved": False, "unread": True}),
+        ([new(state="ne")], {}, {"measured": False}),
+        ([new(status="present")], {}, {"measured": False, "c": None, "shown": True}),
+        ([new(state="measured")], {}, {"measured": True, "c": None, "shown": True}),
+        ([new(12, nl="non-target")], {}, {"measured": False}),
+        ([new(12, nl=None)], {}, {"measured": True}),
+        ([new(12, certainty=None)], {}, {"certain": True}),
+        ([new(12, kind="cyst")], {}, {"shown": False, "resolved": False}),
+        # In parts: unknown where one is, gone where all are, and else what one of them shows.
+        ([new(7, fragment_id="a"), new(5, fragment_id="b")], {}, {"c": 1200}),
+        ([new(7, fragment_id="a"), new(state="ne", fragment_id="b")], {}, {"c": None, "unread": True, "measured": True}),
+        ([new(7, fragment_id="a"), new(state="absent", fragment_id="b")], {}, {"c": 700, "shown": True, "resolved": False}),
+        ([new(7, fragment_id="a"), new(status="present", fragment_id="b")], {}, {"c": None, "shown": True}),
+        (
+            [new(7, fragment_id="a", certainty="equivocal"), new(5, fragment_id="b", vs_last="increased", status="unequivocal")],
+            {}, {"certain": True, "increased": True, "unequivocal": True, "typical": False},
+        ),
+        ([new(7, fragment_id="a", pattern="typical"), new(5, fragment_id="b", pattern="atypical")], {}, {"typical": True}),
+        # A node counts from 10 mm on and has gone below it; where smaller ones count, it has gone below those.
+        ([new(10, node=True)], {}, {"shown": True, "resolved": False}),
+        ([new(9.99, node=True)], {}, {"shown": False, "resolved": True}),
+        ([new(12, node=True)], {"new.node_min_short_mm": 15}, {"shown": False, "resolved": False}),
+        ([new(8.5, node=True)], {"new.node_min_short_mm": 8}, {"shown": True, "resolved": False}),
+        ([new(state="tstm", node=True)], {"tstm.default_mm": 12}, {"c": 1200, "shown": False, "resolved": True}),
+        ([new(node=True, status="present")], {}, {"shown": True, "resolved": False}),
+        (
+            [new(state="tstm", node=True, fragment_id="a"), new(12, node=True, fragment_id="b")],
+            {}, {"shown": True, "resolved": False},
+        ),
+    ],
+)  # fmt: skip
+def test_a_new_lesion_at_a_visit(rows: list[Row], options: dict[str, Any], expected: dict[str, Any]) -> None:
+    rules = load_criterion_rules("irecist", overrides=options, registry=default_registry())
+    found = criteria.derive_new_lesions(history({0: [lesion("T", 30)], 42: rows}), rules).collect()
+    assert found.select(*expected).row(0, named=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"kind": "effusion", "cytology": "positive"}, {"shown": True, "increased": True, "unequivocal": True}),
+        ({"kind": "effusion", "cytology": "negative"}, {"shown": False, "increased": False, "unequivocal": False}),
+        ({"organ": "liver"}, {"nodule": True}), ({"organ": "liver", "node": None}, {"nodule": True}),
+        ({"organ": "liver", "kind": "pvt"}, {"nodule": False}), ({"organ": "liver", "node": True}, {"nodule": False}),
+        ({"organ": None}, {"nodule": False}),
+    ],
+)  # fmt: skip
+def test_a_new_lesion_under_mrecist(row: dict[str, Any], expected: dict[str, Any]) -> None:
+    visits = {0: [lesion("T", 30)], 42: [new(12, vs_last="increased", status="unequivocal", **row)]}
+    found = criteria.derive_new_lesions(history(visits), MRECIST).collect()
+    assert found.select(*expected).row(0, named=True) == expected
+
+
+def test_progression_is_dated_back_to_the_earliest_first_sight_and_not_to_the_visit_itself() -> None:
+    def seen(name: str, certainty: str) -> Row:
+        return lesion(name, 12, role="new", organ="lung", certainty=certainty)
+
+    visits = {
+        0: [lesion("T", 30)],
+        42: [seen("X", "equivocal")],
+        84: [seen("X", "equivocal"), seen("Y", "equivocal")],
+        126: [seen("X", "unequivocal"), seen("Y", "unequivocal"), seen("Z", "unequivocal")],
+        168: [seen("X", "unequivocal"), seen("W", "unequivocal")],
+    }
+    found = derive_new_lesion_visits(criteria.derive_new_lesions(history(visits), RECIST), RECIST).collect()
+    first, second = START + timedelta(days=42), START + timedelta(days=84)
+    shown = found.sort("visit_date").with_columns(pl.col("first_sights").list.sort())
+    assert shown.select("new_lesion", "backdated_to", "first_sights").rows() == [
+        (False, None, []),
+        (False, None, []),
+        (True, first, [first, second]),
+        (True, None, []),
+    ]
+
+
+def test_a_measure_may_read_columns_beyond_the_contract() -> None:
+    lesions = history({0: [lesion("T", 30)], 42: [lesion("T", 20)]}).with_columns(weight=pl.lit(7))
+    measure = Measure(pl.col("weight") * 2, too_small=1)
+    found = derive_readings(lesions, lesions, baseline_lesions(lesions), RECIST, measure).collect()
+    assert found["c"].to_list() == [14, 14]
+
+
+def test_a_reading_has_the_size_of_a_target_and_the_status_of_a_non_target() -> None:
+    lesions = history({0: [lesion("T", 30, status="present"), bone("B", "present"), new(12, status="present")]})
+    lesions = pl.concat(
+        [lesions, history({42: [new(12, status="present")]}).with_columns(is_baseline=pl.lit(value=False))]
+    )
+    known = baseline_lesions(lesions.filter(pl.col("role") != "new"))
+    found = derive_readings(lesions, lesions, known, RECIST).collect()
+    assert found.select("lesion_id", "c", "status").rows() == [
+        ("T", 3000, None), ("B", None, "present"), ("X", None, None), ("X", None, None)
+    ]  # fmt: skip
