@@ -226,7 +226,12 @@ class Result:
         lost; in the order in which it was considered. Derived when first asked for.
         """
         return pipeline.derive_candidates(
-            self.ruleset, self.study.tables, self.derived.timepoints, self.registry, self.data_cutoff
+            self.ruleset,
+            self.study.tables,
+            self.derived.timepoints,
+            self.registry,
+            self.data_cutoff,
+            self.derived.collected,
         )
 
     @cached_property

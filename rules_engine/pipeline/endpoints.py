@@ -58,13 +58,14 @@ def _reading(definition: ResponseDefinition) -> tuple[str | None, ...]:
 
 
 def derive_candidates(
-    ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry, cutoff: date
-) -> pl.DataFrame:
+    ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry, cutoff: date,
+    collected: Mapping[str, pl.DataFrame] | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """Everything that was considered for the records of time-to-event endpoints, from the timepoint responses that a
-    run derived: `vocabulary.CANDIDATE_SCHEMA` with `paramcd`, without the names of records, which follow the order of
-    a table's rows.
+    run derived, and those collected where they are at hand: `vocabulary.CANDIDATE_SCHEMA` with `paramcd`, without the
+    names of records, which follow the order of a table's rows.
     """
-    gathered = gather_records(ruleset, tables, assessment_streams(ruleset, tables, timepoints, registry))
+    gathered = gather_records(ruleset, tables, assessment_streams(ruleset, tables, timepoints, registry, collected))
     kept = {name: dtype for name, dtype in CANDIDATE_SCHEMA.items() if name not in ("source_id", "fact_id")}
     schema = {"subject": kept["subject"], "paramcd": pl.String(), **kept}
 

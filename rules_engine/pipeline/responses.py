@@ -15,7 +15,7 @@ from rules_engine.criteria.lesion_records import canonical, numbered, share, sor
 from rules_engine.errors import PluginError
 from rules_engine.findings import ERROR, derive_findings, phrase
 from rules_engine.model import CriterionRules, ResponseDefinition, Ruleset
-from rules_engine.pipeline.plans import Progress, Tables, nothing
+from rules_engine.pipeline.plans import ENGINE, Progress, Tables, nothing
 from rules_engine.registry import Registry
 from rules_engine.vocabulary import BASELINE_SCHEMA, TIMEPOINT_SCHEMA, Criterion, require_columns
 
@@ -297,12 +297,25 @@ def select_reading(rows: pl.LazyFrame, definition: ResponseDefinition) -> pl.Laz
 
 
 def assessment_streams(
-    ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry
-) -> dict[str, pl.LazyFrame]:
-    """The assessments that endpoints read, by response name."""
+    ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry,
+    collected: Mapping[str, pl.DataFrame] | None = None,
+) -> dict[str, pl.LazyFrame]:  # fmt: skip
+    """The assessments that endpoints read, by response name; `collected` are those that are at hand (`collected_assessments`)."""
+    known = collected or {}
     return {
-        name: assessment_stream(definition, tables, timepoints.get(name), registry)
+        name: known[name].lazy()
+        if name in known
+        else assessment_stream(definition, tables, timepoints.get(name), registry)
         for name, definition in ruleset.responses.items()
+    }
+
+
+def collected_assessments(ruleset: Ruleset, tables: Tables, registry: Registry) -> dict[str, pl.DataFrame]:
+    """The assessments of every response that is read as it was collected, by its name."""
+    return {
+        name: assessment_stream(definition, tables, None, registry).collect(engine=ENGINE)
+        for name, definition in ruleset.responses.items()
+        if definition.source == "collected"
     }
 
 

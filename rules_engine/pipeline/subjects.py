@@ -24,6 +24,7 @@ from rules_engine.pipeline.plans import ENGINE, Progress, Tables, nothing
 from rules_engine.pipeline.responses import (
     DerivedResponse,
     assessment_streams,
+    collected_assessments,
     derive_responses,
     reference_dates,
     tables_as_of,
@@ -110,8 +111,9 @@ def derive_subjects(
     progress("responses")
     derived, found = derive_responses(ruleset, tables, registry, cutoff, progress)
     timepoints = {name: stream.timepoints for name, stream in derived.items()}
-    streams = assessment_streams(ruleset, tables, timepoints, registry)
     progress("endpoints")
+    collected = collected_assessments(ruleset, tables, registry)
+    streams = assessment_streams(ruleset, tables, timepoints, registry, collected)
     gathered = gather_records(ruleset, tables, streams)
     time_to_event, responses, more = derive_endpoint_rows(ruleset, gathered, registry, cutoff, progress)
     tallies = tally_endpoints(ruleset, gathered, registry, cutoff)
@@ -126,9 +128,7 @@ def derive_subjects(
         timepoints=timepoints,
         baselines={name: stream.baselines for name, stream in derived.items()},
         subject_responses=subject_responses,
-        collected={
-            name: stream.collect() for name, stream in streams.items() if ruleset.responses[name].source == "collected"
-        },
+        collected=collected,
         time_to_event=time_to_event,
         responses=responses,
         tallies={
