@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine import dates, terms
-from rules_engine.endpoints.days import first_of_each, moment
+from rules_engine.endpoints.days import first_of_each, moment, of_known
 from rules_engine.endpoints.imputation import assessment_day
 from rules_engine.vocabulary import SubjectRecords
 
@@ -65,7 +65,7 @@ def derive_assessment_dates(
     """
     known = dates.is_complete(pl.col("date")).fill_null(value=True)
     # A complete date is the day; only partial ones need the clock, and they are few.
-    complete = assessments.filter(known).join(clock.select("subject"), on="subject", maintain_order="left")
+    complete = of_known(assessments.filter(known), clock.select("subject"))
     partial = assessments.filter(~known).join(clock.select("subject", "t0", "death_date"), on="subject")
     assessed = pl.concat(
         [
@@ -128,7 +128,7 @@ def derive_timeline(dated: pl.LazyFrame, clock: pl.LazyFrame, options: Mapping[s
     origin = pl.col("t0")
     after = pl.col("date") >= origin if options["post_baseline"] == "on_or_after_origin" else pl.col("date") > origin
     counted = (
-        dated.join(clock.select("subject", "t0", "last_day"), on="subject", maintain_order="left")
+        of_known(dated, clock.select("subject", "t0", "last_day"))
         .filter(after, pl.col("date") <= pl.col("last_day"))
         .drop("t0", "last_day", "parts_from", "parts_to")
         .with_columns(_moment=moment())

@@ -30,6 +30,16 @@ def flagged(rows: pl.LazyFrame, name: str) -> pl.LazyFrame:
     return rows.select("subject").unique(maintain_order=True).with_columns(pl.lit(value=True).alias(name))
 
 
+def of_known(rows: pl.LazyFrame, facts: pl.LazyFrame, *, on: str = "subject") -> pl.LazyFrame:
+    """The rows whose subject (or what else `on` says) is in `facts`, which has one row of each, with its columns.
+
+    A join that may leave rows out copies every column of all rows; here that is done only where somebody is left out.
+    """
+    known = pl.col("_known").fill_null(value=False)  # a bare column would make the planner leave rows out as it joins
+    marked = facts.with_columns(_known=pl.lit(value=True))
+    return rows.join(marked, on=on, how="left", maintain_order="left").filter(known).drop("_known")
+
+
 def in_order_of(number: str, rows: pl.LazyFrame) -> pl.LazyFrame:
     """The rows sorted by a column of numbers, which costs next to nothing where they are already."""
 

@@ -58,24 +58,19 @@ def observe(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
     dated = records.step(
         f"dated {by_dates}", lambda: derive_assessment_dates(read_assessments(records), clock, options, cutoff)
     )
-    # 5-6. In the snapshot, after the origin, one per day.
-    timeline_key = f"{by_dates} {options_key(options, _TIMELINE)}"
-    timeline = records.step(f"timeline {timeline_key}", lambda: derive_timeline(dated, clock, options))
+    # 5-6. In the snapshot, after the origin, one per day. Without an adequate baseline, assessments contribute nothing.
+    clock = clock.with_columns(no_baseline=~pl.col("baseline_adequate") & pl.lit(needs_baseline))
+    counted_key = assessments_key(options, cutoff, used)
+    counted = records.step(
+        f"counted {counted_key}", lambda: derive_timeline(dated, clock.filter(~pl.col("no_baseline")), options)
+    )
     # 7. Anticancer therapy, and whatever else puts an end to the observation.
     therapies = records.step(f"therapies {by_dates}", lambda: derive_therapies(records, dated, clock, options, cutoff))
-    clock = clock.with_columns(no_baseline=~pl.col("baseline_adequate") & pl.lit(needs_baseline))
-    counted = timeline
-    if needs_baseline:
-        # Without an adequate baseline, assessments contribute nothing.
-        without = clock.filter("no_baseline").select("subject")
-        counted = records.step(
-            f"counted {timeline_key}", lambda: timeline.join(without, on="subject", how="anti", maintain_order="left")
-        )
     snapshot = Observation(records, endpoint, cutoff, clock, dated, counted, therapies, clock_key=key)
     ending = used.rules_that(*ENDING)
     # The place is part of what is shared: `truncation` names a rule by its place in the list of the endpoint.
     ending_key = [(place, rule.id, effect, read_by(rule, options)) for place, rule, effect in ending]
-    usable_key = f"{assessments_key(options, cutoff, used)} {ending_key} {options_key(options, _PROGRESSION)}"
+    usable_key = f"{counted_key} {ending_key} {options_key(options, _PROGRESSION)}"
     truncation = records.step(f"truncation {usable_key}", lambda: derive_truncation(snapshot, used))
     usable = counted
     if ending:

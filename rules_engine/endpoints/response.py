@@ -14,7 +14,7 @@ from rules_engine.endpoints.landmark import derive_landmark_response
 from rules_engine.endpoints.observation import observe
 from rules_engine.endpoints.response_reasons import LONG_CONTROL
 from rules_engine.endpoints.sharing import named, numbered, options_key
-from rules_engine.endpoints.sources import ASSESSMENT, SOURCE_COLUMNS, record_source
+from rules_engine.endpoints.sources import ASSESSMENT, record_source
 from rules_engine.endpoints.words import words_in_use
 from rules_engine.model import EndpointDefinition
 from rules_engine.vocabulary import RESPONSE_SCHEMA, Observation, SubjectRecords, Words
@@ -50,11 +50,8 @@ def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date,
     if options["denominator"] == "response_evaluable":
         rows = rows.join(response_evaluable(observation), on="subject", how="semi")
     sources = observation.usable.select("subject", "date", **record_source(ASSESSMENT))
-    return (
-        on_that_day(rows, sources, how="left")
-        .with_columns(pl.when(pl.col("date").is_not_null()).then(name).alias(name) for name in SOURCE_COLUMNS)
-        .select("subject", *[pl.col(name).cast(dtype) for name, dtype in RESPONSE_SCHEMA.items() if name != "subject"])
-    )
+    columns = [pl.col(name).cast(dtype) for name, dtype in RESPONSE_SCHEMA.items() if name != "subject"]
+    return on_that_day(rows, sources, how="left").select("subject", *columns)
 
 
 def _shared(observation: Observation, what: str, build: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:

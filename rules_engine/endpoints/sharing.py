@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.endpoints.days import of_known
 from rules_engine.vocabulary import SubjectRecords
 
 
@@ -21,7 +22,7 @@ def options_key(options: Mapping[str, Any], names: Iterable[str]) -> str:
 
 
 def derive_names(records: SubjectRecords) -> pl.LazyFrame:
-    """One row per subject: subject (its name) and number."""
+    """One row per subject, in the order of their names: subject (its name) and number."""
     return records.step(
         "names", lambda: records.subjects.select("subject").unique().sort("subject").with_row_index("number")
     )
@@ -30,20 +31,23 @@ def derive_names(records: SubjectRecords) -> pl.LazyFrame:
 def numbered(records: SubjectRecords) -> SubjectRecords:
     """The same records with a number in place of each subject's name: joins and sorts over numbers cost a fraction.
 
-    The numbers mean nothing, not even an order. Records of subjects who are not in `subjects` are left out.
+    The numbers mean nothing. Records of subjects who are not in `subjects` are left out.
     """
 
     def build() -> SubjectRecords:
         names = derive_names(records)
-
-        def with_numbers(_name: str, frame: pl.LazyFrame) -> pl.LazyFrame:
-            return frame.join(names, on="subject").with_columns(subject="number").drop("number")
-
-        tables = _NumberedTables(records.tables, names)
-        held = records.with_frames(lambda name, frame: records.hold(with_numbers(name, frame)))
-        return replace(held, tables=tables)
+        held = records.with_frames(lambda _name, frame: records.hold(_with_numbers(frame, names)))
+        return replace(held, tables=_NumberedTables(records.tables, names))
 
     return records.once("numbered", build)
+
+
+def _with_numbers(rows: pl.LazyFrame, names: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows with numbers of subjects. A name is looked up once for all rows of the subject that follow one another."""
+    rows = rows.with_columns(_run=pl.col("subject").rle_id().set_sorted())
+    firsts = rows.select("subject", "_run").unique("_run", keep="any", maintain_order=True)
+    numbers = firsts.join(names, on="subject", maintain_order="left").select("_run", "number")
+    return of_known(rows, numbers, on="_run").with_columns(subject="number").drop("_run", "number")
 
 
 class _NumberedTables(Mapping[str, pl.LazyFrame]):
@@ -54,8 +58,7 @@ class _NumberedTables(Mapping[str, pl.LazyFrame]):
         self._names = names
 
     def __getitem__(self, table: str) -> pl.LazyFrame:
-        frame = self._tables[table]
-        return frame.join(self._names, on="subject").with_columns(subject="number").drop("number")
+        return _with_numbers(self._tables[table], self._names)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)

@@ -128,12 +128,12 @@ def _straddling_assessments(observation: Observation) -> pl.LazyFrame:
 
 
 def _response_after_progression(observation: Observation) -> pl.LazyFrame:
-    later = observation.assessments.join(
-        observation.progression.filter(pl.col("certain_date").is_not_null()), on="subject"
-    )
+    progression = observation.progression.select("subject", "p_date", "certain_date")
+    assessed = observation.assessments.join(progression, on="subject", how="left", maintain_order="left")
+    is_later = (pl.col("date") > pl.col("certain_date")).fill_null(value=False)
     better = (terms.CR, terms.PR, terms.ICR, terms.IPR)
     return derive_findings(
-        later.filter(pl.col("date") > pl.col("certain_date"), pl.col("response").is_in(list(better))),
+        assessed.filter(is_later, pl.col("response").is_in(list(better))),
         rule_id="endpoint.response.after_progression",
         severity=WARNING,
         table="assessments",

@@ -78,7 +78,8 @@ def derive_candidates(
         require_columns(rows, CANDIDATE_SCHEMA, who)
         return rows.with_columns(paramcd=pl.lit(endpoint.paramcd)).select(list(schema))
 
-    with side_by_side([partial(of, endpoint) for endpoint in ruleset.endpoints.values()]) as found:
+    endpoints = ruleset.endpoints.values()
+    with side_by_side([partial(of, one) for one in endpoints], [one.response for one in endpoints]) as found:
         return pl.concat([pl.DataFrame(schema=schema), *found]).sort("subject", "paramcd", "position")
 
 
@@ -95,7 +96,8 @@ def derive_endpoint_rows(
     odd: list[pl.DataFrame] = []
     told: list[pl.LazyFrame] = []
     endpoints = list(ruleset.endpoints.values())
-    with side_by_side([partial(_rows_and_findings, one, gathered, registry, cutoff) for one in endpoints]) as derived:
+    work = [partial(_rows_and_findings, endpoint, gathered, registry, cutoff) for endpoint in endpoints]
+    with side_by_side(work, [endpoint.response for endpoint in endpoints]) as derived:
         for endpoint in endpoints:
             progress(f"endpoints: {endpoint.paramcd}")
             kind = registry.endpoint_kinds.require(endpoint.kind)

@@ -33,6 +33,14 @@ def test_what_is_given_comes_in_the_order_of_the_work() -> None:
         assert list(found) == [0, 1, 2, 3]
 
 
+def test_of_work_that_shares_most_of_it_one_piece_begins_first() -> None:
+    begun: list[int] = []
+    with side_by_side([partial(begun.append, number) for number in range(5)], ["a", "a", "b", "a", "b"]) as found:
+        assert list(found) == [None] * 5
+    assert sorted(begun) == list(range(5))
+    assert module._in_turns(["a", "a", "b", "a", "b"]) == [0, 2, 1, 4, 3]
+
+
 def test_what_fails_is_told_when_its_turn_comes() -> None:
     def fail() -> int:
         raise ValueError("second")
