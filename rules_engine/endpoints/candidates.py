@@ -56,13 +56,14 @@ def derive_candidates(
 def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> pl.LazyFrame:
     observation, used = observe_events(records, endpoint, cutoff, words)
     rows = pl.concat([_events(observation, used), _reasons(observation, used)], how="diagonal")
+    rows = rows.sort("subject", *_SHOWN_ORDER)
     # Who enters the risk set after the end of the time has no record.
     complete = with_subjects(observation, derive_censoring(observation, used))
     recorded = derive_record(complete, used).select("subject", recorded=pl.lit(value=True))
-    position = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("subject", order_by=_SHOWN_ORDER)
+    position = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("subject")
     missed = (pl.col("outcome") == WON) & pl.col("recorded").is_null()
     return (
-        rows.join(recorded, on="subject", how="left")
+        rows.join(recorded, on="subject", how="left", maintain_order="left")
         .with_columns(
             outcome=pl.when(missed).then(pl.lit(NOT_AT_RISK)).otherwise("outcome"),
             position=position,
@@ -84,7 +85,7 @@ def _events(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
     known = observation.subjects.select(*of_subject, "last_day", "t0")
     facts = pl.concat([derive_ending_facts(observation, used), derive_passed_over(observation, used)]).sort(EVENT_ORDER)
     can_be = pl.col("put_aside").is_null()
-    is_first = can_be & (can_be.cast(pl.Int32).cum_sum().over("subject", order_by=EVENT_ORDER[1:]) == 1)
+    is_first = can_be & (can_be.cast(pl.Int32).cum_sum().over("subject") == 1)
     rows = facts.with_columns(_first=is_first).join(known, on="subject")
     outcome = (
         pl.when(~can_be)

@@ -88,6 +88,15 @@ def on_that_day(rows: pl.LazyFrame, others: pl.LazyFrame, *, how: Literal["inner
     return rows.join(same.drop("date", "_day"), on="subject", how=how, maintain_order="left")
 
 
+def with_assessment(rows: pl.LazyFrame, assessments: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows with the columns of the assessment of their subject and date (null where there is none), of which there is at
+    most one.
+    """
+    others = in_order_of("_moment", assessments.with_columns(_moment=moment()).drop("subject", "date"))
+    dated = in_order_of("_moment", rows.with_columns(_moment=moment()))
+    return dated.join(others, on="_moment", how="left", maintain_order="left").drop("_moment")
+
+
 def _opaque(rows: pl.LazyFrame, step: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.LazyFrame:
     """The rows after a step that looks at all of them, and leaves their columns as they are."""
     return rows.map_batches(

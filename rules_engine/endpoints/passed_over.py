@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from rules_engine import terms
-from rules_engine.endpoints.days import on_that_day
+from rules_engine.endpoints.days import on_that_day, with_assessment
 from rules_engine.endpoints.events import assessment_facts
 from rules_engine.endpoints.progression import derive_scanned, effective_response
 from rules_engine.endpoints.truncation import is_usable
@@ -27,14 +27,15 @@ def progressions_passed_over(observation: Observation) -> pl.LazyFrame:
     """The assessments that were passed over as facts, with `outcome`, the first of `_outcomes` that holds, and `detail`."""
     codes = list(terms.PROGRESSION_TYPE)
     reported = observation.dated.filter(pl.col("response").is_in(codes) | pl.col("iresponse").is_in(codes))
-    of_record = ["subject", "date", "source_id", "seq"]
-    kept = observation.assessments.select(*of_record, kept=pl.lit(value=True))
+    kept = observation.assessments.select("subject", "date", _id="source_id", _seq="seq")
+    is_kept = pl.col("source_id").eq_missing(pl.col("_id")) & pl.col("seq").eq_missing(pl.col("_seq"))
     rows = (
         reported.join(observation.clock.select("subject", "t0", "last_day", "no_baseline"), on="subject")
-        .join(kept, on=of_record, how="left", nulls_equal=True)
+        .pipe(with_assessment, kept.with_columns(_there=pl.lit(value=True)))
+        .with_columns(kept=pl.when(pl.col("_there") & is_kept).then(pl.lit(value=True)))
         .join(observation.progression, on="subject", how="left")
         .join(observation.truncation.select("subject", "n_date"), on="subject", how="left")
-        .join(_codes_read(observation), on=["subject", "date"], how="left")
+        .pipe(with_assessment, _codes_read(observation))
         .join(_confirmed_blocks(observation), on="subject", how="left")
     )
     is_progression = (pl.col("date") == pl.col("p_date")) & pl.col("kept")
