@@ -27,12 +27,12 @@ COUNTS = ("collects", "scans", "joins", "sorts", "groups", "rows")
 EXPECTED = {
     "reading": (31, 141, 40, 3, 25, 650),
     "responses": (29, 500, 403, 2, 281, 3_272),
-    "endpoints": (204, 979, 539, 23, 150, 5_325),
+    "endpoints": (202, 984, 546, 19, 150, 5_129),
     "grading": (9, 45, 8, 11, 19, 4_539),
     "discrepancies": (3, 30, 8, 3, 0, 73),
     "analyses": (20, 81, 0, 36, 59, 7_141),
     "agreement": (1, 20, 0, 1, 4, 50),
-    "data sets": (138, 1_169, 607, 36, 111, 8_666),
+    "data sets": (136, 1_175, 615, 41, 111, 8_470),
 }
 
 
