@@ -42,19 +42,27 @@ class CanonicalTable:
 def derive_canonical(raw: RawTable, table: Table) -> CanonicalTable:
     """The table in its canonical form; raises `StudyError` with every fault that makes it unusable."""
     reading = Reading.of(raw, table)
-    without_own_numbers = raw.rows.drop(ROW.name, strict=False)
+    # Nothing stands between a file and the numbers of its rows: only so can a filter by subject be left to the file.
+    without_own_numbers = raw.rows.drop(ROW.name) if ROW.name in raw.schema else raw.rows
     indexed = without_own_numbers.with_row_index(ROW.name, offset=1).with_columns(pl.col(ROW.name).cast(pl.Int64))
-    return reading.conclude(reading.look(indexed), reading.rows(indexed))
+    looked = reading.look(indexed)
+    return reading.conclude(looked, reading.rows(indexed, as_stated=looked.subjects_are_bare))
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What a look at some or all rows of a source gave: `tallies` of its rows (`rows`) and filled cells (`filled_NAME`), and the
-    odd rows with one flag per fault. Looks at parts of a source add up to that at the whole.
+    """What a look at some or all rows of a source gave: `tallies` of its rows (`rows`), of filled cells (`filled_NAME`) and of
+    subjects' names that are not bare (`padded`: blank, or with blanks around), and the odd rows with one flag per fault. Looks at
+    parts of a source add up to that at the whole.
     """
 
     tallies: pl.DataFrame
     odd: pl.DataFrame
+
+    @property
+    def subjects_are_bare(self) -> bool:
+        """Every subject's name stands in its cell as the engine uses it."""
+        return bool(self.tallies["padded"].sum() == 0)
 
     @classmethod
     def sum(cls, parts: Sequence[Looked]) -> Looked:
@@ -84,9 +92,13 @@ class Reading:
         """One look at numbered rows of the source; raises `StudyError` where they cannot be read."""
         return _look(self.raw, indexed, self.casts, self.faults)
 
-    def rows(self, indexed: pl.LazyFrame) -> pl.LazyFrame:
-        """Canonical rows of numbered rows of the source."""
-        return _canonical_rows(self.raw, self.table, self.casts, indexed)
+    def rows(self, indexed: pl.LazyFrame, *, as_stated: bool = False) -> pl.LazyFrame:
+        """Canonical rows of numbered rows of the source; `as_stated` where a look found every subject's name bare."""
+        casts = self.casts
+        if as_stated and SUBJECT.name in casts:
+            # Who asks for one subject then asks the file, which passes over what cannot hold it.
+            casts = {**casts, SUBJECT.name: replace(casts[SUBJECT.name], value=pl.col(SUBJECT.name))}
+        return _canonical_rows(self.raw, self.table, casts, indexed)
 
     def conclude(self, looked: Looked, rows: pl.LazyFrame) -> CanonicalTable:
         """The table, from a look at all of it; raises `StudyError` where a column is of another kind."""
@@ -212,7 +224,9 @@ def _look(raw: RawTable, indexed: pl.LazyFrame, casts: dict[str, Cast], faults: 
         if cast.is_alien is not None
     ]
     tallies = indexed.select(
-        pl.len().alias("rows"), *[pl.col(name).is_not_null().sum().alias(f"filled_{name}") for name in casts]
+        pl.len().alias("rows"),
+        _is_padded(raw).sum().alias("padded"),
+        *[pl.col(name).is_not_null().sum().alias(f"filled_{name}") for name in casts],
     )
     odd = (
         indexed.with_columns(flags)
@@ -224,6 +238,14 @@ def _look(raw: RawTable, indexed: pl.LazyFrame, casts: dict[str, Cast], faults: 
     except pl.exceptions.PolarsError as error:
         raise unreadable(raw.where, error) from error
     return Looked(counted, found)
+
+
+def _is_padded(raw: RawTable) -> pl.Expr:
+    """The subject's name is not what stands in its cell: a blank text, blanks around it, or no text."""
+    if raw.schema.get(SUBJECT.name) != pl.String:
+        return pl.lit(value=True)
+    cell = pl.col(SUBJECT.name)
+    return ((cell.str.strip_chars() != cell) | (cell == "")).fill_null(value=False)
 
 
 def _require_right_kinds(

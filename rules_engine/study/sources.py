@@ -391,7 +391,8 @@ def unreadable(where: str, error: Exception) -> StudyError:
 def _named(name: str, rows: pl.LazyFrame, where: str, *, path: Path | None = None, origin: str = "") -> RawTable:
     """The table with trimmed lower-case column names; raises `StudyError` where two columns become one."""
     try:
-        schema = rows.collect_schema()
+        # Asked of a copy: a scan whose columns were asked for numbers its rows outside of the file, and filters them there.
+        schema = rows.clone().collect_schema()
     except pl.exceptions.PolarsError as error:
         raise unreadable(where, error) from error
     except OSError as error:

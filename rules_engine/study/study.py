@@ -40,6 +40,7 @@ class Study:
     sources: tuple[Source, ...] = ()
     id: str = ""
     columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    _readings: dict[str, pl.DataFrame] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def has(self, table: str) -> bool:
         """True where the study brought this table, even without rows."""
@@ -47,9 +48,12 @@ class Study:
 
     def readings(self, table: str) -> pl.DataFrame:
         """Who read what: each combination of criterion, assessor and reader that occurs in a table of assessments."""
-        names = self.tables[table].collect_schema().names()
-        columns = [name for name in ("criterion", "assessor", "reader") if name in names]
-        return self.tables[table].select(columns).unique().sort(columns, nulls_last=True).collect()
+        if table not in self._readings:
+            names = self.tables[table].collect_schema().names()
+            columns = [name for name in ("criterion", "assessor", "reader") if name in names]
+            found = self.tables[table].select(columns).unique().sort(columns, nulls_last=True)
+            self._readings[table] = found.collect()
+        return self._readings[table]
 
 
 def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
