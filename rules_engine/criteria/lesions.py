@@ -99,9 +99,11 @@ def is_node() -> pl.Expr:
 
 
 def is_at_porta_hepatis() -> pl.Expr:
-    """The lesion's site is the porta hepatis, however it is spelled."""
-    site = pl.col("site").cast(pl.String).str.strip_chars().str.to_lowercase().str.replace_all("[ -]+", "_")
-    return (site == PORTA_HEPATIS).fill_null(value=False)
+    """The lesion's site is the porta hepatis, however it is spelled; null where none is recorded."""
+    return (
+        pl.col("site").cast(pl.String).str.strip_chars().str.to_lowercase().str.replace_all("[ -]+", "_")
+        == PORTA_HEPATIS
+    )
 
 
 def by_node_site(rules: CriterionRules, key: str) -> pl.Expr:

@@ -103,11 +103,11 @@ def _confirmed(timepoints: pl.LazyFrame, *, dated_to: str) -> pl.LazyFrame:
     return (
         timepoints.filter(pl.col("overall") == "iCPD")
         .group_by("subject")
-        .agg(pl.col("visit_date", "anchor_date", "confirmation_reasons").sort_by("visit_date").first())
+        .agg(pl.col("visit_date", "anchor_date", "confirmation_reasons", "rule_id").sort_by("visit_date").first())
         .select(
             "subject",
             progression_date=dated_to,
-            progression_reasons="confirmation_reasons",
+            progression_reasons=pl.coalesce("confirmation_reasons", "rule_id"),
             progression_status=pl.lit("confirmed"),
         )
     )

@@ -229,9 +229,7 @@ def _accept(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         further_new = (pl.col("parallel_state") == CONFIRMED) & pl.col("parallel_reasons").str.contains("C5")
     early = (pl.col("phase") == PENDING) & (pl.col("since_anchor") < rules["irecist.confirm_min_days"])
     excused = (pl.col("reason") == "symptom") & further_new
-    return now.with_columns(early=early.fill_null(value=False)).with_columns(
-        accepted=~pl.col("early") | excused.fill_null(value=False)
-    )
+    return now.with_columns(early=early, accepted=~early | excused.fill_null(value=False))
 
 
 def _confirm(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
@@ -264,7 +262,7 @@ def _confirm(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     by_parallel = [waits & (pl.col("parallel_state") == CONFIRMED)] if reading.parallel else []
     return now.with_columns(
         confirms=pl.any_horizontal(*reasons, *by_parallel),
-        late=(pl.col("since_anchor") > reading.rules["irecist.confirm_max_days"]).fill_null(value=False),
+        late=pl.col("since_anchor") > reading.rules["irecist.confirm_max_days"],
     )
 
 
@@ -431,7 +429,7 @@ def _with_state(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     is_final = fate.is_in(["final", "after_progression"])
     told = pl.concat_list(pl.when(c).then(pl.lit(c.upper())) for c in _REASONS).list.drop_nulls().list.join(";")
     if reading.parallel:
-        told = pl.coalesce("parallel_reasons", pl.lit(""))
+        told = pl.col("parallel_reasons")  # null where that reading had confirmed progression before this one waited
     return now.with_columns(
         state=fate.replace_strict(after, return_dtype=pl.String),
         begins_block=begins_block,

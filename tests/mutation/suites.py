@@ -41,7 +41,7 @@ _TESTS_FIRST = {
         ("lesions", "new_lesions", "numbers", "responses", "visits"),
         ("tests/unit/test_criteria_tables.py", "tests/unit/test_criteria_edges.py"),
     ),
-    "lesion_records": ("tests/unit/test_criteria_lesion_records.py", "tests/unit/test_criteria_tables.py"),
+    "lesion_records": ("tests/unit/test_criteria_tables.py", "tests/unit/test_criteria_lesion_records.py"),
     "subjects": ("tests/unit/test_criteria_edges.py", "tests/unit/test_criteria_outputs.py"),
     "components": ("tests/unit/test_criteria_components.py",),
     "markers": ("tests/unit/test_criteria_markers.py",),

@@ -32,7 +32,8 @@ def progression_reasons(
     if status == "unconfirmed":
         return {"irecist.pending.at_end"}
     if status == "confirmed":
-        return {next(row["confirmation_reasons"] or "" for row in timepoints if row["state"] == CONFIRMED)}
+        at = next(number for number, row in enumerate(timepoints) if row["state"] == CONFIRMED)
+        return {timepoints[at]["confirmation_reasons"]} if timepoints[at]["confirmation_reasons"] else {*rules[at]}
     if criterion == "mrecist_irecist" and options.get("hybrid.progression_date") == "first_mrecist_pd":
         return {"mrecist_irecist.first_mrecist_pd"}
     dated = [row["progression_date"] if row["overall"] == "PD" else None for row in timepoints]

@@ -103,7 +103,6 @@ def differences(expected: dict[str, Any], actual: dict[str, Any]) -> list[tuple[
         return [("visits", [row["visit_date"] for row in ours], [row["visit_date"] for row in theirs])]
     for mine, other in zip(ours, theirs, strict=True):
         columns = COLUMNS if mine["accepted"] else OF_A_DISREGARDED_SCAN
-        other = {**other, "confirmation_reasons": other["confirmation_reasons"] or None}
         day = mine["visit_date"]
         wrong += [(day.isoformat(), c, mine[c], other[c]) for c in columns if mine[c] != other[c]]
         dated = mine["progression_date"] if mine["overall"] == "PD" else day if mine["overall"] in WAITS else None

@@ -75,6 +75,7 @@ def test_a_row_of_a_table_must_decide_something() -> None:
         ([row("CR", soft_tissue=["CR", "ND"])], True), ([row("NE")], True), ([], False), ([row("SD")], False),
         ([row("CR", soft_tissue=[])], False), ([row("CR", soft_tissue=["SD"])], False), ([row("CR", liver=["CR"])], False),
         ([{"when": {}, "overall": "CR"}], False), ([{**row("CR"), "why": ""}], False), ([{**row("CR"), "rule": ""}], False),
+        ([{**row("CR"), "rule": "x"}], True),
     ],
 )  # fmt: skip
 def test_a_table_in_a_ruleset_is_checked_by_its_schema(table: list[dict[str, Any]], valid: bool) -> None:

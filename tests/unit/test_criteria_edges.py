@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -164,3 +165,54 @@ def test_a_subject_has_its_best_response_and_its_progression_in_one_row() -> Non
         "none",
         None,
     )
+
+
+def test_a_subject_of_either_frame_has_one_row_with_what_is_known() -> None:
+    timepoints, rules = assessed("irecist", history(sums(50, 62, 68, 68)))
+    dates = pl.LazyFrame({"subject": ["B"], "reference_date": [START]})
+    first, second = criteria.subject_responses(timepoints.lazy(), dates, rules).collect().to_dicts()
+    assert first == {
+        "subject": "A", "reference_date": None, "bor": "iCPD", "bor_date": START + timedelta(days=84), "response_date": None,
+        "progression_date": START + timedelta(days=42), "progression_status": "confirmed", "progression_reasons": ["C1"],
+        "bor_rule_id": "irecist.bor.icpd",
+    }  # fmt: skip
+    assert (second["subject"], second["reference_date"], second["bor"], second["progression_status"]) == (
+        "B",
+        START,
+        "NE",
+        "none",
+    )
+    assert (second["bor_date"], second["progression_date"], second["progression_reasons"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("left_out", ["bor.confirmation", "bor.sd_min_days"])
+def test_a_criterion_without_the_options_of_best_response_has_none(left_out: str) -> None:
+    timepoints, rules = assessed("recist_1_1", history(sums(50, 62)))
+    without = replace(rules, options={key: value for key, value in rules.options.items() if key != left_out})
+    dates = pl.LazyFrame({"subject": ["A"], "reference_date": [START]})
+    (found,) = criteria.subject_responses(timepoints.lazy(), dates, without).collect().to_dicts()
+    assert (found["bor"], found["bor_date"], found["response_date"], found["bor_rule_id"]) == (None,) * 4
+    assert (found["progression_date"], found["progression_status"]) == (START + timedelta(days=42), "progressed")
+
+
+def test_a_disregarded_scan_names_no_day_that_first_showed_a_lesion() -> None:
+    def nodule(mm: float, pattern: str) -> dict[str, Any]:
+        return lesion("N", mm, role="new", pattern=pattern)
+
+    grown = lesion("T", 50, viable=50)
+    visits = {0: [lesion("T", 40, viable=40)], 42: [grown, nodule(7, "atypical")], 56: [grown, nodule(12, "typical")]}
+    found = assessed("mrecist_irecist", history(visits, suspected=(42,)))[0]
+    assert found.select("overall", "accepted").rows() == [("iUPD", True), ("iUPD", False)]
+    assert "first_seen" not in found["trace"].str.join(" ").item()
+
+
+def test_a_reading_of_whole_diameters_that_confirmed_before_the_suspicion_is_the_reason_itself() -> None:
+    """By whole diameters (50, 62, 68) progression is confirmed before the viable part makes anybody suspect one."""
+    sizes = {0: (50, 50), 42: (62, 40), 84: (68, 40), 126: (68, 50), 168: (68, 50)}
+    visits = {day: [lesion("T", whole, viable=viable)] for day, (whole, viable) in sizes.items()}
+    timepoints, rules = assessed("mrecist_irecist", history(visits, suspected=(126,)), **{"hybrid.basis": "whole"})
+    assert timepoints["overall"].to_list() == ["SD", "SD", "iUPD", "iCPD"]
+    assert timepoints["confirmation_reasons"].to_list() == [None] * 4
+    dates = pl.LazyFrame({"subject": ["A"], "reference_date": [START]})
+    (found,) = criteria.subject_responses(timepoints.lazy(), dates, rules).collect().to_dicts()
+    assert found["progression_reasons"] == ["mrecist_irecist.whole_confirmed"]

@@ -16,7 +16,7 @@ from rules_engine.criteria.numbers import (
     least_that_has_risen_by,
     most_that_has_fallen_by,
 )
-from rules_engine.criteria.responses import trace
+from rules_engine.criteria.responses import lesion_response, trace
 from rules_engine.criteria.visits import derive_readings
 from rules_engine.loading import load_criterion_rules
 from rules_engine.registry import default_registry
@@ -175,6 +175,30 @@ def test_only_another_target_carries_a_lesion_that_is_merged_into_it() -> None:
     assert criteria.derive_visits(history(visits), RECIST).collect()["sum_x100"].item() is None
 
 
+@pytest.mark.parametrize(
+    ("at_baseline", "is_new"),
+    [({"state": "absent"}, True), ({"status": "absent"}, True), ({"mm": 12}, False), ({"status": "present"}, False)],
+)
+def test_a_row_of_the_baseline_that_says_new_and_absent_is_no_lesion(at_baseline: dict[str, Any], is_new: bool) -> None:
+    mm, said = at_baseline.get("mm"), {key: value for key, value in at_baseline.items() if key != "mm"}
+    visits = {0: [lesion("T", 30), new(mm, **said)], 42: [lesion("T", 30), new(12)]}
+    found = criteria.derive_new_lesions(history(visits), RECIST).collect()
+    assert found["lesion_id"].to_list() == (["X"] if is_new else [])
+
+
+def test_a_target_that_is_absent_at_baseline_is_a_target() -> None:
+    visits = {0: [lesion("T", 30), lesion("U", state="absent")], 42: [lesion("T", 30), lesion("U", 10)]}
+    found = criteria.derive_visits(history(visits), RECIST).collect()
+    assert found.select("baseline_x100", "sum_x100").row(0) == (3000, 4000)
+
+
+def test_without_a_baseline_every_visit_counts_and_no_lesion_is_known() -> None:
+    later = history({0: [lesion("T", 30), bone("B", "present")], 42: [lesion("T", 30), bone("B", "absent")]})
+    found = criteria.derive_visits(later.with_columns(is_baseline=pl.lit(None, pl.Boolean)), RECIST).collect()
+    shown = found.sort("visit_date").select("number", "has_targets", "baseline_x100", "sum_complete", "has_nontargets")
+    assert shown.rows() == [(1, True, None, False, False), (2, True, None, False, False)]
+
+
 def new(mm: float | None = None, **more: Any) -> Row:
     return lesion("X", mm, **{"role": "new", "organ": "lung", "nl": "target", **more})
 
@@ -202,7 +226,10 @@ def new(mm: float | None = None, **more: Any) -> Row:
         ([new(7, fragment_id="a"), new(state="absent", fragment_id="b")], {}, {"c": 700, "shown": True, "resolved": False}),
         ([new(7, fragment_id="a"), new(status="present", fragment_id="b")], {}, {"c": None, "shown": True}),
         (
-            [new(7, fragment_id="a", certainty="equivocal"), new(5, fragment_id="b", vs_last="increased", status="unequivocal")],
+            [
+                new(7, fragment_id="a", certainty="equivocal", status="present"),
+                new(5, fragment_id="b", vs_last="increased", status="unequivocal"),
+            ],
             {}, {"certain": True, "increased": True, "unequivocal": True, "typical": False},
         ),
         ([new(7, fragment_id="a", pattern="typical"), new(5, fragment_id="b", pattern="atypical")], {}, {"typical": True}),
@@ -239,6 +266,15 @@ def test_a_new_lesion_under_mrecist(row: dict[str, Any], expected: dict[str, Any
     visits = {0: [lesion("T", 30)], 42: [new(12, vs_last="increased", status="unequivocal", **row)]}
     found = criteria.derive_new_lesions(history(visits), MRECIST).collect()
     assert found.select(*expected).row(0, named=True) == expected
+
+
+def test_an_effusion_in_parts_is_proven_where_one_of_them_is() -> None:
+    parts = [
+        new(kind="effusion", organ="pleura", status="present", cytology=of, fragment_id=of)
+        for of in ("negative", "positive")
+    ]
+    found = criteria.derive_new_lesions(history({0: [lesion("T", 30)], 42: parts}), MRECIST).collect()
+    assert found["shown"].to_list() == [True]
 
 
 def test_progression_is_dated_back_to_the_earliest_first_sight_and_not_to_the_visit_itself() -> None:
@@ -280,3 +316,104 @@ def test_a_reading_has_the_size_of_a_target_and_the_status_of_a_non_target() -> 
     assert found.select("lesion_id", "c", "status").rows() == [
         ("T", 3000, None), ("B", None, "present"), ("X", None, None), ("X", None, None)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "counted"),
+    [
+        (new(10, organ="liver", pattern="typical"), {}, [True, True]),
+        (new(9.99, organ="liver", pattern="typical"), {}, [False, False]),
+        (new(10, organ="liver", pattern="atypical"), {"mm_x100": 2000}, [False, True]),
+        (new(10, organ="liver", pattern="atypical"), {"mm_x100": 1999}, [False, False]),
+        (new(10, organ="liver"), {}, [False, False]),
+        (new(10, organ="lung"), {}, [True, True]),
+        (new(10, organ="liver", pattern="typical", certainty="equivocal"), {"certainty": "unequivocal"}, [False, True]),
+    ],
+)
+def test_under_mrecist_a_nodule_counts_once_it_is_large_and_typical_or_has_grown(
+    first: Row, second: Row, counted: list[bool]
+) -> None:
+    lesions = history({0: [lesion("T", 30)], 42: [first], 84: [{**first, **second}]})
+    found = derive_new_lesion_visits(criteria.derive_new_lesions(lesions, MRECIST), MRECIST).collect()
+    assert found.sort("visit_date")["new_lesion"].to_list() == counted
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("CR", ["CR", "PR", "PD", "PR", "CR"]), ("PR", ["PR", "PR", "PD", "PR", "PR"]), ("SD", ["SD", "SD", "PD", "SD", "SD"]),
+        ("PD", ["PD", "PD", "PD", "PD", "PD"]), ("NE", ["NE", "NE", "PD", "NE", "NE"]),
+        ("NA", ["CR", "NON-CR/NON-PD", "PD", "NE", "NED"]),
+    ],
+)  # fmt: skip
+def test_target_and_non_target_response_together_are_those_of_the_tables(target: str, expected: list[str]) -> None:
+    nontargets = pl.DataFrame({"nontarget": ["CR", "NON-CR/NON-PD", "PD", "NE", "NA"]})
+    assert nontargets.select(lesion_response(pl.lit(target), pl.col("nontarget"))).to_series().to_list() == expected
+
+
+def test_lesions_are_numbered_in_the_order_of_their_visits_whatever_the_order_of_the_rows() -> None:
+    visits = {
+        0: [lesion("T", 30), lesion("U", 20)],
+        42: [lesion("T", 30), lesion("U", 20)],
+        84: [lesion("T", 31), lesion("U", 20)],
+    }
+    both = pl.concat([history(visits, subject="A"), history(visits, subject="B")]).collect().reverse().lazy()
+    found = criteria.derive_visits(both, RECIST).collect().sort("subject", "number")
+    assert found.select("subject", "number", "sum_x100").rows() == [
+        ("A", 1, 5000), ("A", 2, 5100), ("B", 1, 5000), ("B", 2, 5100)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "complete"),
+    [
+        ([("a", 10), ("b", 10)], True), ([("a", 10), ("a", 10)], False), ([(None, 10), (None, 10)], False),
+        ([(None, 10), ("a", 10)], False), ([("b", 10), ("a", 10), ("c", 10)], True),
+    ],
+)  # fmt: skip
+def test_a_target_that_is_recorded_twice_has_no_sum(rows: list[tuple[str | None, float]], complete: bool) -> None:
+    parts = [lesion("T", mm, fragment_id=name) for name, mm in rows]
+    fine = lesion("U", 10)
+    found = (
+        criteria.derive_visits(history({0: [lesion("T", 30), fine], 42: [fine, *parts]}), RECIST)
+        .collect()
+        .row(0, named=True)
+    )
+    assert found["sum_complete"] is complete
+    assert found["sum_x100"] == (1000 * (1 + len(rows)) if complete else None)
+
+
+def test_a_lesion_that_is_no_target_may_be_recorded_twice() -> None:
+    twice = [bone("B", "present"), bone("B", "present")]
+    found = criteria.derive_visits(
+        history({0: [lesion("T", 30), bone("B", "present")], 42: [lesion("T", 30), *twice]}), RECIST
+    ).collect()
+    assert found.select("sum_x100", "nontarget_unknown").row(0) == (3000, False)
+
+
+def test_a_lesion_in_parts_is_one_lesion_of_those_that_must_be_read() -> None:
+    first = [lesion("T", 30), lesion("U", 10), bone("B", "present"), bone("C", "present")]
+    parts = [lesion("T", 10, fragment_id=name) for name in "ab"] + [
+        bone("B", "present") | {"fragment_id": name} for name in "ab"
+    ]
+    found = criteria.derive_visits(history({0: first, 42: parts}), RECIST).collect()
+    assert found.select("sum_complete", "partial_x100", "nontarget_unknown").row(0) == (False, 2000, True)
+
+
+def test_a_lesion_is_new_by_its_first_record_and_keeps_what_that_says() -> None:
+    visits = {
+        0: [lesion("T", 30)],
+        42: [new(12, organ="lung"), lesion("L", 12, role="target"), bone("M", "present")],
+        84: [new(12, organ="bone", role="target"), lesion("L", 12, role="new"), lesion("M", 12, role="new")],
+    }
+    found = criteria.derive_new_lesions(history(visits), RECIST).collect().sort("visit_date")
+    assert found.select("lesion_id", "organ").rows() == [("X", "lung"), ("X", "lung")]
+
+
+def test_a_visit_is_suspected_where_any_of_its_rows_says_so() -> None:
+    rows = [lesion("T", 30, suspected_pseudoprogression=said) for said in (None, True, False)]
+    rows = [row | {"lesion_id": f"T{number}"} for number, row in enumerate(rows)]
+    found = criteria.derive_visits(
+        history({0: rows, 42: rows, 84: [lesion("T0", 30, suspected_pseudoprogression=None)]}), RECIST
+    )
+    assert found.collect().sort("number")["suspected_pseudoprogression"].to_list() == [True, False]
