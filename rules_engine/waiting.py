@@ -45,11 +45,13 @@ def answer(function: Callable[[], Given], seconds: float | None) -> Given:
             answers.put((False, error))
 
     before = set(sys._current_frames())
-    threading.Thread(target=work, name=_NAME, daemon=True).start()
+    worker = threading.Thread(target=work, name=_NAME, daemon=True)
+    worker.start()
     try:
         is_answer, given = answers.get(timeout=seconds)
     except queue.Empty:
-        raise NoAnswer(seconds, _place(before)) from None
+        elsewhere = {thread.ident for thread in threading.enumerate() if thread.name == _NAME and thread is not worker}
+        raise NoAnswer(seconds, _place({*before, *elsewhere})) from None
     if is_answer:
         return given  # type: ignore[no-any-return]
     raise given
@@ -60,10 +62,10 @@ def is_left_behind() -> bool:
     return any(thread.name == _NAME for thread in threading.enumerate())
 
 
-def _place(before: set[int]) -> str:
-    """The innermost line of foreign code in the threads that have come since."""
+def _place(others: set[int | None]) -> str:
+    """The innermost line of foreign code in threads that are none of the others."""
     for thread, innermost in sys._current_frames().items():
-        if thread not in before:
+        if thread not in others:
             for frame in _outwards(innermost):
                 path = frame.f_code.co_filename
                 if not path.startswith(_known_folders()):

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from rules_engine import Engine, guard
 from rules_engine.errors import PluginError
 from rules_engine.registry import PluginSelection, Registry, build_registry, default_registry
 from rules_engine.vocabulary import EndpointKind, Reader, Writer
+from rules_engine.waiting import NoAnswer, answer
 
 from tests.strategies.packages import command, put_package
 from tests.strategies.small_studies import protocol, run, write_tables
@@ -106,6 +108,24 @@ def test_a_subject_that_makes_a_plugin_fail_is_still_found_where_another_makes_i
 
     with pytest.raises(PluginError, match="it failed: ZeroDivisionError"):
         guard.derived_rows(guard.Who("criterion 'house'", SECONDS), derive, lambda: ["A", "B"])
+
+
+def test_the_line_of_code_is_that_of_the_call_that_hangs_not_of_another_at_work(never: threading.Event) -> None:
+    def hangs() -> None:
+        never.wait()
+
+    def works() -> None:
+        while not never.is_set():
+            time.sleep(0.01)
+
+    def begins_meanwhile() -> None:
+        time.sleep(SECONDS / 2)
+        with suppress(NoAnswer):
+            answer(works, 10)
+
+    threading.Thread(target=begins_meanwhile, daemon=True).start()
+    with pytest.raises(NoAnswer, match=r"\(.*hangs\)$"):
+        answer(hangs, SECONDS)
 
 
 def test_a_reader_that_hangs_is_named_with_the_file(tmp_path: Path, never: threading.Event) -> None:
