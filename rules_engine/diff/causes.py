@@ -1,4 +1,4 @@
-"""By which rule a record changed: the differing rules of its endpoint are tried one at a time, then two and three.
+"""By which rule a record changed: the differing rules of its endpoint and stream are tried one at a time, then two and three.
 
 Starting from the first run, each differing rule alone is given its value of the second run and the endpoint is derived again. A rule
 that by itself gives a subject's new record is a cause of the change. Where none does, two or three may: a rule may need another, as
@@ -20,8 +20,9 @@ from rules_engine.diff.records import same_records
 from rules_engine.diff.rules import ABSENT, Path, RuleDifference
 from rules_engine.diff.side import Side
 from rules_engine.loading import path_text
-from rules_engine.model import EndpointDefinition, Schedule
+from rules_engine.model import EndpointDefinition, ResponseDefinition, Schedule
 from rules_engine.pipeline.endpoints import records_of
+from rules_engine.pipeline.responses import derive_responses, of_subjects
 from rules_engine.vocabulary import SubjectRecords
 
 #: How causes were found: one row per changed record, `by` the rules joined with `; `, `how` one of these.
@@ -38,15 +39,19 @@ CUTOFF, DATA = "data cut-off", "input tables"
 
 
 Change = Callable[[EndpointDefinition], EndpointDefinition]
+ChangeOfStream = Callable[[ResponseDefinition], ResponseDefinition]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Trial:
-    """Differing rules and what they replace in the first run: values of the endpoint, its records, the cut-off."""
+    """Differing rules and what they replace in the first run: values of the endpoint, of the stream that it reads (by the name of
+    the rule), the input tables (`data`), the cut-off (`late`).
+    """
 
     name: str
     change: Change = lambda endpoint: endpoint
-    from_after: bool = False
+    of_stream: Mapping[str, ChangeOfStream] = dataclasses.field(default_factory=dict)
+    data: bool = False
     late: bool = False
 
     def and_(self, other: _Trial) -> _Trial:
@@ -54,21 +59,58 @@ class _Trial:
         return _Trial(
             f"{self.name} + {other.name}",
             lambda endpoint: other.change(self.change(endpoint)),
-            self.from_after or other.from_after,
+            {**self.of_stream, **other.of_stream},
+            self.data or other.data,
             self.late or other.late,
         )
 
 
+@dataclasses.dataclass
+class _Records:
+    """The records that endpoints read, as the first run has them or as they are with some rules of the second."""
+
+    before: Side
+    after: Side
+    subjects: Sequence[str]
+    of_before: Mapping[str | None, SubjectRecords]
+    known: dict[tuple[Any, ...], SubjectRecords] = dataclasses.field(default_factory=dict)
+
+    def of(self, trial: _Trial, response: str | None) -> SubjectRecords:
+        """The records of the subjects. Raises `RulesEngineError` where the stream cannot be derived so."""
+        if response in self.of_before and not (trial.of_stream or trial.data or trial.late):
+            return records_of(self.of_before[response], self.subjects)
+        key = (response, tuple(sorted(trial.of_stream)), trial.data, trial.late)
+        if key not in self.known:
+            self.known[key] = self._derived(trial, response)
+        return self.known[key]
+
+    def _derived(self, trial: _Trial, response: str | None) -> SubjectRecords:
+        """Every stream of the subjects derived anew, that of the endpoint with the rules of the trial."""
+        tables = self.after.tables if trial.data else self.before.tables
+        cutoff = self.after.cutoff if trial.late else self.before.cutoff
+        mine = {name: of_subjects(rows, self.subjects) for name, rows in pipeline.tables_as_of(tables, cutoff).items()}
+        streams = dict(self.before.ruleset.responses)
+        if response is not None:
+            stream = streams.get(response) or self.after.ruleset.responses[response]
+            streams[response] = reduce(lambda one, change: change(one), trial.of_stream.values(), stream)
+        ruleset = dataclasses.replace(self.before.ruleset, responses=streams)
+        derived, _findings = derive_responses(ruleset, mine, self.before.registry, cutoff)
+        timepoints = {name: one.timepoints for name, one in derived.items()}
+        assessments = pipeline.assessment_streams(ruleset, mine, timepoints, self.before.registry)
+        return pipeline.gather_records(ruleset, mine, assessments)[response]
+
+
 def find_causes(before: Side, after: Side, changed: pl.DataFrame, rules: Sequence[RuleDifference]) -> pl.DataFrame:
     """`CAUSE_SCHEMA` for the changed records (`records.RECORD_SCHEMA`) of two runs on the same study."""
-    gathered: dict[bool, Mapping[str | None, SubjectRecords]] = {}
+    of_before: Mapping[str | None, SubjectRecords] = {}
     parts = [pl.DataFrame(schema=CAUSE_SCHEMA)]
     for paramcd in changed["paramcd"].unique(maintain_order=True):
         trials = _trials(before, after, paramcd, rules)
         subjects = changed.filter(pl.col("paramcd") == paramcd).select("subject")
         if len(trials) > 1:
-            gathered = gathered or {False: _gathered(before), True: _gathered(after)}
-            parts.append(_tried(before, after, paramcd, trials, subjects, gathered))
+            of_before = of_before or _gathered(before)
+            found = _Records(before, after, subjects["subject"].to_list(), of_before)
+            parts.append(_tried(before, after, paramcd, trials, subjects, found))
             continue
         by, how = (trials[0].name, ONLY_ONE) if trials else (DATA, ONLY_ONE)
         parts.append(_caused(paramcd, subjects, by, how))
@@ -89,18 +131,37 @@ def _trials(before: Side, after: Side, paramcd: str, rules: Sequence[RuleDiffere
     one, other = before.ruleset.endpoints[paramcd], after.ruleset.endpoints[paramcd]
     own = [rule for rule in rules if rule.path[:2] == ("endpoints", paramcd) and not rule.is_wording]
     trials = [_Trial(path_text(rule.path[3:] or rule.path[2:]), partial(_with, other, rule)) for rule in own]
-    streams = [
-        rule.name
-        for rule in rules
-        if rule.path[0] == "responses" and len(rule.path) > 1 and rule.path[1] in (one.response, other.response)
-    ]
-    if streams and one.response == other.response:
-        trials.append(_Trial("; ".join(streams), from_after=True))
+    if one.response is not None and one.response == other.response:
+        trials += _trials_of_stream(before, after, one.response, rules)
     if any(rule.path[0] == "data" for rule in rules):
-        trials.append(_Trial(DATA, from_after=True))
+        trials.append(_Trial(DATA, data=True))
     if before.cutoff != after.cutoff:
         trials.append(_Trial(CUTOFF, late=True))
     return trials
+
+
+def _trials_of_stream(before: Side, after: Side, name: str, rules: Sequence[RuleDifference]) -> list[_Trial]:
+    """The differences of one stream: each by itself where one criterion reads both, all as one where the streams have none in common."""
+    differing = [rule for rule in rules if rule.path[:2] == ("responses", name)]
+    one, other = before.ruleset.responses.get(name), after.ruleset.responses.get(name)
+    if not differing or one is None or other is None:
+        return []
+    if one.rules is None or other.rules is None or one.rules.criterion != other.rules.criterion:
+        together = "; ".join(rule.name for rule in differing)
+        return [_Trial(together, of_stream={together: lambda _one: other})]
+    # The name of the criterion's ruleset says nothing that its options do not say.
+    acting = [rule for rule in differing if rule.path[2] not in ("criterion", "plugin")]
+    return [_Trial(rule.name, of_stream={rule.name: partial(_stream_with, other, rule)}) for rule in acting]
+
+
+def _stream_with(other: ResponseDefinition, rule: RuleDifference, one: ResponseDefinition) -> ResponseDefinition:
+    """A derived stream with a single rule of the other."""
+    part = rule.path[2]
+    if part != "options":
+        return dataclasses.replace(one, **{part: getattr(other, part)})
+    assert one.rules is not None  # noqa: S101  (asked before)
+    options = _placed(one.rules.options, rule.path[3:], rule.after)
+    return dataclasses.replace(one, rules=dataclasses.replace(one.rules, options=options))
 
 
 def _with(other: EndpointDefinition, rule: RuleDifference, one: EndpointDefinition) -> EndpointDefinition:
@@ -124,15 +185,14 @@ def _placed(options: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any
 
 
 def _tried(
-    before: Side, after: Side, paramcd: str, trials: Sequence[_Trial], subjects: pl.DataFrame,
-    gathered: Mapping[bool, Mapping[str | None, SubjectRecords]],
+    before: Side, after: Side, paramcd: str, trials: Sequence[_Trial], subjects: pl.DataFrame, records: _Records
 ) -> pl.DataFrame:  # fmt: skip
     left, found = subjects, []
     for size, how in _SIZES.items():
         tried = [reduce(_Trial.and_, chosen) for chosen in combinations(trials, size)] if size < len(trials) else []
         if left.is_empty() or len(tried) > _MOST_TRIED:
             break
-        explained = _explained(before, after, paramcd, tried, left, gathered)
+        explained = _explained(before, after, paramcd, tried, left, records)
         found.append(explained.with_columns(how=pl.lit(how)))
         left = left.join(explained, on="subject", how="anti")
     every = "; ".join(trial.name for trial in trials)
@@ -141,8 +201,7 @@ def _tried(
 
 
 def _explained(
-    before: Side, after: Side, paramcd: str, trials: Sequence[_Trial], subjects: pl.DataFrame,
-    gathered: Mapping[bool, Mapping[str | None, SubjectRecords]],
+    before: Side, after: Side, paramcd: str, trials: Sequence[_Trial], subjects: pl.DataFrame, records: _Records
 ) -> pl.DataFrame:  # fmt: skip
     """Those of the subjects whom a trial gives their new record, with `by`, the trials that do."""
     wanted = {**after.derived.time_to_event, **after.derived.responses}[paramcd]
@@ -152,13 +211,23 @@ def _explained(
         kind = before.registry.endpoint_kinds.require(endpoint.kind)
         if any(True for _problem in kind.check(endpoint)):
             continue  # a rule that makes no sense without others cannot act without them
-        records = gathered[trial.from_after].get(endpoint.response)
-        if records is None:  # a response stream that only the second run has
-            records = gathered[True][endpoint.response]
+        if not _is_possible(trial, before, endpoint.response):
+            continue
         cutoff = after.cutoff if trial.late else before.cutoff
-        own = records_of(records, subjects["subject"].to_list())
+        own = records_of(records.of(trial, endpoint.response), subjects["subject"].to_list())
         rows = kind.derive(own, endpoint, cutoff).collect(engine=pipeline.ENGINE)
         if rows.columns == wanted.columns:
             same = same_records(subjects, rows, wanted.filter(pl.col("subject").is_in(subjects["subject"].implode())))
             found.append(pl.DataFrame({"subject": same}).with_columns(by=pl.lit(trial.name)))
     return pl.concat(found).group_by("subject", maintain_order=True).agg(pl.col("by").str.join("; "))
+
+
+def _is_possible(trial: _Trial, before: Side, response: str | None) -> bool:
+    """The criterion of the stream accepts its values together."""
+    stream = None if response is None else before.ruleset.responses.get(response)
+    if stream is None or not trial.of_stream:
+        return True
+    changed = reduce(lambda one, change: change(one), trial.of_stream.values(), stream)
+    if changed.rules is None:
+        return True
+    return not list(before.registry.criteria.require(changed.rules.criterion).check(changed.rules))

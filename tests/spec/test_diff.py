@@ -173,6 +173,60 @@ def test_three_rules_are_tried_together_where_a_fourth_does_nothing(study_folder
     assert "together" not in set(of_pfs["how"])
 
 
+def of_stream(options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Best response and progression-free survival of one derived stream, with some of its values changed."""
+    return {
+        "rules_engine": 1, "id": "streams", "kind": "protocol", "title": "One stream", "extends": ["seed"],
+        "responses": {"m": {"criterion": "mrecist", "assessor": "investigator", "options": dict(options or {})}},
+        "endpoints": {
+            "BOR": {"like": "BOR", "response": "m", "options": {"response": {"landmark": None}}}, "PFS": {"like": "PFS", "response": "m"},
+        },
+    }  # fmt: skip
+
+
+def answers_of(result: Result, paramcd: str) -> set[tuple[Any, ...]]:
+    """Subject and what the record says of each."""
+    if paramcd == "PFS":
+        return set(result.derived.time_to_event[paramcd].select("subject", "event_type", "date", "reason").iter_rows())
+    return set(result.derived.responses[paramcd].select("subject", "value", "date").iter_rows())
+
+
+def test_each_value_of_a_stream_is_tried_by_itself(study_folder: Path) -> None:
+    values: dict[str, Any] = {"pr.pct": 10, "pd.pct": 60}
+    before, after = run(study_folder, of_stream()), run(study_folder, of_stream(values))
+    alone = {name: run(study_folder, of_stream({name: value})) for name, value in values.items()}
+    comparison = before.diff(after)
+    found = set()
+    for paramcd in ("BOR", "PFS"):
+        wanted = answers_of(after, paramcd)
+        gives = {name: {row[0] for row in answers_of(one, paramcd) if row in wanted} for name, one in alone.items()}
+        for row in comparison.records.filter(pl.col("paramcd") == paramcd).iter_rows(named=True):
+            by = {f"responses.m.options.{name}" for name in values if row["subject"] in gives[name]}
+            if by:
+                assert (set(row["by"].split("; ")), row["how"]) == (by, "alone"), row
+            else:
+                assert row["how"] == "together", row
+            found.add((row["by"], row["how"]))
+    assert {("responses.m.options.pr.pct", "alone"), ("responses.m.options.pd.pct", "alone")} <= found
+
+
+def test_values_of_a_stream_are_tried_with_options_and_with_a_later_cutoff(study_folder: Path) -> None:
+    changed = of_stream({"pr.pct": 10})
+    changed["endpoints"]["PFS"]["options"] = {"new_therapy": "censor"}
+    before, after = run(study_folder, of_stream(), "2024-06-30"), run(study_folder, changed, CUTOFF)
+    later = run(study_folder, of_stream(), CUTOFF)
+    wanted = answers_of(after, "PFS")
+    of_cutoff = {row[0] for row in answers_of(later, "PFS") if row in wanted}
+    records = before.diff(after, endpoints=["PFS"]).records
+    told = {row["subject"]: (row["by"], row["how"]) for row in records.iter_rows(named=True)}
+    # Visits after the first cut-off are there where it alone is moved.
+    assert len(of_cutoff & told.keys()) > 5
+    for subject in of_cutoff & told.keys():
+        by, how = told[subject]
+        assert "data cut-off" in by.split("; ")
+        assert how == "alone"
+
+
 def test_records_that_differ_in_words_or_bounds_alone_are_told(before: Result) -> None:
     rows = before.derived.time_to_event["PFS"]
     named = rows.with_columns(event_description=pl.lit("another text"))
