@@ -382,16 +382,21 @@ def _data_set(name: str, parts: list[pl.LazyFrame], study: Study, ruleset: Rules
     by all.
     """
     schema = {column: dtype for column, (dtype, _label) in DATA_SETS[name].items()}
-    rows = pl.concat([pl.LazyFrame(schema=schema), *parts], how="diagonal_relaxed")
+    # What is the same in every row comes last: it changes no order, and is neither joined nor moved.
+    same = {"STUDYID": _study_name(study, ruleset), "RULESET": ruleset_stamp(ruleset)}
+    there = {"USUBJID", *key, *(column for part in parts for column in part.collect_schema().names())} - set(same)
+    varying = {column: dtype for column, dtype in schema.items() if column in there}
+    rows = pl.concat([pl.LazyFrame(schema=varying), *parts], how="diagonal_relaxed").drop("TRT01A", strict=False)
     arms = study.tables["subjects"].select(USUBJID="subject", TRT01A="arm")
-    complete = (
-        rows.drop("TRT01A")
-        .join(arms, on="USUBJID", how="left", maintain_order="left")
-        .with_columns(STUDYID=pl.lit(_study_name(study, ruleset)), RULESET=pl.lit(ruleset_stamp(ruleset)))
-        .select([pl.col(column).cast(dtype) for column, dtype in schema.items()])
+    complete = rows.join(arms, on="USUBJID", how="left", maintain_order="left").select(
+        pl.col(column).cast(dtype) for column, dtype in schema.items() if column in {*varying, "TRT01A"}
     )
     # Streamed, the many columns of short texts take several times as long.
-    return in_order(complete.collect(engine="in-memory"), key)
+    ordered = in_order(complete.collect(engine="in-memory"), key)
+    return ordered.select(
+        pl.col(column) if column in ordered.columns else pl.lit(same.get(column), dtype).alias(column)
+        for column, dtype in schema.items()
+    )
 
 
 def _study_name(study: Study, ruleset: Ruleset) -> str:
