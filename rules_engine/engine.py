@@ -13,7 +13,6 @@ import polars as pl
 
 from rules_engine import criteria, pipeline
 from rules_engine.errors import UsageError
-from rules_engine.explain import Explanation, SubjectTimeline, explain_subject, subject_timeline
 from rules_engine.findings_overview import FindingsOverview
 from rules_engine.loading import load_ruleset
 from rules_engine.model import Ruleset
@@ -28,6 +27,7 @@ from rules_engine.watching import LOGGER, watched
 
 if TYPE_CHECKING:
     from rules_engine.diff import Comparison, Side
+    from rules_engine.explain import Explanation, SubjectTimeline
     from rules_engine.pages import Figure, Table
     from rules_engine.report import ReportView
     from rules_engine.report.course import Course
@@ -105,6 +105,8 @@ class Engine:
     ) -> Explanation:
         """As `Result.explain`, without running the study: only this subject's records are read and derived."""
         read = self.read(study)
+        from rules_engine.explain import explain_subject
+
         return explain_subject(
             read.tables, self.ruleset, self.registry, cutoff_of(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response, visit=visit,
@@ -121,6 +123,8 @@ class Engine:
     ) -> SubjectTimeline:
         """As `Result.timeline`, without running the study."""
         read = self.read(study)
+        from rules_engine.explain import subject_timeline
+
         return subject_timeline(
             read.tables, self.ruleset, self.registry, cutoff_of(data_cutoff, self.ruleset), subject,
             endpoint=endpoint, response=response,
@@ -343,6 +347,8 @@ class Result:
         `str()` of what comes back is the text, `as_dict()` the same as data. Raises `UsageError` where the study has no such
         subject or visit, or the ruleset no such endpoint or response.
         """
+        from rules_engine.explain import explain_subject
+
         return explain_subject(
             self.study.tables, self.ruleset, self.registry, self.data_cutoff, subject,
             endpoint=endpoint, response=response, visit=visit,
@@ -353,6 +359,8 @@ class Result:
 
         `write` puts it into an SVG or PNG file. Raises `UsageError` as `explain` does.
         """
+        from rules_engine.explain import subject_timeline
+
         return subject_timeline(
             self.study.tables, self.ruleset, self.registry, self.data_cutoff, subject,
             endpoint=endpoint, response=response,

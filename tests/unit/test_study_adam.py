@@ -173,6 +173,15 @@ def test_graded_events_and_labs_get_their_cdisc_names(study: Study) -> None:
     ]  # fmt: skip
 
 
+def test_columns_of_the_study_do_not_stand_in_for_what_the_engine_says(study: Study) -> None:
+    rules = ruleset()
+    events = pl.DataFrame(
+        {"subject": ["1", "2"], "term": ["FEVER", "RASH"], "studyid": "OTHER", "ruleset": "theirs", "trt01a": "B"}
+    )
+    found = adam.adae(events, study, rules).select("STUDYID", "USUBJID", "TRT01A", "RULESET")
+    assert found.rows() == [("S-1", "1", "TACE", ruleset_stamp(rules)), ("S-1", "2", None, ruleset_stamp(rules))]
+
+
 def test_short_names_are_unique_short_and_stable() -> None:
     one = ruleset("overall", endpoints={"PFS": "PFS"})
     assert timepoint_parameters(one)["overall"][0] == "OVR"
