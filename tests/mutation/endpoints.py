@@ -26,7 +26,7 @@ _UNIT_TESTS = (
     "tests/unit/test_endpoints_findings.py", "tests/unit/test_endpoints_progression.py", "tests/unit/test_endpoints_row_order.py",
     "tests/unit/test_endpoints_schedule.py", "tests/properties/test_endpoints_candidates.py", "tests/unit/test_interval_censoring.py",
     "tests/unit/test_endpoints_compositions.py", "tests/unit/test_endpoints_foreign_rules.py", "tests/unit/test_endpoints_texts.py",
-    "tests/unit/test_endpoints_imputation.py", "tests/unit/test_endpoints_tables.py",
+    "tests/unit/test_endpoints_imputation.py", "tests/unit/test_endpoints_tables.py", "tests/unit/test_endpoints_days.py",
 )  # fmt: skip
 _PROPERTIES = (
     "tests/unit/test_explain_endpoints.py", "tests/properties/test_explain_endpoints.py",
