@@ -47,6 +47,7 @@ _TESTS_FIRST = {
     "markers": ("tests/unit/test_criteria_markers.py",),
     **dict.fromkeys(("options", "irecist", "mrecist_irecist"), ("tests/unit/test_criteria_options.py",)),
     "passed_over": ("tests/properties/test_endpoints_candidates.py",),
+    "days": ("tests/unit/test_endpoints_days.py",),
 }
 _PROPERTIES = ("tests/properties/test_criteria_properties.py", "tests/unit/test_criteria_of_third_parties.py")
 
