@@ -50,8 +50,7 @@ def tally_endpoint(
 
     if _is_combination(options, words):
         by_clock = clock_key(options, cutoff, used)
-        quantities = {_SPAN: _spans(observation, words), _COMPLETE: _completeness(observation, words)}
-        counted.append(shared(by_clock, lambda: quantities))
+        counted.append(shared(by_clock, lambda: _of_components(observation, words)))
     if options["pd_rule"] == "first_pd_pseudo_confirm":
         counted.append(shared(f"flags {assessments_key(options, cutoff, used)}", lambda: _flags(observation)))
     if options["report_deaths_after_days"] is not None and _ends_with_progression_or_death(used):
@@ -98,6 +97,11 @@ def _ends_with_progression_or_death(used: WordsInUse) -> bool:
 
 
 # Counted --------------------------------------------------------------------------------------------------------------
+
+
+def _of_components(observation: Observation, words: Words) -> dict[str, pl.LazyFrame]:
+    """What is counted of the components that the origin is made of."""
+    return {_SPAN: _spans(observation, words), _COMPLETE: _completeness(observation, words)}
 
 
 def _spans(observation: Observation, words: Words) -> pl.LazyFrame:
