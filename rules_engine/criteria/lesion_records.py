@@ -226,7 +226,7 @@ def derive_visit_records(rows: pl.LazyFrame, subjects: pl.LazyFrame) -> pl.LazyF
     after_whole = pl.col("fragment_id").shift().is_null()
     repeats = same_lesion & (after_whole | pl.col("fragment_id").eq_missing(pl.col("fragment_id").shift()))
     return (
-        rows.with_columns(is_first=~same_lesion.fill_null(value=False), repeats=repeats.fill_null(value=False))
+        rows.with_columns(is_first=~same_lesion.fill_null(value=False), repeats=repeats)
         .group_by("visit")
         .agg(
             pl.col("subject", "visit_date", "is_baseline").first(),

@@ -44,7 +44,7 @@ def derive_samples(labs: pl.LazyFrame, analytes: Sequence[str], units: Sequence[
             visit_date="date",
             value_e4=(number * PARTS).round(0).cast(pl.Int64),
             uln_e4=(pl.col("uln") * PARTS).round(0).cast(pl.Int64),
-            is_baseline=pl.col("is_baseline").fill_null(value=False),
+            is_baseline="is_baseline",
         )
         .group_by("subject", "visit_date")
         .agg(pl.col("value_e4").max(), pl.col("uln_e4").max(), pl.col("is_baseline").any())
@@ -128,11 +128,7 @@ def marker_findings(
         )
         for wrong, name, message, column in told
     ]
-    without = (
-        results.group_by("subject")
-        .agg(pl.col("is_baseline").fill_null(value=False).any())
-        .filter(~pl.col("is_baseline"))
-    )
+    without = results.group_by("subject").agg(pl.col("is_baseline").any()).filter(~pl.col("is_baseline"))
     parts.append(
         derive_findings(
             without,

@@ -66,6 +66,15 @@ def test_a_target_treated_locally_twice_is_not_evaluable_from_the_first_time() -
     assert overall("recist_1_1", treated) == ["SD", "NE", "NE"]
 
 
+@pytest.mark.parametrize(("how", "expected"), [("keep", ["SD", "SD"]), ("exclude", ["SD", "NE"])])
+def test_the_study_s_own_treatment_ends_the_evaluation_only_where_the_ruleset_excludes_it(
+    how: str, expected: list[str]
+) -> None:
+    treated = pl.when(pl.col("visit_date") >= START + timedelta(days=84)).then(pl.lit("study"))
+    lesions = history(sums(50, 50, 50)).with_columns(local_therapy=treated)
+    assert overall("mrecist", lesions, **{"mrecist.on_study_local": how}) == expected
+
+
 def test_local_therapy_of_one_lesion_says_nothing_of_another() -> None:
     def read(mm: float) -> dict[str, Any]:
         visits = {0: [lesion("T", 30), lesion("U", 30)], 42: [lesion("T", mm), lesion("U", 30)]}
@@ -216,3 +225,10 @@ def test_a_reading_of_whole_diameters_that_confirmed_before_the_suspicion_is_the
     dates = pl.LazyFrame({"subject": ["A"], "reference_date": [START]})
     (found,) = criteria.subject_responses(timepoints.lazy(), dates, rules).collect().to_dicts()
     assert found["progression_reasons"] == ["mrecist_irecist.whole_confirmed"]
+
+
+def test_subjects_stand_in_the_order_of_their_names() -> None:
+    timepoints, rules = assessed("recist_1_1", history(sums(50, 62), subject="D"))
+    names = ["F", "B", "E", "A", "C"]
+    dates = pl.LazyFrame({"subject": names, "reference_date": [START] * len(names)})
+    assert criteria.subject_responses(timepoints.lazy(), dates, rules).collect()["subject"].to_list() == list("ABCDEF")

@@ -51,18 +51,20 @@ def samples(*results: dict[str, Any]) -> list[tuple[Any, ...]]:
 def test_of_several_results_of_a_day_the_highest_is_the_sample() -> None:
     found = samples(
         result(2, "70"), result(1, "80.5"), result(1, "9.12345", uln=40.0, is_baseline=True),
-        result(1, "1", subject="B"),
+        result(1, "1", subject="B", uln=0.57), result(1, "1", subject="C", uln=0.00006),
     )  # fmt: skip
     assert found == [
         ("A", day(1), 805_000, 400_000, True),
         ("A", day(2), 700_000, 350_000, False),
-        ("B", day(1), 10_000, 350_000, False),
+        ("B", day(1), 10_000, 5_700, False),
+        ("C", day(1), 10_000, 1, False),
     ]
 
 
 @pytest.mark.parametrize(
     ("value", "read"),
-    [("70", 700_000), (" <0.1 ", 1_000), (">=500", 5_000_000), ("0.00006", 1), ("0.00004", 0), ("n/a", None), ("7,5", None), (None, None)],
+    [("70", 700_000), (" <0.1 ", 1_000), (">=500", 5_000_000), ("0.00006", 1), ("0.00004", 0), ("n/a", None),
+     ("7,5", None), ("٣", None), (None, None)],
 )  # fmt: skip
 def test_a_result_beyond_a_limit_is_the_limit_and_a_text_is_none(value: str | None, read: int | None) -> None:
     assert [row[2] for row in samples(result(1, value))] == ([] if read is None else [read])
@@ -108,7 +110,7 @@ def test_the_sample_that_may_confirm_is_the_first_that_came_late_enough() -> Non
     rows = [("A", 1, 10), ("A", 8, 20), ("A", 9, 30), ("B", 8, 40)]
     found = pl.LazyFrame(rows, schema=["subject", "on", "value_e4"], orient="row")
     found = found.select("subject", "value_e4", visit_date=pl.date(2024, 3, "on"))
-    later = with_later_sample(shuffled(found), 7, "next", ["value_e4", "visit_date"]).collect()
+    later = with_later_sample(found.reverse(), 7, "next", ["value_e4", "visit_date"]).collect()
     assert later.sort("subject", "visit_date").select("value_e4", "next_value_e4", "next_visit_date").rows() == [
         (10, 20, day(8)), (20, None, None), (30, None, None), (40, None, None)
     ]  # fmt: skip
@@ -124,6 +126,7 @@ def test_a_result_that_cannot_be_used_is_told_with_its_row() -> None:
     fine = result(1, "70", is_baseline=True)
     assert told(fine, result(2, "80"), result(3, "?", analyte="other")) == []
     assert told(fine, result(2, "?")) == [("marker.result", "A", "warning", "row 2", "value", "?")]
+    assert told(fine, result(2, "80", unit=None)) == [("marker.unit", "A", "warning", "row 2", "unit", None)]
     assert told(fine, result(2, "80", unit="kU/L")) == [("marker.unit", "A", "warning", "row 2", "unit", "kU/L")]
     assert told(fine, result(2, "?", unit="kU/L")) == [("marker.result", "A", "warning", "row 2", "value", "?")]
     assert told(fine, result(1, "80", subject="B")) == [("marker.baseline", "B", "warning", None, "is_baseline", None)]

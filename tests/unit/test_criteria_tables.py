@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 from rules_engine import criteria
-from rules_engine.criteria.lesions import Measure, baseline_lesions, nontarget_status
+from rules_engine.criteria.lesion_records import LesionRecords, derive_from_records, with_names
+from rules_engine.criteria.lesions import Measure, baseline_lesions, nontarget_status, postbaseline_rows
 from rules_engine.criteria.new_lesions import derive_new_lesion_visits
 from rules_engine.criteria.numbers import (
     has_fallen_by,
@@ -16,8 +17,8 @@ from rules_engine.criteria.numbers import (
     least_that_has_risen_by,
     most_that_has_fallen_by,
 )
-from rules_engine.criteria.responses import lesion_response, trace
-from rules_engine.criteria.visits import derive_readings
+from rules_engine.criteria.responses import has_target_return, lesion_response, target_response, trace
+from rules_engine.criteria.visits import derive_readings, subjects_without_sum, visits_of
 from rules_engine.loading import load_criterion_rules
 from rules_engine.registry import default_registry
 
@@ -169,6 +170,11 @@ def test_a_target_in_parts_that_are_merged_into_nothing_is_one_that_is_not_evalu
     assert found.select("sum_x100", "partial_x100", "sum_complete").row(0) == (None, 7200, False)
 
 
+def test_a_carrier_has_the_whole_mass() -> None:
+    visits = {0: [lesion("T", 20), lesion("U", 20)], 42: [lesion("T", 38), lesion("U", state="merged", into="T")]}
+    assert criteria.derive_visits(history(visits), RECIST).collect()["sum_x100"].item() == 3800
+
+
 def test_only_another_target_carries_a_lesion_that_is_merged_into_it() -> None:
     first = [lesion("T", 30), lesion("U", 30), bone("B", "present")]
     visits = {0: first, 42: [lesion("T", 30), lesion("U", state="merged", into="B"), bone("B", "present")]}
@@ -207,6 +213,7 @@ def new(mm: float | None = None, **more: Any) -> Row:
     ("rows", "options", "expected"),
     [
         ([new(12)], {}, {"c": 1200, "shown": True, "resolved": False, "unread": False, "measured": True, "nodule": False}),
+        ([new(12, status="present")], {}, {"increased": False, "unequivocal": False, "certain": True, "typical": False}),
         ([new(state="absent")], {}, {"c": 0, "shown": False, "resolved": True, "unread": False}),
         ([new(status="absent", mm=12)], {}, {"c": 0, "shown": False, "resolved": True}),
         ([new(0)], {}, {"c": 0, "shown": False, "resolved": True}),
@@ -403,7 +410,12 @@ def test_a_lesion_in_parts_is_one_lesion_of_those_that_must_be_read() -> None:
 def test_a_lesion_is_new_by_its_first_record_and_keeps_what_that_says() -> None:
     visits = {
         0: [lesion("T", 30)],
-        42: [new(12, organ="lung"), lesion("L", 12, role="target"), bone("M", "present")],
+        42: [
+            new(6, organ="bone", fragment_id="a"),
+            new(6, organ="lung", fragment_id="b"),
+            lesion("L", 12, role="target"),
+            bone("M", "present"),
+        ],
         84: [new(12, organ="bone", role="target"), lesion("L", 12, role="new"), lesion("M", 12, role="new")],
     }
     found = criteria.derive_new_lesions(history(visits), RECIST).collect().sort("visit_date")
@@ -417,3 +429,101 @@ def test_a_visit_is_suspected_where_any_of_its_rows_says_so() -> None:
         history({0: rows, 42: rows, 84: [lesion("T0", 30, suspected_pseudoprogression=None)]}), RECIST
     )
     assert found.collect().sort("number")["suspected_pseudoprogression"].to_list() == [True, False]
+
+
+def test_subjects_with_targets_and_no_sum_at_baseline_are_known() -> None:
+    lesions = pl.concat(
+        [
+            history({0: [lesion("T", 30)], 42: [lesion("T", 20)]}, subject="complete"),
+            history({0: [lesion("T", 30), lesion("S", state="ne")]}, subject="in part"),
+            history({0: [bone("B", "present")]}, subject="no target"),
+            history({0: [bone("B", "present")], 42: [lesion("T", 30)]}, subject="later"),
+        ]
+    )
+    found = derive_from_records(lesions, lambda records: with_names(subjects_without_sum(records, RECIST))).collect()
+    assert sorted(found["subject"]) == ["in part", "later"]
+
+
+def lists(visits: dict[int, list[Row]], rules: Any = MRECIST) -> list[tuple[Any, ...]]:
+    """For each visit how many non-targets progressed, have grown, and have grown and are seen; and the targets that are known."""
+    names = ("progressed_ids", "increased_ids", "increased_seen_ids")
+
+    def derive(records: LesionRecords) -> pl.LazyFrame:
+        found = visits_of(records, rules, per_lesion=True).sort("number")
+        of_targets = pl.col("targets").list.eval(pl.element().struct.field("c")).list.sort()
+        return found.select(*(pl.col(name).list.len().fill_null(0) for name in names), of_targets)
+
+    return derive_from_records(history(visits), derive).collect().rows()
+
+
+def test_non_targets_are_listed_that_progressed_or_have_grown() -> None:
+    effusion = lesion("E", role="non-target", kind="effusion", organ="pleura", status="present")
+    gland = lesion("G", 12, role="non-target", organ="lymph_node", node=True, status="present")
+    target, worse = lesion("T", 30, viable=30), {"vs_last": "increased"}
+    visits = {
+        0: [target, bone("B", "present"), effusion, gland],
+        42: [target, bone("B", "unequivocal"), effusion | worse, gland],
+        84: [target, bone("B", "present") | worse, effusion | worse | {"cytology": "positive"}, gland | worse],
+        126: [target, bone("B", "absent") | worse, effusion, gland],
+    }
+    assert [counts[:3] for counts in lists(visits)] == [(1, 0, 0), (0, 3, 2), (0, 0, 0)]
+
+
+def test_targets_are_listed_one_by_one_where_a_sum_is_missing() -> None:
+    first, known = [lesion("T", 30), lesion("U", 20)], [lesion("T", 25), lesion("U", 20)]
+    parts = [lesion("T", 10, fragment_id="a"), lesion("T", state="ne", fragment_id="b"), lesion("U", 20)]
+    assert [found[3] for found in lists({0: first, 42: known, 84: known}, RECIST)] == [None, None]
+    assert [found[3] for found in lists({0: first, 42: known, 84: parts}, RECIST)] == [[2000, 2500], [2000]]
+
+
+def test_rows_after_the_baseline_are_those_of_later_visits_and_without_a_baseline_all() -> None:
+    late = history({0: [lesion("T", 30), lesion("S", 20, is_baseline=False)], 42: [lesion("T", 20)]})
+    none = history({0: [lesion("T", 30)], 42: [lesion("T", 20)]}, subject="B").with_columns(
+        is_baseline=pl.lit(value=False)
+    )
+    found = postbaseline_rows(pl.concat([late, none])).collect().sort("subject", "visit_date")
+    assert found.select("subject", "lesion_id", "mm_x100").rows() == [
+        ("A", "T", 2000),
+        ("B", "T", 3000),
+        ("B", "T", 2000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reappearance", "target_only", "after_cr", "after_target_cr"),
+    [("pd", "arithmetic", True, False), ("pd", "pd", True, True), ("arithmetic", "pd", False, True),
+     ("arithmetic", "arithmetic", False, False)],
+)  # fmt: skip
+def test_what_is_back_after_a_complete_response_is_progression_where_the_ruleset_says_so(
+    reappearance: str, target_only: str, after_cr: bool, after_target_cr: bool
+) -> None:
+    chosen = {"cr.reappearance": reappearance, "cr.target_only_return": target_only}
+    rules = load_criterion_rules("recist_1_1", overrides=chosen, registry=default_registry())
+    history_of = {"cr_before": [True, False, False, True], "target_cr_before": [True, True, False, True]}
+    rows = pl.DataFrame({**history_of, "nodes_back": [1, 0, 1, 0], "others_back": [0, 1, 1, 0]})
+    found = rows.select(has_target_return(rules)).to_series().to_list()
+    assert found == [after_cr, after_target_cr, False, False]
+
+
+@pytest.mark.parametrize(("persistence", "expected"), [("after_established", "PR"), ("memoryless", "SD")])
+def test_an_established_response_persists_only_where_the_ruleset_says_so(persistence: str, expected: str) -> None:
+    rules = load_criterion_rules("recist_1_1", overrides={"pr.persistence": persistence}, registry=default_registry())
+    row = {
+        "has_targets": True, "baseline_x100": 10000, "sum_x100": 8000, "partial_x100": 8000, "nadir_x100": 7000, "sum_complete": True,
+        "nodes_back": 0, "others_back": 1, "cr_before": False, "target_cr_before": False, "pr_established": True,
+    }  # fmt: skip
+    found = pl.DataFrame([row]).select(target_response(rules, criteria.RuleNames("t", "n", "l", "o")))
+    assert found["target"].to_list() == [expected]
+
+
+def test_a_lesion_that_is_no_target_may_be_merged_into_one_that_is_not_measured() -> None:
+    """Its mass is in no sum of targets: a non-target is there, and a new lesion is shown and adds nothing."""
+    gone = {"state": "merged", "into": "Q"}
+    visits = {
+        0: [lesion("T", 30), bone("B", "present")],
+        42: [lesion("T", 30), lesion("B", role="non-target", organ="bone", **gone), new(**gone)],
+    }
+    found = criteria.derive_visits(history(visits), RECIST).collect()
+    assert found.select("nontarget_unknown", "nontarget_gone").row(0) == (False, False)
+    shown = criteria.derive_new_lesions(history(visits), RECIST).collect()
+    assert shown.select("c", "shown", "unread").row(0) == (0, True, False)
