@@ -27,6 +27,8 @@ def write_page(document: Figures, page: Path) -> Path:
         (plots / "time.svg").write_text(_plot(document["scaling"], "cpu", "processor seconds"), encoding="utf-8")
         (plots / "memory.svg").write_text(_plot(document["scaling"], "peak_mib", "peak memory, MiB"), encoding="utf-8")
         sections.append(_scaling(document["scaling"], plots.name))
+    if "whole" in document:
+        sections.append(_whole(document["whole"]))
     if "profile" in document:
         sections.append(_profile(document["profile"]))
     page.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
@@ -139,6 +141,34 @@ def _cell(figures: Figures | None) -> str:
     if "failed" in figures:
         return "failed"
     return f"{figures['cpu']:.2f} / {figures['seconds']:.2f} / {figures['peak_mib']:,.0f}"
+
+
+def _whole(sizes: list[Figures]) -> str:
+    lines = [
+        "| subjects | lesion rows | laboratory results | engine | bare | times | CPU s per million lesion rows |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
+        *(_row_of_whole(one) for one in sizes),
+    ]
+    return f"""## The first trial in parts
+
+`rules-engine run tace_ici_hcc --memory 8GiB --no-report` on made-up studies: everything from reading to writing, the parts derived by one
+worker per core. Beside it, bare: the same Parquet files read whole by Polars, each grouped once by subject, and the processor time of
+the engine as a multiple of that; the goal is 10 times.
+
+Processor seconds / wall seconds / memory of all processes together in MiB:
+
+{chr(10).join(lines)}"""
+
+
+def _row_of_whole(one: Figures) -> str:
+    rows, engine, bare = one["rows"], one["engine"], one["bare"]
+    lesions = rows["lesion_assessments"]
+    cells = [f"{rows[name]:,}" for name in ("subjects", "lesion_assessments", "labs")]
+    if "failed" in engine or "failed" in bare:
+        return f"| {' | '.join(cells)} | failed | | | |"
+    told = [f"{one['cpu']:.1f} / {one['seconds']:.1f} / {one['together_mib']:,.0f}" for one in (engine, bare)]
+    more = [f"{engine['cpu'] / bare['cpu']:.0f}", f"{engine['cpu'] / lesions * 1e6:.0f}"]
+    return f"| {' | '.join([*cells, *told, *more])} |"
 
 
 def _profile(one: Figures) -> str:

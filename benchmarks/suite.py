@@ -3,6 +3,7 @@
 * the goal: endpoints of 580,800 collected records of 30,600 subjects, start-up included;
 * scaling: RECIST 1.1 from lesions to best response, progression-free and overall survival, from 1,000 lesion rows up, with one thread and
   two, beside plain pandas and plain Python for the same derivations, whose answers are held against the engine's;
+* the whole: the first trial's protocol in parts within 8 GiB, beside reading the same files and grouping them once by subject;
 * the profile: time and peak memory of each stage of the first trial's protocol.
 
 Every run is a process of its own. The page is for readers; `docs/benchmarks.md` is one.
@@ -14,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,7 +26,7 @@ import polars as pl
 import rules_engine
 
 from benchmarks.collected import write_collected
-from benchmarks.measured import engine_run, plain_run
+from benchmarks.measured import bare_run, engine_run, plain_run
 from benchmarks.page import write_page
 from benchmarks.plain_study import write_plain_study
 
@@ -52,8 +54,13 @@ def main(words: list[str]) -> int:
     parser.add_argument("--profile-subjects", type=int, default=10_000)
     parser.add_argument("--repeat", type=int, default=3, help="runs of the goal, of which the best counts")
     parser.add_argument(
-        "--only", nargs="+", choices=["goal", "scaling", "profile"], default=["goal", "scaling", "profile"]
+        "--whole-subjects",
+        type=int,
+        nargs="+",
+        default=[10_000, 50_000],
+        help="sizes of the whole (default: %(default)s)",
     )
+    parser.add_argument("--only", nargs="+", choices=list(_PARTS), default=list(_PARTS))
     parser.add_argument(
         "--work", type=Path, help="folder for studies and results in between (default: a temporary one)"
     )
@@ -162,6 +169,25 @@ def differing(out: Path, plain: Path) -> int:
     return int(both.filter(other).select(pl.len()).collect().item())
 
 
+# The whole ------------------------------------------------------------------------------------------------------------
+
+
+def whole(asked: argparse.Namespace, work: Path) -> Iterator[list[dict[str, Any]]]:
+    """Each size: the first trial's protocol in parts, by as many workers as there are cores, and the bare reading of its files."""
+    from rules_engine.simulator import simulate_to
+
+    sizes = []
+    for subjects in asked.whole_subjects:
+        folder = work / f"whole-{subjects}"
+        rows = simulate_to(folder / "study", subjects, 1)["rows"]
+        more = ("--memory", "8GiB", "--data-cutoff", "2025-12-31")
+        ran = engine_run("tace_ici_hcc", folder / "study", folder / "out", os.cpu_count() or 1, *more)
+        _tell(f"whole, {subjects:,} subjects", ran)
+        sizes.append({"rows": rows, "engine": ran, "bare": bare_run(folder / "study")})
+        shutil.rmtree(folder)
+        yield sizes
+
+
 # The profile ----------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +201,7 @@ def profile(asked: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
     yield one
 
 
-_PARTS = {"goal": goal, "scaling": scaling, "profile": profile}
+_PARTS = {"goal": goal, "scaling": scaling, "whole": whole, "profile": profile}
 
 
 def _tell(what: str, figures: dict[str, Any]) -> None:

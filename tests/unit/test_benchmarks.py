@@ -155,3 +155,31 @@ def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
     first = (tmp_path / "page" / "time.svg").read_bytes()
     write_page(document, tmp_path / "page.md")
     assert (tmp_path / "page" / "time.svg").read_bytes() == first
+
+
+#: A process of 100 MB that waits for one of 150 MB.
+TWO_PROCESSES = """
+import subprocess, sys
+held = bytearray(100_000_000)
+subprocess.run([sys.executable, "-c", "import time; held = bytearray(150_000_000); time.sleep(1)"], check=True)
+"""
+
+
+def test_memory_is_that_of_one_process_and_of_all_together() -> None:
+    figures = measured([sys.executable, "-c", TWO_PROCESSES])
+    assert 140 < figures["peak_mib"] < 220
+    if sys.platform == "linux":
+        assert figures["together_mib"] > figures["peak_mib"] + 60
+
+
+def test_the_page_tells_the_whole_beside_the_bare_reading(tmp_path: Path) -> None:
+    rows = {"subjects": 1_000, "lesion_assessments": 50_000, "labs": 100_000}
+    used = {"cpu": 30.0, "seconds": 20.0, "peak_mib": 800.0, "together_mib": 1_500.0}
+    sizes = [
+        {"rows": rows, "engine": used, "bare": {"cpu": 2.0, "seconds": 1.0, "peak_mib": 90.0, "together_mib": 90.0}},
+        {"rows": rows, "engine": {**used, "failed": "x"}, "bare": used},
+    ]
+    about = dict.fromkeys(("date", "cores", "memory_gib", "system", "python", "polars", "load"), "x")
+    page = write_page({"about": about, "whole": sizes}, tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "| 1,000 | 50,000 | 100,000 | 30.0 / 20.0 / 1,500 | 2.0 / 1.0 / 90 | 15 | 600 |" in page
+    assert "| 1,000 | 50,000 | 100,000 | failed |" in page
