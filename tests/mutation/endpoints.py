@@ -24,7 +24,7 @@ _UNIT_TESTS = (
     "tests/unit/test_endpoints_bad_input.py", "tests/unit/test_endpoints_censoring.py", "tests/unit/test_endpoints_checks.py",
     "tests/unit/test_endpoints_denominator.py", "tests/unit/test_endpoints_durations.py", "tests/unit/test_endpoints_evidence.py",
     "tests/unit/test_endpoints_findings.py", "tests/unit/test_endpoints_progression.py", "tests/unit/test_endpoints_row_order.py",
-    "tests/unit/test_endpoints_schedule.py", "tests/properties/test_endpoints_candidates.py", "tests/unit/test_interval_censoring.py",
+    "tests/unit/test_endpoints_days.py", "tests/unit/test_endpoints_schedule.py", "tests/properties/test_endpoints_candidates.py", "tests/unit/test_interval_censoring.py",
     "tests/unit/test_endpoints_compositions.py", "tests/unit/test_endpoints_foreign_rules.py", "tests/unit/test_endpoints_texts.py",
     "tests/unit/test_endpoints_imputation.py", "tests/unit/test_endpoints_tables.py", "tests/unit/test_endpoints_days.py",
 )  # fmt: skip
@@ -34,6 +34,23 @@ _PROPERTIES = (
     "tests/unit/test_safety_endpoint.py", "tests/spec/test_frames_in.py", "tests/properties/test_endpoints_records.py",
     "tests/properties/test_endpoints_invariants.py", "tests/properties/test_endpoints_changes.py",
 )  # fmt: skip
+#: Tests of what these modules do: asked before all others.
+_TESTS_FIRST = {
+    "first_event": ("tests/properties/test_endpoints_candidates.py", "tests/unit/test_endpoints_compositions.py"),
+    "passed_over": ("tests/properties/test_endpoints_candidates.py",),
+    "candidates": ("tests/properties/test_endpoints_candidates.py",),
+    "schedule": ("tests/unit/test_endpoints_schedule.py",),
+    "evidence_of_life": ("tests/unit/test_endpoints_evidence.py", "tests/unit/test_explain_endpoints.py"),
+    "clock": ("tests/unit/test_endpoints_row_order.py", "tests/properties/test_endpoints_candidates.py"),
+    "progression": ("tests/unit/test_endpoints_progression.py", "tests/unit/test_endpoints_findings.py"),
+    "days": ("tests/unit/test_endpoints_days.py", "tests/unit/test_endpoints_row_order.py"),
+    "censoring": ("tests/unit/test_endpoints_censoring.py", "tests/unit/test_endpoints_compositions.py"),
+    "rules_engine_plugins.censoring": ("tests/unit/test_endpoints_texts.py", "tests/unit/test_explain_endpoints.py"),
+    "rules_engine_plugins.events": ("tests/unit/test_endpoints_texts.py", "tests/unit/test_endpoints_compositions.py"),
+    "origins": ("tests/unit/test_endpoints_checks.py", "tests/unit/test_endpoints_findings.py"),
+    "checks": ("tests/unit/test_endpoints_checks.py", "tests/unit/test_endpoints_bad_input.py"),
+    "imputation": ("tests/unit/test_endpoints_imputation.py",),
+}
 #: From those that read most of the code.
 _ORDER = (
     "PFS", "DOR", "TTP", "TTF", "PFS2", "OS", "BOR", "TTD", "TTUP", "EFS", "ORR", "CBR", "DCR", "DFS", "RFS", "TTR", "CRR",
@@ -112,6 +129,6 @@ AREA = Area(
         "rules_engine.criteria", "rules_engine.grading", "rules_engine.vocabulary", "rules_engine_plugins.estimators",
     ),
     modules=modules,
-    suites=choice_of_suites(draw_samples, agreement, cases, _UNIT_TESTS, _PROPERTIES),
+    suites=choice_of_suites(draw_samples, agreement, cases, _UNIT_TESTS, _PROPERTIES, _TESTS_FIRST),
     import_everything=import_everything,
 )  # fmt: skip

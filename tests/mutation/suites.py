@@ -6,7 +6,7 @@ Nothing of the engine is imported here before a suite runs: it would be without 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from importlib import import_module
 from inspect import signature
@@ -46,8 +46,6 @@ _TESTS_FIRST = {
     "components": ("tests/unit/test_criteria_components.py",),
     "markers": ("tests/unit/test_criteria_markers.py",),
     **dict.fromkeys(("options", "irecist", "mrecist_irecist"), ("tests/unit/test_criteria_options.py",)),
-    "passed_over": ("tests/properties/test_endpoints_candidates.py",),
-    "days": ("tests/unit/test_endpoints_days.py",),
 }
 _PROPERTIES = ("tests/properties/test_criteria_properties.py", "tests/unit/test_criteria_of_third_parties.py")
 
@@ -142,9 +140,9 @@ def cases(module: str) -> str | None:
     return failed[0].id if failed else None
 
 
-def own_tests(module: str) -> str | None:
+def own_tests(first: Mapping[str, Sequence[str]], module: str) -> str | None:
     """The unit tests that are there for this module, called one by one: those that need nothing but their parameters."""
-    calls = _calls(module)
+    calls = _calls(tuple(first.get(module, ())))
     for place, (name, test, arguments) in enumerate(calls):
         try:
             test(**arguments)
@@ -155,8 +153,8 @@ def own_tests(module: str) -> str | None:
 
 
 @cache
-def _calls(module: str) -> list[tuple[str, Callable[..., None], dict[str, Any]]]:
-    files = [file.removesuffix(".py").replace("/", ".") for file in _TESTS_FIRST.get(module, ())]
+def _calls(asked: tuple[str, ...]) -> list[tuple[str, Callable[..., None], dict[str, Any]]]:
+    files = [file.removesuffix(".py").replace("/", ".") for file in asked]
     tests = [(f"{file}.{name}", test) for file in files for name, test in vars(import_module(file)).items()]
     return [
         (name, test, arguments)
@@ -168,7 +166,10 @@ def _calls(module: str) -> list[tuple[str, Callable[..., None], dict[str, Any]]]
 
 def _arguments(test: Callable[..., None]) -> Iterator[dict[str, Any]]:
     """What the test is called with, each time that pytest would call it; nothing where it asks for a fixture."""
-    told = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+    marks = getattr(test, "pytestmark", ())
+    if any(mark.name == "slow" for mark in marks):
+        return
+    told = [mark for mark in marks if mark.name == "parametrize"]
     names = [
         [name.strip() for name in mark.args[0].split(",")] if isinstance(mark.args[0], str) else mark.args[0]
         for mark in told
@@ -177,16 +178,18 @@ def _arguments(test: Callable[..., None]) -> Iterator[dict[str, Any]]:
         return
     for chosen in product(*(mark.args[1] for mark in told)):
         arguments: dict[str, Any] = {}
-        for its_names, values in zip(names, chosen, strict=True):
-            arguments |= zip(its_names, values if len(its_names) > 1 else [values], strict=True)
+        for its_names, given in zip(names, chosen, strict=True):
+            values = getattr(given, "values", given) if hasattr(given, "marks") else given  # of pytest.param
+            alone = len(its_names) == 1 and not hasattr(given, "marks")
+            arguments |= zip(its_names, [values] if alone else values, strict=True)
         yield arguments
 
 
-def pytest_of(files: Sequence[str], module: str) -> str | None:
+def pytest_of(files: Sequence[str], first: Mapping[str, Sequence[str]], module: str) -> str | None:
     """Tests run by pytest, up to the first that fails."""
     import pytest
 
-    files = sorted(files, key=lambda file: (file not in _TESTS_FIRST.get(module, ()), files.index(file)))
+    files = sorted(files, key=lambda file: (file not in first.get(module, ()), files.index(file)))
 
     class FirstFailure:
         name: str | None = None
@@ -225,6 +228,7 @@ def choice_of_suites(
     cases: Suite,
     unit_tests: Sequence[str],
     properties: Sequence[str],
+    tests_first: Mapping[str, Sequence[str]],
 ) -> Callable[[Sequence[str], Draw], dict[str, Suite]]:
     """How an area gives the suites of some names, in their order; `draw` has samples made where the engine may be imported."""
 
@@ -237,12 +241,12 @@ def choice_of_suites(
             return partial(agreement, drawn(at_length=at_length)[samples])
 
         every: dict[str, Callable[[], Suite]] = {
-            "own": lambda: own_tests,
+            "own": lambda: partial(own_tests, tests_first),
             "glance": lambda: against(slice(AT_A_GLANCE)),
             "agreement": lambda: against(slice(AT_A_GLANCE if "glance" in names else 0, None)),
             "cases": lambda: cases,
-            "unit": lambda: partial(pytest_of, unit_tests),
-            "properties": lambda: partial(pytest_of, properties),
+            "unit": lambda: partial(pytest_of, unit_tests, tests_first),
+            "properties": lambda: partial(pytest_of, properties, tests_first),
             "length": lambda: against(slice(None), at_length=True),
         }
         return {name: suite() for name, suite in every.items() if name in names}
@@ -261,7 +265,7 @@ CRITERIA_AREA = Area(
         "rules_engine_plugins.estimators", "rules_engine_plugins.events", "rules_engine_plugins.readers",
     ),
     modules=modules,
-    suites=choice_of_suites(draw_samples, agreement, cases, _UNIT_TESTS, _PROPERTIES),
+    suites=choice_of_suites(draw_samples, agreement, cases, _UNIT_TESTS, _PROPERTIES, _TESTS_FIRST),
     left_alone=left_alone,
     import_everything=import_everything,
 )  # fmt: skip
