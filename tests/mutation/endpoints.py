@@ -24,7 +24,7 @@ _UNIT_TESTS = (
     "tests/unit/test_endpoints_bad_input.py", "tests/unit/test_endpoints_censoring.py", "tests/unit/test_endpoints_checks.py",
     "tests/unit/test_endpoints_denominator.py", "tests/unit/test_endpoints_durations.py", "tests/unit/test_endpoints_evidence.py",
     "tests/unit/test_endpoints_findings.py", "tests/unit/test_endpoints_progression.py", "tests/unit/test_endpoints_row_order.py",
-    "tests/unit/test_endpoints_days.py", "tests/unit/test_endpoints_schedule.py", "tests/properties/test_endpoints_candidates.py", "tests/unit/test_interval_censoring.py",
+    "tests/unit/test_endpoints_schedule.py", "tests/properties/test_endpoints_candidates.py", "tests/unit/test_interval_censoring.py",
     "tests/unit/test_endpoints_compositions.py", "tests/unit/test_endpoints_foreign_rules.py", "tests/unit/test_endpoints_texts.py",
     "tests/unit/test_endpoints_imputation.py", "tests/unit/test_endpoints_tables.py", "tests/unit/test_endpoints_days.py",
 )  # fmt: skip
@@ -43,7 +43,7 @@ _TESTS_FIRST = {
     "evidence_of_life": ("tests/unit/test_endpoints_evidence.py", "tests/unit/test_explain_endpoints.py"),
     "clock": ("tests/unit/test_endpoints_row_order.py", "tests/properties/test_endpoints_candidates.py"),
     "progression": ("tests/unit/test_endpoints_progression.py", "tests/unit/test_endpoints_findings.py"),
-    "days": ("tests/unit/test_endpoints_days.py", "tests/unit/test_endpoints_row_order.py"),
+    "days": ("tests/unit/test_endpoints_days.py",),
     "censoring": ("tests/unit/test_endpoints_censoring.py", "tests/unit/test_endpoints_compositions.py"),
     "rules_engine_plugins.censoring": ("tests/unit/test_endpoints_texts.py", "tests/unit/test_explain_endpoints.py"),
     "rules_engine_plugins.events": ("tests/unit/test_endpoints_texts.py", "tests/unit/test_endpoints_compositions.py"),
