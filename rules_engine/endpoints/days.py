@@ -45,7 +45,7 @@ def in_order_of(number: str, rows: pl.LazyFrame) -> pl.LazyFrame:
 
     def ordered(frame: pl.DataFrame) -> pl.DataFrame:
         if not frame[number].is_sorted():
-            return frame.sort(number, maintain_order=True)
+            return frame.sort(number)
         return frame.with_columns(pl.col(number).set_sorted())
 
     return _opaque(rows, ordered)
@@ -59,12 +59,12 @@ def first_of_each(rows: pl.LazyFrame, *by: str | pl.Expr, key: str = "subject") 
 
     def first(frame: pl.DataFrame) -> pl.DataFrame:
         if not frame[key].is_sorted():
-            frame = frame.sort(key, maintain_order=True)
+            frame = frame.sort(key)
         again = frame[key] == frame[key].shift(1)
         several = (again | again.shift(-1)).fill_null(value=False)
         if not several.any():
             return frame
-        compared = frame.filter(several).sort(key, *by).unique(key, keep="first", maintain_order=True)
+        compared = frame.filter(several).sort(key, *by).unique(key, keep="first")
         return pl.concat([frame.filter(~several), compared]).sort(key)
 
     return _opaque(rows, first)
