@@ -42,11 +42,22 @@ class CanonicalTable:
 def derive_canonical(raw: RawTable, table: Table) -> CanonicalTable:
     """The table in its canonical form; raises `StudyError` with every fault that makes it unusable."""
     reading = Reading.of(raw, table)
-    # Nothing stands between a file and the numbers of its rows: only so can a filter by subject be left to the file.
-    without_own_numbers = raw.rows.drop(ROW.name) if ROW.name in raw.schema else raw.rows
-    indexed = without_own_numbers.with_row_index(ROW.name, offset=1).with_columns(pl.col(ROW.name).cast(pl.Int64))
+    indexed = _indexed(raw)
     looked = reading.look(indexed)
     return reading.conclude(looked, reading.rows(indexed, as_stated=looked.subjects_are_bare))
+
+
+def held_canonical(raw: RawTable, table: Table) -> CanonicalTable:
+    """The same with its rows in memory: they are looked at and read in one pass."""
+    reading = Reading.of(raw, table)
+    looked, rows = reading.look_and_read(_indexed(raw))
+    return reading.conclude(looked, rows.lazy())
+
+
+def _indexed(raw: RawTable) -> pl.LazyFrame:
+    """The rows with their numbers. Nothing stands between a file and these: only so can a filter by subject be left to the file."""
+    without_own_numbers = raw.rows.drop(ROW.name) if ROW.name in raw.schema else raw.rows
+    return without_own_numbers.with_row_index(ROW.name, offset=1).with_columns(pl.col(ROW.name).cast(pl.Int64))
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,19 @@ class Reading:
 
     def look(self, indexed: pl.LazyFrame) -> Looked:
         """One look at numbered rows of the source; raises `StudyError` where they cannot be read."""
-        return _look(self.raw, indexed, self.casts, self.faults)
+        return Looked(*self._collected(_look(self.raw, indexed, self.casts, self.faults)))
+
+    def look_and_read(self, indexed: pl.LazyFrame) -> tuple[Looked, pl.DataFrame]:
+        """A look at numbered rows, and their canonical rows."""
+        plans = [*_look(self.raw, indexed, self.casts, self.faults), self.rows(indexed)]
+        tallies, odd, rows = self._collected(plans)
+        return Looked(tallies, odd), rows
+
+    def _collected(self, plans: Sequence[pl.LazyFrame]) -> list[pl.DataFrame]:
+        try:
+            return pl.collect_all(plans)
+        except pl.exceptions.PolarsError as error:
+            raise unreadable(self.raw.where, error) from error
 
     def rows(self, indexed: pl.LazyFrame, *, as_stated: bool = False) -> pl.LazyFrame:
         """Canonical rows of numbered rows of the source; `as_stated` where a look found every subject's name bare."""
@@ -210,8 +233,10 @@ def _faults_of(raw: RawTable, table: Table, casts: dict[str, Cast]) -> list[tupl
     return faults
 
 
-def _look(raw: RawTable, indexed: pl.LazyFrame, casts: dict[str, Cast], faults: list[tuple[Column, Fault]]) -> Looked:
-    """One look at the source: numbers of rows and of filled cells, and the odd rows with one flag per fault."""
+def _look(
+    raw: RawTable, indexed: pl.LazyFrame, casts: dict[str, Cast], faults: list[tuple[Column, Fault]]
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """One look at the source (`Looked`): numbers of rows and of filled cells, and the odd rows with one flag per fault."""
     flags = [fault.is_odd.fill_null(value=False).alias(f"_odd_{i}") for i, (_column, fault) in enumerate(faults)]
     messages = [
         (fault.message if isinstance(fault.message, pl.Expr) else pl.lit(fault.message)).alias(f"_message_{i}")
@@ -233,11 +258,7 @@ def _look(raw: RawTable, indexed: pl.LazyFrame, casts: dict[str, Cast], faults: 
         .filter(pl.any_horizontal([f"_odd_{i}" for i in range(len(faults))]))
         .select(ROW.name, pl.col("^_odd_.*$"), *messages, *cells, *aliens)
     )
-    try:
-        counted, found = pl.collect_all([tallies, odd])
-    except pl.exceptions.PolarsError as error:
-        raise unreadable(raw.where, error) from error
-    return Looked(counted, found)
+    return tallies, odd
 
 
 def _is_padded(raw: RawTable) -> pl.Expr:

@@ -16,7 +16,7 @@ from rules_engine.findings import WARNING, concat_findings, derive_findings, emp
 from rules_engine.model import Ruleset
 from rules_engine.registry import Registry, default_registry
 from rules_engine.study import checks
-from rules_engine.study.canonical import CanonicalTable, derive_canonical, empty_canonical
+from rules_engine.study.canonical import CanonicalTable, derive_canonical, empty_canonical, held_canonical
 from rules_engine.study.mapping import StudyMapping, mapped_tables, mapping_of, stated_encoding
 from rules_engine.study.sources import Found, RawTable, Source, find_tables, hash_file, is_connection, shown_connection
 
@@ -58,7 +58,7 @@ class Study:
 
 def read_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
     """Open a study (`open_study`) and check its records (`check_records`)."""
-    return check_records(_open(source, ruleset, registry, _held_canonical))
+    return check_records(_open(source, ruleset, registry, _read_in_memory))
 
 
 def open_study(source: Any, *, ruleset: Ruleset | None = None, registry: Registry | None = None) -> Study:
@@ -90,12 +90,9 @@ def _open(source: Any, ruleset: Ruleset | None, registry: Registry | None, read:
     return open_found(source, found, ruleset, contracts, mapping=mapping, read=read)
 
 
-def _held_canonical(raw: RawTable, table: Table) -> CanonicalTable:
-    """The canonical table, in memory where every check and endpoint reads it, so that its cells are read once."""
-    canonical = derive_canonical(raw, table)
-    if table.name in _READ_WHEN_NEEDED:
-        return canonical
-    return replace(canonical, rows=canonical.rows.collect().lazy())
+def _read_in_memory(raw: RawTable, table: Table) -> CanonicalTable:
+    """Tables that every check and endpoint reads are held, so that their cells are read once."""
+    return (derive_canonical if table.name in _READ_WHEN_NEEDED else held_canonical)(raw, table)
 
 
 def open_found(
