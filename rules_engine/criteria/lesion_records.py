@@ -296,8 +296,7 @@ class _Shared:
 
 
 def _shared(lesions: pl.LazyFrame) -> _Shared | None:
-    shared = _SHARED.get(id(lesions))
-    return shared if shared is not None and shared.of() is lesions else None
+    return _SHARED.get(id(lesions))  # of a frame that is gone, nothing is left there
 
 
 #: By identity: a lazy frame never changes, and whoever filters it or adds a column has another one.

@@ -45,7 +45,11 @@ _TESTS_FIRST = {
     "subjects": ("tests/unit/test_criteria_edges.py", "tests/unit/test_criteria_outputs.py"),
     "components": ("tests/unit/test_criteria_components.py",),
     "markers": ("tests/unit/test_criteria_markers.py",),
-    **dict.fromkeys(("options", "irecist", "mrecist_irecist"), ("tests/unit/test_criteria_options.py",)),
+    **dict.fromkeys(("options", "irecist"), ("tests/unit/test_criteria_options.py",)),
+    **dict.fromkeys(
+        ("mrecist_irecist", "reassessment", "reporting"),
+        ("tests/unit/test_criteria_options.py", "tests/unit/test_criteria_edges.py"),
+    ),
 }
 _PROPERTIES = ("tests/properties/test_criteria_properties.py", "tests/unit/test_criteria_of_third_parties.py")
 

@@ -61,6 +61,21 @@ def test_what_was_shared_is_forgotten_with_its_frame() -> None:
     assert len(records._SHARED) == before
 
 
+def test_what_is_the_same_for_every_criterion_is_derived_once_of_a_reading_that_is_shared() -> None:
+    asked = []
+
+    def derive(of: records.LesionRecords) -> pl.LazyFrame:
+        asked.append(of)
+        return of.subjects.select("subject")
+
+    reading = hold_reading(LESIONS.lazy())
+    found = [records.derive_once(reading, derive).collect().height for _ in range(3)]
+    assert found == [LESIONS["subject"].n_unique()] * 3
+    assert len(asked) == 1
+    records.derive_once(LESIONS.lazy(), derive).collect()
+    assert len(asked) > 1
+
+
 def test_names_outside_are_plain_text() -> None:
     rules = load_criterion_rules("irecist", registry=default_registry())
     lesions = history({0: [lesion("T", 20)], 42: [lesion("T", 20), lesion("N", 12, role="new", nl="target")]})

@@ -311,6 +311,7 @@ def test_a_measure_may_read_columns_beyond_the_contract() -> None:
     measure = Measure(pl.col("weight") * 2, too_small=1)
     found = derive_readings(lesions, lesions, baseline_lesions(lesions), RECIST, measure).collect()
     assert found["c"].to_list() == [14, 14]
+    assert criteria.derive_visits(lesions, RECIST, measure=measure).collect()["sum_x100"].to_list() == [14]
 
 
 def test_a_reading_has_the_size_of_a_target_and_the_status_of_a_non_target() -> None:
