@@ -123,6 +123,16 @@ def test_suspected_pseudoprogression_waits_for_its_reassessment(codes: str, at: 
     assert progression(codes, "first_pd_pseudo_confirm") == (None if at is None else day(at), None)
 
 
+def test_a_code_of_another_codelist_neither_progresses_nor_clears_nor_confirms() -> None:
+    for rule, codes in (("first_pd_pseudo_confirm", "PD? {} PD"), ("irecist", "iUPD {} iCPD")):
+        for other in ("VGPR", "SD/VGPR", "PD/VGPR"):  # where both are stated, the second is what answers
+            assert progression(codes.format(other), rule, confirmed_date="icpd") == (day(3), None)
+
+
+def test_an_unconfirmed_progression_needs_no_evaluable_assessment() -> None:
+    assert progression("NE/iUPD", "irecist") == (day(1), None)
+
+
 def test_what_has_no_response_neither_progresses_nor_confirms() -> None:
     """Dated to the confirmation there would be: without one the progression of the second scan counts at its own date."""
     for rule, codes in (("first_pd_pseudo_confirm", "- PD? -"), ("irecist", "- iUPD -")):
