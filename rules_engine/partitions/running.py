@@ -181,7 +181,7 @@ def _derive_parts(
         place.write(0, run["key"], iter([(OPENED, study.findings.collect())]))
     if not place.has_tables:
         tell("splitting")
-        place.split(tables, parted(subjects, parts))
+        place.split(study.tables, parted(subjects, parts))
     missing = [part for part in range(1, parts + 1) if not place.is_done(part, run["key"])]
     job = Job.of(engine, study, cutoff, place, run["key"])
     told = _ToldParts(parts, len(missing), tell)

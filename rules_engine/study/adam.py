@@ -256,7 +256,13 @@ def test_name(codes: pl.DataFrame) -> pl.Expr:
         "analyte",
         pl.when(is_shared).then(pl.col("name") + " (" + pl.col("analyte") + ")").otherwise("name").alias("name"),
     )
-    return pl.col("PARAMCD").replace_strict(dict(named.iter_rows()), default=pl.col("PARAMCD"), return_dtype=pl.String)
+    names = dict(named.iter_rows())
+    # Said to be of each row by itself: where Polars replaces values of a stream, it waits for all of the rows.
+    return pl.col("PARAMCD").map_batches(
+        lambda given: given.replace_strict(names, default=given, return_dtype=pl.String),
+        return_dtype=pl.String,
+        is_elementwise=True,
+    )
 
 
 def _shift(before: str, after: str) -> pl.Expr:

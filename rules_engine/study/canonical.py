@@ -6,7 +6,8 @@ a run reads only the columns that it needs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -101,17 +102,22 @@ class Reading:
 
     def look(self, indexed: pl.LazyFrame) -> Looked:
         """One look at numbered rows of the source; raises `StudyError` where they cannot be read."""
-        return Looked(*self._collected(_look(self.raw, indexed, self.casts, self.faults)))
+        # One plan after the other: together they would share the rows of the source, and hold those that only one has seen.
+        with self._reading():
+            tallies, odd = (plan.collect() for plan in _look(self.raw, indexed, self.casts, self.faults))
+        return Looked(tallies, odd)
 
     def look_and_read(self, indexed: pl.LazyFrame) -> tuple[Looked, pl.DataFrame]:
-        """A look at numbered rows, and their canonical rows."""
+        """A look at numbered rows, and their canonical rows, which fit into memory."""
         plans = [*_look(self.raw, indexed, self.casts, self.faults), self.rows(indexed)]
-        tallies, odd, rows = self._collected(plans)
+        with self._reading():
+            tallies, odd, rows = pl.collect_all(plans)
         return Looked(tallies, odd), rows
 
-    def _collected(self, plans: Sequence[pl.LazyFrame]) -> list[pl.DataFrame]:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
-            return pl.collect_all(plans)
+            yield
         except pl.exceptions.PolarsError as error:
             raise unreadable(self.raw.where, error) from error
 
