@@ -173,6 +173,16 @@ def test_survival_says_which_evidence_of_life_won() -> None:
     assert later.record["date"] == CUT_OFF
 
 
+def test_evidence_of_life_is_told_of_pfs2_only_where_it_dates_the_censoring() -> None:
+    history = {**START, **assessments(("2023-04-24", "SD")), "last_contact": "2023-10-01"}
+    alive = story_of(history, "PFS2", CUT_OFF, preset="ema", options={"pfs2_censor": "last_known_alive"})
+    assert "The latest fact of life up to 2023-12-31 is ADSL.LSTALVDT (LAST_CONTACT)" in step(alive, "censoring")
+    scanned = story_of(history, "PFS2", CUT_OFF, preset="ema", options={"pfs2_censor": "last_evaluable"})
+    assert "fact of life" not in step(scanned, "censoring")
+    assert scanned.record is not None
+    assert scanned.record["date"] == date(2023, 4, 24)
+
+
 def test_an_imputed_death_says_what_moved_it() -> None:
     story = story_of({**START, "death": {"date": "2023-06"}, "last_contact": "2023-06-21"}, "OS", CUT_OFF, preset="ema")
     told = step(story, "imputation")
