@@ -31,8 +31,8 @@ def progressions_passed_over(observation: Observation) -> pl.LazyFrame:
     is_kept = pl.col("source_id").eq_missing(pl.col("_id")) & pl.col("seq").eq_missing(pl.col("_seq"))
     rows = (
         reported.join(observation.clock.select("subject", "t0", "last_day", "no_baseline"), on="subject")
-        .pipe(with_assessment, kept.with_columns(_there=pl.lit(value=True)))
-        .with_columns(kept=pl.when(pl.col("_there") & is_kept).then(pl.lit(value=True)))
+        .pipe(with_assessment, kept)
+        .with_columns(kept=is_kept)
         .join(observation.progression, on="subject", how="left")
         .join(observation.truncation.select("subject", "n_date"), on="subject", how="left")
         .pipe(with_assessment, _codes_read(observation))
@@ -59,11 +59,11 @@ def _outcomes(observation: Observation) -> list[_Outcome]:
         _Outcome(
             "no_baseline", pl.col("no_baseline"), pl.lit("without an adequate baseline assessments contribute nothing")
         ),
-        _Outcome("same_day", pl.col("kept").is_null(), pl.lit("another assessment of this day counts")),
+        _Outcome("same_day", ~pl.col("kept"), pl.lit("another assessment of this day counts")),
         _Outcome("after_end", ~is_usable(day, options)),
         _Outcome(
             "confirmation",
-            (day > p_date) & (day == pl.col("certain_date")),
+            day == pl.col("certain_date"),
             phrase("confirms the progression of {}", "p_date"),
         ),
         _Outcome("later", day > p_date),

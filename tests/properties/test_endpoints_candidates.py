@@ -181,6 +181,8 @@ def accounts(options: dict[str, Any], *scans: dict[str, Any], **subject: Any) ->
 def test_what_the_rule_reads_otherwise_is_no_suspicion_that_was_overturned() -> None:
     stated_twice = scan("2023-03-01", "SD", iresponse="iUPD")
     assert accounts({}, stated_twice) == [("2023-03-01", "other_code", "first_pd reads SD, which is no progression")]
+    unread = scan("2023-03-01", "SD", iresponse="iUPD") | {"response": None}
+    assert accounts({}, unread) == [("2023-03-01", "other_code", "first_pd reads no response, which is no progression")]
     # While a suspicion waits, the response by iRECIST stands for the plain one.
     suspected = scan("2023-03-01", "PD", suspected_pseudo=True)
     answered = scan("2023-05-01", "PD", iresponse="iSD")
