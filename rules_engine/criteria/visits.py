@@ -216,7 +216,7 @@ def _with_lesion_lists(visits: pl.LazyFrame, records: LesionRecords, rules: Crit
         .agg(
             progressed_ids=lesion.filter(pl.col("status") == "unequivocal"),
             increased_ids=lesion.filter(has_grown),
-            increased_seen_ids=lesion.filter(has_grown & pl.col("nontarget_seen")),
+            increased_seen_ids=lesion.filter("nontarget_seen"),  # what did not progress and is listed here has grown
         )
     )
     # The targets one by one are needed only where a sum may be compared over the lesions known at two visits.

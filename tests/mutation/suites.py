@@ -38,7 +38,7 @@ _TESTS_FIRST = {
     ),
     **dict.fromkeys(("best_response", "confirmation", "progression"), ("tests/unit/test_criteria_best_response.py",)),
     **dict.fromkeys(
-        ("lesions", "new_lesions", "numbers", "responses", "visits"),
+        ("lesions", "new_lesions", "numbers", "responses", "timepoints", "visits"),
         ("tests/unit/test_criteria_tables.py", "tests/unit/test_criteria_edges.py"),
     ),
     "lesion_records": ("tests/unit/test_criteria_tables.py", "tests/unit/test_criteria_lesion_records.py"),
@@ -48,7 +48,11 @@ _TESTS_FIRST = {
     **dict.fromkeys(("options", "irecist"), ("tests/unit/test_criteria_options.py",)),
     **dict.fromkeys(
         ("mrecist_irecist", "reassessment", "reporting"),
-        ("tests/unit/test_criteria_options.py", "tests/unit/test_criteria_edges.py"),
+        (
+            "tests/unit/test_criteria_options.py",
+            "tests/unit/test_criteria_edges.py",
+            "tests/unit/test_criteria_rules.py",
+        ),
     ),
 }
 _PROPERTIES = ("tests/properties/test_criteria_properties.py", "tests/unit/test_criteria_of_third_parties.py")

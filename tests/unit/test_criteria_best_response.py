@@ -205,6 +205,7 @@ def test_a_confirmed_progression_is_dated_to_its_first_scan_and_one_left_open_as
         "confirmed",
         "C1",
     )
+    assert progressed(block("PENDING", "CONFIRMED"), "irecist")["progression_reasons"] == "rule.1"
     left = progressed(block("PENDING", "PENDING"), "irecist")
     assert (left["progression_date"], left["progression_status"]) == (day(42), "unconfirmed")
     assert left["progression_reasons"] == "irecist.pending.at_end"

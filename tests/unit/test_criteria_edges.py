@@ -232,3 +232,22 @@ def test_subjects_stand_in_the_order_of_their_names() -> None:
     names = ["F", "B", "E", "A", "C"]
     dates = pl.LazyFrame({"subject": names, "reference_date": [START] * len(names)})
     assert criteria.subject_responses(timepoints.lazy(), dates, rules).collect()["subject"].to_list() == list("ABCDEF")
+
+
+@pytest.mark.parametrize(("days", "late"), [(56, []), (57, ["irecist.icpd.late"])])
+def test_what_confirms_is_told_in_the_trace_and_whether_it_came_late(days: int, late: list[str]) -> None:
+    visits = {0: [lesion("T", 50)], 42: [lesion("T", 62)], 42 + days: [lesion("T", 68)]}
+    found = assessed("irecist", history(visits))[0]
+    assert found["overall"].to_list() == ["iUPD", "iCPD"]
+    assert found["progression_date"].to_list() == found["visit_date"].to_list()
+    told = [rule for rule in found["trace"][1].split(";") if rule.startswith("irecist.icpd")]
+    assert told == ["irecist.icpd.c1", *late]
+    assert "icpd" not in found["trace"][0]
+
+
+def test_growth_on_a_scan_that_came_too_soon_confirms_nothing_beside_a_further_new_lesion() -> None:
+    target = {0: 50, 42: 62, 56: 68}
+    visits = {day: [lesion("T", mm)] for day, mm in target.items()}
+    visits[56].append(lesion("X", 12, role="new", organ="lung", nl="target"))
+    found = assessed("irecist", history(visits, reasons={56: "symptom"}))[0]
+    assert found.select("overall", "accepted", "confirmation_reasons").row(1) == ("iCPD", True, "C5")

@@ -18,6 +18,7 @@ from rules_engine.criteria.numbers import (
     most_that_has_fallen_by,
 )
 from rules_engine.criteria.responses import has_target_return, lesion_response, target_response, trace
+from rules_engine.criteria.timepoints import derive_established_response
 from rules_engine.criteria.visits import derive_readings, subjects_without_sum, visits_of
 from rules_engine.loading import load_criterion_rules
 from rules_engine.registry import default_registry
@@ -460,12 +461,12 @@ def lists(visits: dict[int, list[Row]], rules: Any = MRECIST) -> list[tuple[Any,
 def test_non_targets_are_listed_that_progressed_or_have_grown() -> None:
     effusion = lesion("E", role="non-target", kind="effusion", organ="pleura", status="present")
     gland = lesion("G", 12, role="non-target", organ="lymph_node", node=True, status="present")
-    target, worse = lesion("T", 30, viable=30), {"vs_last": "increased"}
+    target, worse, still = lesion("T", 30, viable=30), {"vs_last": "increased"}, bone("C", "present")
     visits = {
-        0: [target, bone("B", "present"), effusion, gland],
-        42: [target, bone("B", "unequivocal"), effusion | worse, gland],
-        84: [target, bone("B", "present") | worse, effusion | worse | {"cytology": "positive"}, gland | worse],
-        126: [target, bone("B", "absent") | worse, effusion, gland],
+        0: [target, still, bone("B", "present"), effusion, gland],
+        42: [target, still, bone("B", "unequivocal"), effusion | worse, gland],
+        84: [target, still, bone("B", "present") | worse, effusion | worse | {"cytology": "positive"}, gland | worse],
+        126: [target, still, bone("B", "absent") | worse, effusion, gland],
     }
     assert [counts[:3] for counts in lists(visits)] == [(1, 0, 0), (0, 3, 2), (0, 0, 0)]
 
@@ -528,3 +529,13 @@ def test_a_lesion_that_is_no_target_may_be_merged_into_one_that_is_not_measured(
     assert found.select("nontarget_unknown", "nontarget_gone").row(0) == (False, False)
     shown = criteria.derive_new_lesions(history(visits), RECIST).collect()
     assert shown.select("c", "shown", "unread").row(0) == (0, True, False)
+
+
+def test_a_confirmed_response_is_that_of_its_subject_whatever_the_order_of_the_rows() -> None:
+    rules = load_criterion_rules("recist_1_1", overrides={"bor.confirmation": "required"}, registry=default_registry())
+    rows = [("A", 1, "PR"), ("B", 1, "PD"), ("A", 2, "PR"), ("B", 2, "SD"), ("A", 3, "SD"), ("B", 3, "PR")]
+    visits = pl.LazyFrame(rows, schema=["subject", "number", "target"], orient="row").with_columns(
+        visit_date=pl.lit(START) + pl.duration(days=42 * pl.col("number"))
+    )
+    found = derive_established_response(visits, rules).collect().sort("subject", "number")
+    assert found["pr_established"].to_list() == [False, False, True, False, False, False]
