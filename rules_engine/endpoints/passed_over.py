@@ -90,7 +90,7 @@ def _of_first(told: list[tuple[pl.Expr, pl.Expr | None]]) -> pl.Expr:
     """What is told of the first condition that holds."""
     chosen = pl.lit(None, pl.String)
     for holds, value in reversed(told):
-        chosen = pl.when(holds).then(pl.lit(None, pl.String) if value is None else value).otherwise(chosen)
+        chosen = pl.when(holds).then(value).otherwise(chosen)
     return chosen
 
 

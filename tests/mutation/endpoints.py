@@ -21,6 +21,7 @@ _AFTER = (
     "needs", "checks",
 )  # fmt: skip
 _UNIT_TESTS = (
+    "tests/unit/test_endpoints_origin.py", "tests/unit/test_endpoints_effects.py",
     "tests/unit/test_endpoints_bad_input.py", "tests/unit/test_endpoints_censoring.py", "tests/unit/test_endpoints_checks.py",
     "tests/unit/test_endpoints_denominator.py", "tests/unit/test_endpoints_durations.py", "tests/unit/test_endpoints_evidence.py",
     "tests/unit/test_endpoints_findings.py", "tests/unit/test_endpoints_progression.py", "tests/unit/test_endpoints_row_order.py",
@@ -45,10 +46,15 @@ _TESTS_FIRST = {
     "progression": ("tests/unit/test_endpoints_progression.py", "tests/unit/test_endpoints_findings.py"),
     "days": ("tests/unit/test_endpoints_days.py",),
     "censoring": ("tests/unit/test_endpoints_censoring.py", "tests/unit/test_endpoints_compositions.py"),
-    "rules_engine_plugins.censoring": ("tests/unit/test_endpoints_texts.py", "tests/unit/test_explain_endpoints.py"),
+    "rules_engine_plugins.censoring": (
+        "tests/unit/test_endpoints_effects.py",
+        "tests/unit/test_endpoints_texts.py",
+        "tests/unit/test_explain_endpoints.py",
+    ),
     "rules_engine_plugins.events": ("tests/unit/test_endpoints_texts.py", "tests/unit/test_endpoints_compositions.py"),
     "origins": ("tests/unit/test_endpoints_checks.py", "tests/unit/test_endpoints_findings.py"),
     "checks": ("tests/unit/test_endpoints_checks.py", "tests/unit/test_endpoints_bad_input.py"),
+    "origin": ("tests/unit/test_endpoints_origin.py",),
     "imputation": ("tests/unit/test_endpoints_imputation.py",),
 }
 #: From those that read most of the code.
