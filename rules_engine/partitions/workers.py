@@ -119,7 +119,7 @@ def _send(pipe: IO[bytes], message: object) -> None:
 def _death(part: int, code: int) -> UsageError:
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
     what = f"the worker process that derived it {how}; where memory is short, the system does that"
-    remedy = "run it again: finished parts are kept; with less --memory or fewer --workers where it happens again"
+    remedy = "run it again: finished parts are kept; with fewer --workers where it happens again"
     return UsageError(UsageError.at(f"part {part}", what, remedy).problems)
 
 
