@@ -101,6 +101,18 @@ def test_a_measured_new_lesion_is_held_against_the_limit_of_what_its_first_recor
     assert "lesions.new_target.too_small" not in called(False, True)
 
 
+def test_a_target_of_which_one_fragment_is_called_a_node_is_held_against_the_larger_limit() -> None:
+    """A node must have 15 mm, any other lesion 10 mm; where its fragments disagree, a size between them is pointed out."""
+
+    def called(*nodes: bool) -> set[str]:
+        parts = [lesion("T", 6, organ="lung", node=node, fragment_id=str(k)) for k, node in enumerate(nodes)]
+        return findings("recist_1_1", history({0: parts}))
+
+    assert "lesions.target.too_small" in called(True, False)
+    assert "lesions.target.too_small" in called(False, True)
+    assert "lesions.target.too_small" not in called(False, False)
+
+
 def test_a_row_that_is_not_used_does_not_spoil_the_baseline() -> None:
     """A second row of the day of the baseline that is not called baseline is said to be left out; so is what it says of a merge."""
     lesions = history({0: [lesion("T", 30)], 42: [lesion("T", 20)]})
