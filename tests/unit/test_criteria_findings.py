@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
+import pytest
+from rules_engine.criteria.validation.of_records import local_therapy_findings
 from rules_engine.loading import load_criterion_rules
 from rules_engine.registry import default_registry
 
-from tests.unit.test_criteria_rules import findings, history, lesion, overall
+from tests.unit.test_criteria_rules import START, findings, history, lesion, overall
 
 
 def collected(criterion: str, lesions: pl.LazyFrame) -> pl.DataFrame:
@@ -52,6 +56,76 @@ def test_a_lesion_that_comes_back_too_small_to_measure_is_pointed_out_beside_oth
 
     assert "lesions.tstm_reappearance" in returns(0)
     assert "lesions.tstm_reappearance" not in returns(4)
+
+
+def test_a_lesion_that_comes_back_too_small_to_measure_is_pointed_out_where_another_could_not_be_read() -> None:
+    """45 mm and the 5 mm of what is too small are 25 % above 40 mm, whatever V has."""
+    visits = {
+        0: [lesion("T", 20), lesion("U", 20), lesion("V", 20)],
+        42: [lesion("T", 20), lesion("U", 0), lesion("V", 20)],
+        84: [lesion("T", 45), lesion("U", state="tstm"), lesion("V", state="ne")],
+    }
+    assert overall("recist_1_1", history(visits)) == ["PR", "PD"]
+    assert "lesions.tstm_reappearance" in findings("recist_1_1", history(visits))
+
+
+@pytest.mark.parametrize(("default_mm", "expected"), [(0, False), (0.01, True), (5, True)])
+def test_a_lesion_that_comes_back_is_pointed_out_only_where_it_adds_to_the_sum(
+    default_mm: float, *, expected: bool
+) -> None:
+    visits = {
+        0: [lesion("T", 20), lesion("U", 20)],
+        42: [lesion("T", 20), lesion("U", 0)],
+        84: [lesion("T", 30), lesion("U", state="tstm")],
+    }
+    found = findings("recist_1_1", history(visits), **{"tstm.default_mm": default_mm})
+    assert ("lesions.tstm_reappearance" in found) is expected
+
+
+@pytest.mark.parametrize(
+    ("on_study_local", "recorded", "expected"),
+    [("exclude", False, True), ("exclude", True, False), ("keep", False, False), ("keep", True, False)],
+)
+def test_an_exclusion_of_treated_targets_asks_for_the_column_that_names_them(
+    on_study_local: str, *, recorded: bool, expected: bool
+) -> None:
+    lesions = history({0: [lesion("T", 30, viable_mm=30)], 42: [lesion("T", 30, viable_mm=30)]})
+    if recorded:
+        lesions = lesions.with_columns(local_therapy=pl.lit(None, pl.String))
+    found = findings("mrecist", lesions, **{"mrecist.on_study_local": on_study_local})
+    assert ("lesions.local_therapy.not_recorded" in found) is expected
+
+
+def test_a_change_of_role_is_said_where_it_is_first_seen() -> None:
+    beside = lesion("T", 30)
+    visits = {
+        day: [beside, lesion("U", 20, role=role)] for day, role in enumerate(("target", "non-target", "non-target"))
+    }
+    (named,) = records_of("recist_1_1", history(visits))["lesions.role.changes"]
+    assert named == f"visit {START + timedelta(days=1)}, lesion U"
+
+
+def test_a_column_that_is_not_recorded_is_said_once() -> None:
+    rules = load_criterion_rules(
+        "mrecist", overrides={"mrecist.on_study_local": "exclude"}, registry=default_registry()
+    )
+    lesions = history({0: [lesion("T", 30, viable_mm=30), lesion("U", 30, viable_mm=30)]})
+    (found,) = local_therapy_findings(lesions, rules)
+    assert found.collect().height == 1
+
+
+def test_a_scan_that_is_disregarded_compares_no_incomplete_sum() -> None:
+    """The progression of day 42 rests on T alone; day 56 is too soon after it, day 84 is not."""
+    visits = {
+        0: [lesion("T", 20), lesion("U", 10)],
+        42: [lesion("T", 40), lesion("U", state="ne")],
+        56: [lesion("T", 40), lesion("U", 10)],
+        84: [lesion("T", 41), lesion("U", 10)],
+    }
+    named = records_of("irecist", history(visits))
+    first = min(named["lesions.early_scan"] | named["lesions.incomplete_growth"], key=str)
+    assert named["lesions.early_scan"] == {first}
+    assert first not in named["lesions.incomplete_growth"]
 
 
 def test_a_baseline_without_a_sum_is_an_error_before_any_other_visit() -> None:
