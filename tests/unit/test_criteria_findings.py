@@ -96,6 +96,14 @@ def test_an_exclusion_of_treated_targets_asks_for_the_column_that_names_them(
     assert ("lesions.local_therapy.not_recorded" in found) is expected
 
 
+def test_of_several_lesions_that_one_is_said_to_be_merged_into_the_first_by_name_is_shown() -> None:
+    """What a fragment says that is not merged is not among them."""
+    parts = [lesion("U", state="merged", into=into, fragment_id=into) for into in ("R", "Q")]
+    parts.append(lesion("U", 5, into="A", fragment_id="c"))
+    found = collected("recist_1_1", history({0: [lesion("T", 30), lesion("U", 20)], 42: [lesion("T", 30), *parts]}))
+    assert found.filter(pl.col("rule_id") == "lesions.merged.without_carrier")["value"].to_list() == ["Q"]
+
+
 def test_a_change_of_role_is_said_where_it_is_first_seen() -> None:
     beside = lesion("T", 30)
     visits = {

@@ -100,12 +100,11 @@ def _of_roles(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
     changing = known.filter("changes").select(lesion)
     changed = lesions.join(changing, on=lesion, how="semi").group_by(lesion).agg(
         roles=pl.col("role").cast(pl.String).unique().sort().str.join(", "),
-        visit_date=pl.col("visit_date").min(),
-        changed_on=pl.col("visit_date").filter(pl.col("role") != first_role).min(),
+        visit_date=pl.col("visit_date").filter(pl.col("role") != first_role).min(),
     )  # fmt: skip
     yield finding(
         changed, "role.changes", ERROR, "the lesion changes its role", "the role of its first record is used",
-        phrase("visit {}, lesion {}", pl.coalesce("changed_on", "visit_date"), "lesion_id"), "role", pl.col("roles"),
+        RECORD, "role", pl.col("roles"),
     )  # fmt: skip
 
 
