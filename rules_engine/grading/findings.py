@@ -76,9 +76,14 @@ _CODES: Final = {
 }
 
 
+#: Columns that say why a result has no grade.
+_REASON_COLUMNS: Final = ("reason_low", "reason_high", "grade_reason")
+
+
 def lab_findings(graded: pl.LazyFrame) -> pl.LazyFrame:
     """Odd results by subject, and baselines that are in doubt; results without a grade are counted by `tally_ungraded`."""
-    odd = [_odd_results(graded, one) for one in _ODD_RESULTS]
+    remarked = graded.filter(pl.any_horizontal(pl.col(*_REASON_COLUMNS, "grade_flags").is_not_null()))  # few of many
+    odd = [_odd_results(remarked, one) for one in _ODD_RESULTS]
     return concat_findings([*odd, _unknown_analytes(graded), _marked_baselines(graded), _tied_baselines(graded)])
 
 
@@ -86,9 +91,9 @@ def tally_ungraded(graded: pl.LazyFrame) -> pl.LazyFrame:
     """Results of some subjects that have no grade in a direction that has a term, or none at all: one row per analyte, unit
     and reason with the number of results and of subjects, and the first of them (row, subject).
     """
-    reasons = [pl.col(name).cast(pl.String) for name in ("reason_low", "reason_high", "grade_reason")]
+    reasons = [pl.col(name).cast(pl.String) for name in _REASON_COLUMNS]
     return (
-        graded.filter(pl.any_horizontal(reason.is_not_null() for reason in reasons))
+        graded.filter(pl.any_horizontal(pl.col(*_REASON_COLUMNS).is_not_null()))
         .select("subject", "row", "analyte", "unit", reason=pl.concat_list(reasons).list.drop_nulls().list.unique())
         .explode("reason")
         .group_by("analyte", "unit", "reason")
@@ -151,7 +156,7 @@ def _unknown_analytes(graded: pl.LazyFrame) -> pl.LazyFrame:
 
 def _odd_results(graded: pl.LazyFrame, odd: OddResult) -> pl.LazyFrame:
     """One finding per subject, analyte and unit with such results: how many, and the first of them."""
-    says = [pl.col(name) == odd.code for name in ("reason_low", "reason_high", "grade_reason")]
+    says = [pl.col(name) == odd.code for name in _REASON_COLUMNS]
     if odd.code in FLAGS:
         says.append(has_flag(odd.code))
     is_odd = pl.any_horizontal(one.fill_null(value=False) for one in says)
@@ -184,14 +189,14 @@ def _marked_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("is_baseline"), pl.col("value_number").is_not_null(), pl.col("analyte_key").is_not_null()
     )
     several = (
-        marked.sort("date", "row")
+        marked.filter(pl.struct("subject", "analyte_key").is_duplicated())
+        .sort("date", "row")
         .group_by("subject", "analyte_key")
         .agg(
             pl.len().alias("marked"),
             days=pl.col("date").cast(pl.String).unique(maintain_order=True),
             row=pl.col("row").first(),
         )
-        .filter(pl.col("marked") > 1)
     )
     return derive_findings(
         several,
@@ -208,13 +213,16 @@ def _marked_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
 
 def _tied_baselines(graded: pl.LazyFrame) -> pl.LazyFrame:
     """Baselines beside another result of the same day, time and sequence number: nothing says which of them came last."""
-    time = [pl.col("time")] if "time" in graded.collect_schema() else []
-    known = graded.filter(pl.col("value_number").is_not_null(), pl.col("analyte_key").is_not_null())
-    # Only results of a day that has a baseline can tie with one.
-    days = known.filter("is_baseline_record").select("subject", "analyte_key", "date").unique()
+    time = ["time"] if "time" in graded.collect_schema() else []
+    sample = ["subject", "analyte_key", "date", *time, "seq"]
+    # What ties with a baseline is not later than it.
+    known = graded.filter(
+        ~pl.col("is_post_baseline"), pl.col("date").is_not_null(), pl.col("value_number").is_not_null(),
+        pl.col("analyte_key").is_not_null(),
+    )  # fmt: skip
     tied = (
-        known.join(days, on=["subject", "analyte_key", "date"], how="semi")
-        .group_by("subject", "analyte_key", "date", *time, "seq")
+        known.filter(pl.struct(sample).is_duplicated())
+        .group_by(sample)
         .agg(pl.col("is_baseline_record").any(), values=pl.col("value_number").n_unique(), row=pl.col("row").min())
         .filter(pl.col("is_baseline_record"), pl.col("values") > 1)
     )

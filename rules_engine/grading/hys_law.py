@@ -104,13 +104,23 @@ def derive_hys_law(labs: pl.DataFrame, rule: Mapping[str, Any], tolerance: float
 
     A baseline in another unit than the result is not compared with; peaks are multiples of the upper limit always.
     """
+    asked = [
+        name
+        for part in ("transaminase", "bilirubin", "cholestasis")
+        for name in (rule.get(part) or {}).get("analytes", ())
+    ]
     is_raised = (pl.col("base") > pl.col("base_uln")) & (pl.col("base_unit").cast(pl.String) == pl.col("unit"))
-    usable = labs.filter(
-        pl.col("in_window"), pl.col("value_number").is_not_null(), pl.col("uln") > 0,
-        ~((pl.col("lln") > pl.col("uln")).fill_null(value=False)),
-    ).select(
-        "subject", "date", "uln", key=pl.col("analyte_key").cast(pl.String), value="value_number",
-        raised_base=pl.when(is_raised).then("base"),
+    usable = (
+        labs.lazy()
+        .filter(
+            pl.col("analyte_key").is_in(asked), pl.col("in_window"), pl.col("value_number").is_not_null(), pl.col("uln") > 0,
+            ~((pl.col("lln") > pl.col("uln")).fill_null(value=False)),
+        )
+        .select(
+            "subject", "date", "uln", key=pl.col("analyte_key").cast(pl.String), value="value_number",
+            raised_base=pl.when(is_raised).then("base"),
+        )
+        .collect(engine="in-memory")
     )  # fmt: skip
     transaminase, bilirubin = (_risen(usable, rule[part], tolerance) for part in ("transaminase", "bilirubin"))
     pairs = (

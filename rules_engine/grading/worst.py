@@ -11,7 +11,7 @@ import polars as pl
 
 from rules_engine.findings import NOTE, concat_findings, derive_findings, phrase
 from rules_engine.grading.validity import HIGHEST, SEVERE
-from rules_engine.ordering import rank_of
+from rules_engine.ordering import number_of, order_of
 
 #: A grade that rests on an assumed clinical fact is no ground to doubt a reported grade.
 ASSUMED: Final = "QUALIFIER_ASSUMED"
@@ -37,28 +37,54 @@ def derive_worst_grades(labs: pl.LazyFrame) -> pl.LazyFrame:
     them could be graded; `not_gradable` counts those that could not. `date` is the first day of the worst grade.
     `is_emergent`: worse than at baseline, a missing baseline grade counting as 0.
     """
-    return (
-        pl.concat([_worst_of(_in_direction(labs, *direction)) for direction in _DIRECTIONS])
-        .with_columns(
-            is_emergent=(pl.col("worst_grade") > pl.col("baseline_grade").fill_null(0)).fill_null(value=False)
+
+    def derive() -> pl.DataFrame:
+        graded = [f"{name}{letter}" for letter, _name in _DIRECTIONS for name in ("atoxdsc", "atoxgr", "btoxgr")]
+        results = labs.filter("in_window").select("subject", "analyte_key", "date", *graded).collect(engine="in-memory")
+        worst = pl.concat([_worst_of(results, *direction) for direction in _DIRECTIONS])
+        emergent = pl.col("worst_grade") > pl.col("baseline_grade").fill_null(0)
+        return worst.with_columns(is_emergent=emergent.fill_null(value=False)).select(
+            [pl.col(name).cast(kind) for name, kind in WORST_SCHEMA.items()]
         )
-        .select([pl.col(name).cast(kind) for name, kind in WORST_SCHEMA.items()])
+
+    return pl.defer(derive, schema=pl.Schema(WORST_SCHEMA))
+
+
+#: Days are less than so many, from the first one that can be written to the last.
+_DAYS: Final = 2**32
+
+
+def _worst_of(results: pl.DataFrame, letter: str, direction: str) -> pl.DataFrame:
+    """The worst grade in one direction, of the results that have a term in it."""
+    who = ["subject", "analyte_key", "term"]
+    of_term = results.select(
+        "subject", "analyte_key", "date", term=f"atoxdsc{letter}", grade=f"atoxgr{letter}", base=f"btoxgr{letter}"
+    ).filter(pl.col("term").is_not_null())
+    day = pl.col("date").to_physical().cast(pl.Int64) + _DAYS // 2
+    # The worst grade, and of its days the first: together the smallest of these numbers. A day that is not known comes last.
+    number = (HIGHEST - pl.col("grade").cast(pl.Int64)) * _DAYS + day.fill_null(_DAYS - 1)
+    found = (
+        of_term.lazy()
+        .select(
+            "base",
+            group=number_of(of_term, who),
+            row=pl.int_range(pl.len()),
+            worst=number,
+            not_gradable=pl.col("grade").is_null(),
+        )
+        .group_by("group")
+        .agg(pl.col("row").first(), pl.col("worst").min(), pl.col("base").max(), pl.col("not_gradable").sum())
+        .collect(engine="in-memory")
     )
-
-
-def _worst_of(results: pl.LazyFrame) -> pl.LazyFrame:
-    """The worst grade in one direction; analytes and terms are still numbered texts."""
-    worst = pl.col("grade").max()
-    return (
-        results.filter(pl.col("in_window"), pl.col("term").is_not_null())
-        .group_by("subject", "analyte_key", "term")
-        .agg(
-            pl.col("direction").first(),
-            worst_grade=worst,
-            date=pl.col("date").filter(pl.col("grade") == worst).min(),
-            baseline_grade=pl.col("baseline_grade").max(),
-            not_gradable=pl.col("grade").is_null().sum().cast(pl.UInt32),
-        )
+    first_day = pl.col("worst") % _DAYS
+    return of_term[found["row"], who].with_columns(
+        found.select(
+            direction=pl.lit(direction),
+            worst_grade=HIGHEST - pl.col("worst") // _DAYS,
+            date=pl.when(first_day < _DAYS - 1).then(first_day - _DAYS // 2).cast(pl.Int32).cast(pl.Date),
+            baseline_grade="base",
+            not_gradable="not_gradable",
+        ).get_columns()
     )
 
 
@@ -98,20 +124,28 @@ def derive_worst_flags(labs: pl.DataFrame) -> pl.DataFrame:
     """Add `is_worst_low` and `is_worst_high`: the first result of the worst grade in the window, per subject, analyte and
     direction (ADaM WGRLOFL, WGRHIFL). A worst grade of 0 is one too. First by day, then sequence number, then row.
     """
-    by_time = labs.select(pl.arg_sort_by("date", "seq", "row", nulls_last=True)).to_series()
-    results = labs.select(
-        rank_of(labs["subject"]), "analyte_key", "in_window", "atoxgrl", "atoxgrh",
-    )[by_time].with_row_index("place")  # fmt: skip
+    by_time = order_of(labs, ["subject", "date", "seq", "row"])
+    columns = {"low": "atoxgrl", "high": "atoxgrh"}
+    # The worst grade, and of its results the earliest: together the smallest of these numbers.
+    number = {
+        direction: (HIGHEST - pl.col(column).cast(pl.Int64)) * labs.height + pl.col("place")
+        for direction, column in columns.items()
+    }
+    first = (
+        labs.lazy()
+        .select("in_window", *columns.values(), series=number_of(labs, ["subject", "analyte_key"]))
+        .select(pl.all().gather(by_time))
+        .with_columns(place=pl.int_range(pl.len()))
+        .filter("in_window")
+        .select("series", **number)
+        .group_by("series")
+        .agg(pl.col(*number).min() % labs.height)
+        .collect(engine="in-memory")
+    )
     flags = []
-    for direction, column in (("low", "atoxgrl"), ("high", "atoxgrh")):
-        # The worst grade, and of its results the earliest: together the smallest of these numbers.
-        number = (HIGHEST - pl.col(column).cast(pl.Int64)) * labs.height + pl.col("place")
-        first = (
-            results.filter(pl.col("in_window"), pl.col(column).is_not_null())
-            .group_by("subject", "analyte_key")
-            .agg(place=number.min() % labs.height)
-        )
-        is_worst = pl.repeat(value=False, n=labs.height, eager=True).scatter(by_time[first["place"]], values=True)
+    for direction in columns:
+        is_worst = pl.repeat(value=False, n=labs.height, eager=True)
+        is_worst.scatter(by_time[first[direction].drop_nulls()], values=True)
         flags.append(is_worst.alias(f"is_worst_{direction}"))
     return labs.with_columns(flags)
 

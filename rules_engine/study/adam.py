@@ -14,7 +14,7 @@ from rules_engine import dates
 from rules_engine.criteria import in_units, percent_change
 from rules_engine.grading import GRADED_EVENTS_SCHEMA, GRADED_LABS_SCHEMA, derive_worst_flags
 from rules_engine.model import Ruleset
-from rules_engine.ordering import by_key, in_order
+from rules_engine.ordering import by_key, in_order, in_order_of_ties, number_of
 from rules_engine.study.labels import COLUMN_NAMES, DATA_SETS, KEYS
 from rules_engine.study.manifest import ruleset_stamp
 from rules_engine.study.parameters import endpoint_names, subject_parameters, timepoint_parameters
@@ -211,8 +211,10 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
     if labs is None:
         return _data_set("adlb", [], study, ruleset, ["USUBJID"])
     is_graded = set(GRADED_LABS_SCHEMA) <= set(labs.columns)
-    if is_graded:  # the rows are put in order before they become wide
-        labs = by_key(derive_worst_flags(labs), [COLUMN_NAMES["adlb"][column] for column in KEYS["adlb"]])
+    tied = None
+    if is_graded:
+        # The rows are put in order before they become wide; AVALC is looked at only where all else is the same.
+        labs, tied = by_key(derive_worst_flags(labs), [COLUMN_NAMES["adlb"][column] for column in KEYS["adlb"][:-1]])
     rows = _renamed(labs, "adlb")
     if "value_number" in labs.columns:
         value, low, high = pl.col("AVAL"), pl.col("ANRLO"), pl.col("ANRHI")
@@ -235,14 +237,21 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
             PARAM=test_name(test_codes(labs)),
             SHIFT1=_shift("BNRIND", "ANRIND"),
             SHIFT2=_shift("BTOXGR", "ATOXGR"),
-            TRTEMFL=_is_worse(),
+            TRTEMFL=pl.when(labs.select(_is_worse()).to_series()).then(pl.lit("Y")),
         )
-    return _data_set("adlb", [rows], study, ruleset, KEYS["adlb"])
+    return _data_set("adlb", [rows], study, ruleset, KEYS["adlb"], tied)
 
 
 def test_codes(labs: pl.DataFrame) -> pl.DataFrame:
     """The codes of the tests in graded results and the analyte's name of each: one row per analyte and name."""
-    return labs.select("analyte", name=pl.col("analyte_name").cast(pl.String)).unique().drop_nulls().sort(pl.all())
+    first = (
+        labs.lazy()
+        .select(row=pl.int_range(pl.len()), pair=number_of(labs, ["analyte", "analyte_name"]))
+        .group_by("pair")
+        .agg(pl.col("row").first())
+    )
+    few = labs[first.collect()["row"], ["analyte", "analyte_name"]]
+    return few.select("analyte", name=pl.col("analyte_name").cast(pl.String)).drop_nulls().sort(pl.all())
 
 
 def test_name(codes: pl.DataFrame) -> pl.Expr:
@@ -271,14 +280,9 @@ def _shift(before: str, after: str) -> pl.Expr:
 
 
 def _is_worse() -> pl.Expr:
-    """Y where a low or high grade in the window is worse than that of the baseline."""
-    worse = pl.any_horizontal(
-        (pl.col(f"ATOXGR{side}").cast(pl.Int8) > pl.col(f"BTOXGR{side}").cast(pl.Int8).fill_null(0)).fill_null(
-            value=False
-        )
-        for side in ("L", "H")
-    )
-    return pl.when((pl.col("INWINFL") == "Y") & worse).then(pl.lit("Y"))
+    """A low or high grade in the window is worse than that of the baseline."""
+    worse = [pl.col(f"atoxgr{side}") > pl.col(f"btoxgr{side}").fill_null(0) for side in ("l", "h")]
+    return pl.col("in_window") & pl.any_horizontal(one.fill_null(value=False) for one in worse)
 
 
 # Timepoint responses --------------------------------------------------------------------------------------------------
@@ -383,9 +387,18 @@ _YES_NO = {"AESER", "AESDTH", "AESHOSP", "AREL"}
 # Shared ---------------------------------------------------------------------------------------------------------------
 
 
-def _data_set(name: str, parts: list[pl.LazyFrame], study: Study, ruleset: Ruleset, key: Sequence[str]) -> pl.DataFrame:
+def _data_set(
+    name: str,
+    parts: list[pl.LazyFrame],
+    study: Study,
+    ruleset: Ruleset,
+    key: Sequence[str],
+    tied: pl.Series | None = None,
+) -> pl.DataFrame:
     """The parts as one data set: identity and treatment added, columns in order and of their types, sorted by key then
     by all.
+
+    Where the rows are known to be in order but for ties, `tied` are the places of these (`ordering.by_key`).
     """
     schema = {column: dtype for column, (dtype, _label) in DATA_SETS[name].items()}
     # What is the same in every row comes last: it changes no order, and is neither joined nor moved.
@@ -398,7 +411,8 @@ def _data_set(name: str, parts: list[pl.LazyFrame], study: Study, ruleset: Rules
         pl.col(column).cast(dtype) for column, dtype in schema.items() if column in {*varying, "TRT01A"}
     )
     # Streamed, the many columns of short texts take several times as long.
-    ordered = in_order(complete.collect(engine="in-memory"), key)
+    collected = complete.collect(engine="in-memory")
+    ordered = in_order(collected, key) if tied is None else in_order_of_ties(collected, key, tied)
     return ordered.select(
         pl.col(column) if column in ordered.columns else pl.lit(same.get(column), dtype).alias(column)
         for column, dtype in schema.items()
