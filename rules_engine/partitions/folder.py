@@ -21,6 +21,7 @@ from typing import IO, Any
 import polars as pl
 
 from rules_engine.errors import StudyError, UsageError
+from rules_engine.partitions import files
 from rules_engine.study.manifest import as_json
 from rules_engine.study.sources import hash_file
 from rules_engine.study.writing import flush, writing_to
@@ -29,6 +30,8 @@ PRODUCER = "endpoint-rules-engine parts"
 _RUN, _LOCK, _PART, _TABLES, _PARTS = "run.json", "lock", "part.json", "tables", "parts"
 #: How the name of a part begins that is being written.
 _NEW = ".new."
+#: A file of each table that holds no row.
+_EMPTY = f"empty{files.SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,10 @@ class WorkFolder:
             for name, rows in tables.items():
                 where = new / name
                 where.mkdir(parents=True)
-                rows.clear().collect().write_parquet(where / "empty.parquet")  # the columns, where no row is
+                files.put(rows.clear().collect(), where / _EMPTY)  # the columns, where no row is
                 if numbers:
                     target = pl.PartitionBy(where, key="part", include_key=False, file_path_provider=_split_name)
-                    rows.join(parts.lazy(), on="subject", how="inner").sink_parquet(target, **_QUICK, mkdir=True)
+                    files.stream(rows.join(parts.lazy(), on="subject", how="inner"), target)
             flush(new)
             new.rename(self.path / _TABLES)
 
@@ -118,9 +121,9 @@ class WorkFolder:
             for name, rows in tables.items():
                 where = self.path / _TABLES / name
                 where.mkdir(parents=True, exist_ok=True)
-                if not (where / "empty.parquet").exists():
-                    rows.clear().write_parquet(where / "empty.parquet")
-                rows.write_parquet(where / f"part-{part:05d}-0000.parquet", **_QUICK)
+                if not (where / _EMPTY).exists():
+                    files.put(rows.clear(), where / _EMPTY)
+                files.put(rows, where / f"part-{part:05d}-0000{files.SUFFIX}")
 
     def tables(self, names: Sequence[str], part: int | None = None) -> dict[str, pl.LazyFrame]:
         """The tables of one part, or of all of them."""
@@ -128,8 +131,7 @@ class WorkFolder:
         found = {}
         for name in names:
             where = self.path / _TABLES / name
-            files = [where / "empty.parquet", *sorted(where.glob(f"{pattern}.parquet"))]
-            found[name] = pl.scan_parquet(files)
+            found[name] = files.scan([where / _EMPTY, *sorted(where.glob(f"{pattern}{files.SUFFIX}"))])
         return found
 
     # Parts ------------------------------------------------------------------------------------------------------------
@@ -153,8 +155,8 @@ class WorkFolder:
                 new.mkdir()
                 written = []
                 for number, (name, frame) in enumerate(frames):
-                    file = new / f"{number:04d}.parquet"
-                    frame.write_parquet(file, **_QUICK)
+                    file = new / f"{number:04d}{files.SUFFIX}"
+                    files.put(frame, file)
                     written.append({"name": name, "file": file.name, "sha256": hash_file(file)})
                 _put(new / _PART, as_json({"key": key, "part": part, "frames": written}))
                 flush(new)
@@ -182,12 +184,8 @@ class WorkFolder:
         return self.path / _PARTS / f"{part:05d}"
 
 
-#: Files that are read once and deleted.
-_QUICK: dict[str, Any] = {"compression": "lz4", "statistics": True}
-
-
 def _split_name(told: Any) -> str:
-    return f"part-{told.partition_keys.item():05d}-{told.index_in_partition:04d}.parquet"
+    return f"part-{told.partition_keys.item():05d}-{told.index_in_partition:04d}{files.SUFFIX}"
 
 
 def _put(path: Path, text: str) -> None:

@@ -21,6 +21,7 @@ from rules_engine.contracts import ROW
 from rules_engine.engine import Engine, cutoff_of
 from rules_engine.errors import Problem, StudyError, UsageError
 from rules_engine.hookspecs import HOOK_VERSION
+from rules_engine.partitions import files
 from rules_engine.partitions.folder import WorkFolder, working_in
 from rules_engine.partitions.job import Job, can_be_rebuilt
 from rules_engine.partitions.part import LESIONS, READING
@@ -332,7 +333,7 @@ def whole_of(engine: Engine, places: Sequence[WorkFolder], cutoff: date, tell: P
         run = place.run()
         opened = place.frames(0, run["key"])
         parts += [place.frames(part, run["key"]) for part in range(1, int(run["parts"]) + 1)]
-    study = _study(places, parts, pl.read_parquet(opened[OPENED]), engine)
+    study = _study(places, parts, files.read(opened[OPENED]), engine)
     of_subjects = stored_subjects(parts)
     cohort = pipeline.derive_cohort(
         engine.ruleset, of_subjects, study.tables, engine.registry, cutoff, findings=study.findings, progress=tell
@@ -347,13 +348,13 @@ def _study(places: Sequence[WorkFolder], parts: Sequence[Part], opened: pl.DataF
     names = run["study"]["tables"]
     tables = dict(_stacked(places, names))
     lesions = [
-        pl.scan_parquet(part[LESIONS]) if LESIONS in part else rows
+        files.scan(part[LESIONS]) if LESIONS in part else rows
         for part, rows in zip(parts, _lesions_of_parts(places), strict=True)
     ]
     tables["lesion_assessments"] = pl.concat(lesions)
     for name in ("subjects", "treatments"):
         tables[name] = tables[name].sort(ROW.name).collect().lazy()  # in the order of the source
-    findings = pl.concat([opened.lazy(), *(pl.scan_parquet(part[READING]) for part in parts)])
+    findings = pl.concat([opened.lazy(), files.scan([part[READING] for part in parts])])
     sources = tuple(
         Source(one["name"], _path(one), one["sha256"], one["rows"], one["origin"], one["alone"])
         for one in run["what"]["sources"]

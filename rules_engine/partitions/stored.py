@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from rules_engine.engine import Result
+from rules_engine.partitions import files
 from rules_engine.partitions.part import CODES, DATA_SET, DATA_SETS, STAGE
 from rules_engine.pipeline import OfSubjects
 from rules_engine.pipeline.discrepancies import DISCREPANCY_KEY, uncompared_discrepancies
@@ -29,7 +30,7 @@ class StoredFrames(Mapping[str, pl.DataFrame]):
         self._files = {
             key.removeprefix(before): [part[key] for part in parts] for key in parts[0] if key.startswith(before)
         }
-        self._read = lru_cache(maxsize=2)(lambda name: pl.read_parquet(self._files[name]))
+        self._read = lru_cache(maxsize=2)(lambda name: files.read(self._files[name]))
 
     def __getitem__(self, name: str) -> pl.DataFrame:
         return self._read(name)
@@ -52,18 +53,16 @@ def stored_subjects(parts: Sequence[Part]) -> OfSubjects:
     """
     known: dict[str, Any] = {group: StoredFrames(group, parts) for group in _GROUPS}
     known |= {
-        name: pl.read_parquet([part[f"{STAGE}{name}"] for part in parts])
-        for name in _SINGLE
-        if f"{STAGE}{name}" in parts[0]
+        name: files.read([part[f"{STAGE}{name}"] for part in parts]) for name in _SINGLE if f"{STAGE}{name}" in parts[0]
     }
     return OfSubjects(**known, **_compared(parts))
 
 
 def _compared(parts: Sequence[Part]) -> dict[str, Any]:
     """Discrepancies, and which components they compare."""
-    compared = [pl.read_parquet(part[f"{STAGE}compared"]) for part in parts]
+    compared = [files.read(part[f"{STAGE}compared"]) for part in parts]
     anywhere = pl.concat(compared).unique().sort(pl.all())
-    found = [pl.scan_parquet([part[f"{STAGE}discrepancies"] for part in parts]).collect()]
+    found = [files.read([part[f"{STAGE}discrepancies"] for part in parts])]
     for part, here in zip(parts, compared, strict=True):
         found.append(uncompared_discrepancies(StoredFrames("timepoints", [part]), here, anywhere))
     return {"discrepancies": pl.concat(found).sort(DISCREPANCY_KEY), "compared": anywhere}
@@ -93,9 +92,9 @@ class StoredResult(Result):
 
     def stored(self, name: str) -> pl.LazyFrame:
         """A data set, its parts one after another."""
-        rows = pl.scan_parquet([part[DATA_SET + name] for part in self.parts])
+        rows = files.scan([part[DATA_SET + name] for part in self.parts])
         if name == "adlb" and CODES in self.parts[0]:
-            codes = pl.read_parquet([part[CODES] for part in self.parts])
+            codes = files.read([part[CODES] for part in self.parts])
             return rows.with_columns(PARAM=adam.test_name(codes))
         return rows
 

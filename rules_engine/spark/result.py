@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from rules_engine.partitions import StoredResult
+from rules_engine.partitions import StoredResult, files
 from rules_engine.partitions.part import CODES, DATA_SET, DATA_SETS
 from rules_engine.spark import packing
 from rules_engine.spark.tasks import unpack_task
@@ -63,7 +63,7 @@ class SparkResult:
         columns = self.local.stored(name).collect_schema().to_frame()
         finish = None
         if name == "adlb" and CODES in self.local.parts[0]:
-            finish = packing.pack(pl.read_parquet([part[CODES] for part in self.local.parts]))
+            finish = packing.pack(files.read([part[CODES] for part in self.local.parts]))
         of_parts = self.packed.filter(self.packed["name"] == DATA_SET + name).orderBy("part", "slice")
         return of_parts.mapInArrow(unpack_task(finish), ddl_of(to_spark(columns).schema))
 

@@ -136,7 +136,7 @@ def damage(file: Path) -> None:
 def test_a_damaged_shard_is_refused(small: Path, tmp_path: Path) -> None:
     engine = Engine(small / "protocol.yaml")
     shards = [run_shard(engine, small / "data", tmp_path / f"{n}", Shard(n, 2)) for n in (1, 2)]
-    damage(next((shards[1] / "parts" / "00001").glob("0003.parquet")))
+    damage(next((shards[1] / "parts" / "00001").glob("0003.*")))
     with pytest.raises(StudyError, match="not as it was written"):
         merge_shards(engine, shards, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -150,7 +150,7 @@ def test_a_damaged_part_is_derived_again(small: Path, small_whole: dict[str, byt
     out = tmp_path / "out"
     killed(small, out, 20, "stage")
     folder = out.with_name(".out.parts")
-    damage(next((folder / "parts" / "00001").glob("0005.parquet")))
+    damage(next((folder / "parts" / "00001").glob("0005.*")))
     (folder / "parts" / "00002" / "part.json").write_text("{", encoding="utf-8")
     with run_in_parts(Engine(small / "protocol.yaml"), small / "data", out, parts=PARTS):
         pass
