@@ -25,7 +25,7 @@ from rules_engine.grading.questions import (
     treatment_emergent,
 )
 from rules_engine.grading.rules import GradingRules, gaps, read_rules
-from rules_engine.grading.summaries import summarise_events
+from rules_engine.grading.summaries import counted_columns, summarise_events
 from rules_engine.grading.worst import WORST_SCHEMA, derive_worst_flags, derive_worst_grades, reconcile
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "combine_atoxgr",
     "conclude_ungraded",
     "consistency",
+    "counted_columns",
     "date_imputation",
     "derive_context",
     "derive_event_grades",

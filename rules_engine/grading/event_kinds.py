@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import polars as pl
 
@@ -45,13 +45,21 @@ class Recorded:
     events are recorded, and the columns that hold anything.
     """
 
+    #: What is looked at.
+    COLUMNS: ClassVar = ("related_components", "immune_related", "treated_with", *ACTIONS)
+
     related_to: Sequence[str]
     actions: Mapping[str, Sequence[str]]
     columns: frozenset[str]
 
     @classmethod
+    def everything(cls) -> Recorded:
+        """As of a study that records all there is to record."""
+        return cls((*COMPONENTS,), dict.fromkeys(ACTIONS, (*COMPONENTS,)), frozenset(cls.COLUMNS))
+
+    @classmethod
     def of(cls, events: pl.DataFrame) -> Recorded:
-        """Look at graded events."""
+        """Look at these columns of graded events."""
         columns = ("immune_related", "treated_with")
         return cls(
             related_to=_named(events["related_components"]),

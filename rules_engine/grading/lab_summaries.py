@@ -19,6 +19,8 @@ METHOD: Final = "worst grade per subject in the window"
 GRADES: Final = (0, 1, 2, 3, 4)
 MISSING: Final = "missing"
 _LEVEL: Final = ("analyte_key", "direction", "term")
+#: In what two rows of worst grades must agree to count alike.
+_COUNTED_BY: Final = ("_group", *_LEVEL, "worst_grade", "baseline_grade", "is_emergent")
 
 
 def summarise_labs(
@@ -47,8 +49,8 @@ def summarise_worst_grades(
     def summarise() -> pl.DataFrame:
         worst_, people, *more = pl.collect_all([worst, subjects, *([] if hys_law is None else [hys_law])])
         population = Population.of(people, by, None, exposure_rule({}))
-        counted = worst_.join(population.subjects, on="subject", how="inner")
-        parts = [_worst(counted, population), _shifts(counted, population)]
+        alike = _alike(worst_, population)
+        parts = [_worst(alike, population), _shifts(alike, population)]
         if more:
             parts += _hys_law(more[0].join(population.subjects, on="subject", how="inner"), population)
         published = [population.published(part, ANALYSIS, METHOD) for part in parts]
@@ -57,18 +59,30 @@ def summarise_worst_grades(
     return pl.defer(summarise, schema=pl.Schema(ARD_SCHEMA))
 
 
-def _worst(worst: pl.DataFrame, population: Population) -> pl.DataFrame:
+def _alike(worst: pl.DataFrame, population: Population) -> pl.DataFrame:
+    """How many rows (`_rows`) of the population are alike in what is counted: a few hundred lines, however many subjects."""
+    groups = population.subjects.select("subject", "_group").lazy()
+    counted = worst.lazy().join(groups, on="subject", how="inner").group_by(_COUNTED_BY).agg(_rows=pl.len())
+    return counted.collect()
+
+
+def _rows_where(condition: pl.Expr) -> pl.Expr:
+    """How many rows fulfil the condition, out of the numbers of those that are alike."""
+    return pl.col("_rows").filter(condition).sum()
+
+
+def _worst(alike: pl.DataFrame, population: Population) -> pl.DataFrame:
     grade = pl.col("worst_grade")
     numbers = [
-        grade.is_not_null().sum().alias("subjects"),
-        *[(grade == one).sum().alias(f"grade_{one}") for one in GRADES],
-        (grade >= 1).sum().alias("grade_ge_1"),
-        (grade >= SEVERE).sum().alias("grade_ge_3"),
-        pl.col("is_emergent").sum().alias("emergent"),
-        grade.is_null().sum().alias("not_gradable"),
+        _rows_where(grade.is_not_null()).alias("subjects"),
+        *[_rows_where(grade == one).alias(f"grade_{one}") for one in GRADES],
+        _rows_where(grade >= 1).alias("grade_ge_1"),
+        _rows_where(grade >= SEVERE).alias("grade_ge_3"),
+        _rows_where(pl.col("is_emergent")).alias("emergent"),
+        _rows_where(grade.is_null()).alias("not_gradable"),
     ]
     graded = pl.col("subjects")
-    table = population.by_every_group(worst, numbers, *_LEVEL).with_columns(
+    table = population.by_every_group(alike, numbers, *_LEVEL).with_columns(
         graded.alias("_of"),
         *(
             percentage(pl.col(name), graded).alias(f"percent_{name}")
@@ -78,12 +92,12 @@ def _worst(worst: pl.DataFrame, population: Population) -> pl.DataFrame:
     return long(_named(table, _level()), "worst")
 
 
-def _shifts(worst: pl.DataFrame, population: Population) -> pl.DataFrame:
+def _shifts(alike: pl.DataFrame, population: Population) -> pl.DataFrame:
     """Subjects by grade at baseline and worst grade after it."""
-    gradable = worst.drop_nulls("worst_grade").with_columns(
+    gradable = alike.drop_nulls("worst_grade").with_columns(
         base=pl.col("baseline_grade").cast(pl.String).fill_null(MISSING)
     )
-    numbers = [(pl.col("worst_grade") == one).sum().alias(f"to_{one}") for one in GRADES]
+    numbers = [_rows_where(pl.col("worst_grade") == one).alias(f"to_{one}") for one in GRADES]
     table = population.by_every_group(gradable, numbers, *_LEVEL, "base")
     level = pl.concat_str(_level(), pl.lit(" from "), "base")
     return long(_named(table, level).drop("base"), "shift")

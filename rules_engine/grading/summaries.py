@@ -26,6 +26,11 @@ GRADES: Final = (1, 2, 3, 4, 5)
 #: The class of events for which a study gives none.
 NOT_CODED: Final = "(not coded)"
 
+#: What tables are made of, beside the kinds of an event.
+_COUNTED_BY: Final = (
+    "_number", "_group", "exposure_start", "exposure_days", GRADE, "astdt", "analysis_soc", "analysis_term", "episode_id",
+    "syndrome_session",
+)  # fmt: skip
 _OVERVIEW: Final = ("_group", "level", "label", "events", "subjects", "percent", *RATES)
 _BY_LEVEL: Final = (
     "_group", "level", "label", "events", "subjects", "percent", *(f"grade_{grade}" for grade in GRADES), "grade_ge_3",
@@ -69,20 +74,29 @@ def summarise_events(
     return pl.defer(summarise, schema=pl.Schema(ARD_SCHEMA))
 
 
+def counted_columns(options: EventOptions) -> frozenset[str]:
+    """The columns of graded events that `summarise_events` reads with these options, whatever a study records."""
+    groups, syndromes = read_groups(options.event_groups), read_syndromes(options.syndromes)
+    lines = kinds(Recorded.everything(), groups, syndromes, options.also_count_within_days)
+    of_lines = {name for kind in lines for name in kind.condition.meta.root_names()}
+    return frozenset({"subject", "is_counted", "atoxgrn", *Recorded.COLUMNS, *_COUNTED_BY, *of_lines})
+
+
 def _summary(adae: pl.DataFrame, population: Population, options: EventOptions) -> pl.DataFrame:
     grade = pl.col("atoxgrn").fill_null(SEVERE) if options.missing_grade_as_severe else pl.col("atoxgrn")
     counted = (
-        adae.filter("is_counted")
+        adae.lazy()
+        .filter("is_counted")
         .with_columns(grade.alias(GRADE), pl.col("analysis_soc").fill_null(NOT_CODED))
-        .join(population.subjects, on="subject", how="inner")
+        .join(population.subjects.lazy(), on="subject", how="inner")
     )
     groups, syndromes = read_groups(options.event_groups), read_syndromes(options.syndromes)
-    lines = kinds(Recorded.of(counted), groups, syndromes, options.also_count_within_days)
-    events = (
-        counted.with_columns(_episode_numbers(counted).alias("_episode"))
-        .with_columns(_session_numbers())
-        .with_columns(kind.condition.fill_null(value=False).alias(f"is_{kind.name}") for kind in lines)
-    )
+    recorded = Recorded.of(counted.select(Recorded.COLUMNS).collect())
+    lines = kinds(recorded, groups, syndromes, options.also_count_within_days)
+    # Of the many columns of a graded event only these are held.
+    is_kind = [kind.condition.fill_null(value=False).alias(f"is_{kind.name}") for kind in lines]
+    events = counted.select(*_COUNTED_BY, *is_kind).collect()
+    events = events.with_columns(_episode_numbers(events).alias("_episode")).with_columns(_session_numbers())
     parts = [_population(population), *_overview(events, lines, population)]
     for prefix, some in [
         ("", events),

@@ -31,7 +31,9 @@ _RUN, _LOCK, _PART, _TABLES, _PARTS = "run.json", "lock", "part.json", "tables",
 #: How the name of a part begins that is being written.
 _NEW = ".new."
 #: A file of each table that holds no row.
-_EMPTY = f"empty{files.SUFFIX}"
+_EMPTY = "empty.parquet"
+#: How the tables are split: Parquet, since who asks for one subject is spared the rows of others.
+_SPLIT: dict[str, Any] = {"compression": "lz4", "statistics": True}
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,10 @@ class WorkFolder:
             for name, rows in tables.items():
                 where = new / name
                 where.mkdir(parents=True)
-                files.put(rows.clear().collect(), where / _EMPTY)  # the columns, where no row is
+                rows.clear().collect().write_parquet(where / _EMPTY)  # the columns, where no row is
                 if numbers:
                     target = pl.PartitionBy(where, key="part", include_key=False, file_path_provider=_split_name)
-                    files.stream(rows.join(parts.lazy(), on="subject", how="inner"), target)
+                    rows.join(parts.lazy(), on="subject", how="inner").sink_parquet(target, **_SPLIT, mkdir=True)
             flush(new)
             new.rename(self.path / _TABLES)
 
@@ -122,8 +124,8 @@ class WorkFolder:
                 where = self.path / _TABLES / name
                 where.mkdir(parents=True, exist_ok=True)
                 if not (where / _EMPTY).exists():
-                    files.put(rows.clear(), where / _EMPTY)
-                files.put(rows, where / f"part-{part:05d}-0000{files.SUFFIX}")
+                    rows.clear().write_parquet(where / _EMPTY)
+                rows.write_parquet(where / f"part-{part:05d}-0000.parquet", **_SPLIT)
 
     def tables(self, names: Sequence[str], part: int | None = None) -> dict[str, pl.LazyFrame]:
         """The tables of one part, or of all of them."""
@@ -131,7 +133,7 @@ class WorkFolder:
         found = {}
         for name in names:
             where = self.path / _TABLES / name
-            found[name] = files.scan([where / _EMPTY, *sorted(where.glob(f"{pattern}{files.SUFFIX}"))])
+            found[name] = pl.scan_parquet([where / _EMPTY, *sorted(where.glob(f"{pattern}.parquet"))])
         return found
 
     # Parts ------------------------------------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ class WorkFolder:
 
 
 def _split_name(told: Any) -> str:
-    return f"part-{told.partition_keys.item():05d}-{told.index_in_partition:04d}{files.SUFFIX}"
+    return f"part-{told.partition_keys.item():05d}-{told.index_in_partition:04d}.parquet"
 
 
 def _put(path: Path, text: str) -> None:

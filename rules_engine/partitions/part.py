@@ -10,6 +10,7 @@ import polars as pl
 from rules_engine import pipeline
 from rules_engine.engine import Engine, Result
 from rules_engine.pipeline import Derived, OfCohort
+from rules_engine.pipeline.cohort import counted_events
 from rules_engine.study import Study, adam, check_records
 from rules_engine.study.extra_columns import read_extra_columns
 from rules_engine.vocabulary import ARD_SCHEMA
@@ -18,9 +19,8 @@ from rules_engine.vocabulary import ARD_SCHEMA
 DATA_SETS = ("adtr", "adrs", "adtte", "candidates", "adae", "adlb")
 DATA_SET, STAGE, READING, CODES, LESIONS = "data/", "stage/", "reading", "codes", "lesions"
 #: Frames of the stage that only data sets are made of.
-_NOT_KEPT = ("collected/", "labs")
-#: Of the graded results, what tables of grades read.
-LAB_GRADES = ("subject", "analyte", "analyte_key", "atoxgrl", "atoxgrh", "is_post_baseline")
+_NOT_KEPT = ("collected/", "graded/labs")
+_EVENTS = "graded/adverse_events"
 
 
 def derive_part(
@@ -38,25 +38,16 @@ def derive_part(
         engine.ruleset, with_columns.tables, engine.registry, cutoff, progress=progress
     )
     for name, frame in of_subjects.frames().items():
-        if not name.startswith(_NOT_KEPT):
+        if name == _EVENTS:
+            yield STAGE + name, counted_events(engine.ruleset, frame)
+        elif not name.startswith(_NOT_KEPT):
             yield STAGE + name, frame
-    if of_subjects.labs is not None:
-        yield f"{STAGE}labs", lab_grades(of_subjects.labs)
-        if "analyte_name" in of_subjects.labs.columns:
-            yield CODES, adam.test_codes(of_subjects.labs)
+    labs = of_subjects.labs
+    if labs is not None and "analyte_name" in labs.columns:
+        yield CODES, adam.test_codes(labs)
     nothing = OfCohort(pl.DataFrame(schema=ARD_SCHEMA), {}, of_subjects.findings)
     result = Result(engine.ruleset, with_columns, Derived.of(of_subjects, nothing), cutoff, engine.registry)
     progress("data sets")
     for name in DATA_SETS:
         yield DATA_SET + name, getattr(result, name)
         result.__dict__.pop(name, None)  # a data set that is written need not be held
-
-
-def lab_grades(labs: pl.DataFrame) -> pl.DataFrame:
-    """Graded results as tables of grades read them: each grade of a subject and analyte once.
-
-    Results of another grading than the toolbox's are kept as they are.
-    """
-    if not set(LAB_GRADES) <= set(labs.columns):
-        return labs
-    return labs.lazy().select(LAB_GRADES).unique().sort(pl.all()).collect()

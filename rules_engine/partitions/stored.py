@@ -23,17 +23,22 @@ Part = Mapping[str, Path]
 
 
 class StoredFrames(Mapping[str, pl.DataFrame]):
-    """Frames of one group (`timepoints`, `time_to_event` …) by name, put together from all parts when asked for."""
+    """Frames of one group (`timepoints`, `time_to_event` …) by name, put together from all parts when asked for. The last one asked for
+    is kept: those of a large study are large.
+    """
 
     def __init__(self, group: str, parts: Sequence[Part]) -> None:
         before = f"{STAGE}{group}/"
         self._files = {
             key.removeprefix(before): [part[key] for part in parts] for key in parts[0] if key.startswith(before)
         }
-        self._read = lru_cache(maxsize=2)(lambda name: files.read(self._files[name]))
+        self._read = lru_cache(maxsize=1)(lambda name: files.read(self._files[name]))
 
     def __getitem__(self, name: str) -> pl.DataFrame:
         return self._read(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
@@ -42,20 +47,27 @@ class StoredFrames(Mapping[str, pl.DataFrame]):
         return len(self._files)
 
 
-_GROUPS = ("timepoints", "baselines", "subject_responses", "collected", "time_to_event", "responses", "tallies")
-_SINGLE = ("findings", "labs", "adverse_events", "hys_law", "worst_labs")
+_GROUPS = (
+    "timepoints",
+    "baselines",
+    "subject_responses",
+    "collected",
+    "time_to_event",
+    "responses",
+    "graded",
+    "tallies",
+)
 
 
 def stored_subjects(parts: Sequence[Part]) -> OfSubjects:
     """What was derived subject by subject, from the files of all parts, which are in the order of their subjects.
 
-    `collected` is empty and `labs` are as `part.lab_grades` gives them.
+    `collected` and the graded `labs` are not there, and of graded events only what is counted of them: data sets alone are made of
+    the rest.
     """
     known: dict[str, Any] = {group: StoredFrames(group, parts) for group in _GROUPS}
-    known |= {
-        name: files.read([part[f"{STAGE}{name}"] for part in parts]) for name in _SINGLE if f"{STAGE}{name}" in parts[0]
-    }
-    return OfSubjects(**known, **_compared(parts))
+    findings = files.read([part[f"{STAGE}findings"] for part in parts])
+    return OfSubjects(**known, findings=findings, **_compared(parts))
 
 
 def _compared(parts: Sequence[Part]) -> dict[str, Any]:

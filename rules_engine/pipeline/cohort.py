@@ -13,7 +13,13 @@ from rules_engine.agreement import derive_agreement, stream_frames
 from rules_engine.analyses import derive_estimates
 from rules_engine.descriptives import describe_cohort, describe_quality
 from rules_engine.findings import concat_findings, sort_findings
-from rules_engine.grading import derive_context, event_options, summarise_events, summarise_worst_grades
+from rules_engine.grading import (
+    counted_columns,
+    derive_context,
+    event_options,
+    summarise_events,
+    summarise_worst_grades,
+)
 from rules_engine.model import Ruleset
 from rules_engine.pipeline.endpoints import conclude_endpoints
 from rules_engine.pipeline.grades import conclude_labs
@@ -61,10 +67,11 @@ def derive_cohort(
         estimated.ard,
         describe_cohort(ruleset, of_subjects.tallies, subjects, tables["treatments"], cutoff),
     ]
-    if of_subjects.adverse_events is not None:
-        parts.append(derive_event_counts(ruleset, of_subjects.adverse_events, tables, cutoff))
-    if of_subjects.worst_labs is not None:
-        parts.append(derive_lab_counts(of_subjects.worst_labs, of_subjects.hys_law, tables))
+    progress("counts of grades")
+    if "adverse_events" in of_subjects.graded:
+        parts.append(derive_event_counts(ruleset, of_subjects.graded["adverse_events"], tables, cutoff))
+    if "worst_labs" in of_subjects.graded:
+        parts.append(derive_lab_counts(of_subjects.graded["worst_labs"], of_subjects.hys_law, tables))
     progress("agreement")
     compared = stream_frames(ruleset, of_subjects.timepoints, tables["response_assessments"], select_reading)
     parts.append(derive_agreement(ruleset, compared, of_subjects.responses))
@@ -101,6 +108,14 @@ def cohort_findings(ruleset: Ruleset, tallies: Frames, registry: Registry) -> li
     if LABS_TALLY in tallies:
         found.append(conclude_labs(ruleset, tallies[LABS_TALLY], registry).lazy())
     return found
+
+
+def counted_events(ruleset: Ruleset, adverse_events: pl.DataFrame) -> pl.DataFrame:
+    """Graded events with those columns alone that `derive_event_counts` reads."""
+    asked = ruleset.adverse_events
+    assert asked is not None  # noqa: S101  (there are graded events)
+    read = counted_columns(event_options(asked.options))
+    return adverse_events.select(name for name in adverse_events.columns if name in read)
 
 
 def derive_event_counts(ruleset: Ruleset, adverse_events: pl.DataFrame, tables: Tables, cutoff: date) -> pl.DataFrame:

@@ -44,6 +44,16 @@ class Grades:
     worst_labs: pl.DataFrame | None = None
     lab_tally: pl.DataFrame | None = None
 
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """What there is of them but the tally, by name."""
+        known = {
+            "labs": self.labs,
+            "adverse_events": self.adverse_events,
+            "hys_law": self.hys_law,
+            "worst_labs": self.worst_labs,
+        }
+        return {name: frame for name, frame in known.items() if frame is not None}
+
 
 def derive_grades(ruleset: Ruleset, tables: Tables, registry: Registry, cutoff: date) -> tuple[Grades, pl.DataFrame]:
     """The grades, and what is odd in them about a subject."""

@@ -43,8 +43,8 @@ class OfSubjects:
     """Everything that is derived subject by subject, for some or all subjects of a study.
 
     `timepoints`, `baselines` (`vocabulary.BASELINE_SCHEMA`), `subject_responses` (`criteria.SUBJECT_RESPONSE_SCHEMA`) and
-    `collected` are by response name, `time_to_event` and `responses` by PARAMCD; `labs` and `adverse_events` are the graded input
-    tables, `hys_law` and `worst_labs` come of the labs (None where the ruleset does not ask for them). `compared` says which
+    `collected` are by response name, `time_to_event` and `responses` by PARAMCD. Of `graded`, where the ruleset asks for them, `labs`
+    and `adverse_events` are the graded input tables; `hys_law` and `worst_labs` come of the labs. `compared` says which
     components `discrepancies` compares. `findings` are about one subject each; `tallies` are counted for findings and numbers about all.
     """
 
@@ -54,14 +54,31 @@ class OfSubjects:
     collected: Frames
     time_to_event: Frames
     responses: Frames
+    graded: Frames
     tallies: Frames
     discrepancies: pl.DataFrame
     compared: pl.DataFrame
     findings: pl.DataFrame
-    labs: pl.DataFrame | None = None
-    adverse_events: pl.DataFrame | None = None
-    hys_law: pl.DataFrame | None = None
-    worst_labs: pl.DataFrame | None = None
+
+    @property
+    def labs(self) -> pl.DataFrame | None:
+        """Laboratory results, graded; None where the ruleset does not ask for them."""
+        return self.graded.get("labs")
+
+    @property
+    def adverse_events(self) -> pl.DataFrame | None:
+        """Adverse events, graded; None where the ruleset does not ask for them."""
+        return self.graded.get("adverse_events")
+
+    @property
+    def hys_law(self) -> pl.DataFrame | None:
+        """Subjects by Hy's law (`grading.HYS_LAW_FRAME`); None where the ruleset does not ask for it."""
+        return self.graded.get("hys_law")
+
+    @property
+    def worst_labs(self) -> pl.DataFrame | None:
+        """Worst grades by subject and analyte (`grading.WORST_SCHEMA`); None where there are none of ours."""
+        return self.graded.get("worst_labs")
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """The same as one flat mapping (`timepoints/overall`, `findings` …), for writing and sending; see `from_frames`.
@@ -91,7 +108,7 @@ class OfSubjects:
 
 
 _GROUPS = (
-    "timepoints", "baselines", "subject_responses", "collected", "time_to_event", "responses", "tallies",
+    "timepoints", "baselines", "subject_responses", "collected", "time_to_event", "responses", "graded", "tallies",
 )  # fmt: skip
 
 
@@ -131,6 +148,7 @@ def derive_subjects(
         collected=collected,
         time_to_event=time_to_event,
         responses=responses,
+        graded=grades.frames(),
         tallies={
             **{f"{COLUMNS_TALLY}{name}": stream.columns for name, stream in derived.items()},
             **{f"{ENDPOINT_TALLY}{paramcd}": counted for paramcd, counted in tallies.items()},
@@ -142,10 +160,6 @@ def derive_subjects(
         discrepancies=discrepancies,
         compared=compared,
         findings=sort_findings(concat_findings(frame.lazy() for frame in found)).collect(),
-        labs=grades.labs,
-        adverse_events=grades.adverse_events,
-        hys_law=grades.hys_law,
-        worst_labs=grades.worst_labs,
     )
 
 

@@ -25,12 +25,13 @@ from tests.unit.test_criteria_work import counted
 
 COUNTS = ("collects", "scans", "joins", "sorts", "groups", "rows")
 EXPECTED = {
-    "reading": (31, 141, 40, 3, 25, 650),
-    "responses": (29, 500, 403, 2, 281, 3_272),
+    "reading": (28, 141, 40, 3, 25, 650),
+    "responses": (27, 365, 267, 2, 213, 3_272),
     "endpoints": (202, 984, 546, 19, 150, 5_129),
     "grading": (9, 45, 8, 11, 19, 4_539),
     "discrepancies": (3, 30, 8, 3, 0, 73),
-    "analyses": (20, 81, 0, 36, 59, 7_141),
+    "analyses": (16, 79, 0, 36, 59, 126),
+    "counts of grades": (4, 2, 0, 0, 0, 7_015),
     "agreement": (1, 20, 0, 1, 4, 50),
     "data sets": (136, 1_175, 615, 41, 111, 8_470),
 }
