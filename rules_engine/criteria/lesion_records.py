@@ -11,9 +11,10 @@ An engine that runs several criteria over one reading answers them once and says
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import polars as pl
 
@@ -81,6 +82,8 @@ class LesionRecords:
                 and that is first called
                 new
     ==========  ========================  ====================================================================================
+
+    `derived` is what was derived of records that are shared (see `share`), each with the options that decided it, by what derived it.
     """
 
     rows: pl.LazyFrame
@@ -91,6 +94,7 @@ class LesionRecords:
     targets: pl.LazyFrame
     nontargets: pl.LazyFrame
     new_lesions: pl.LazyFrame
+    derived: dict[Hashable, list[tuple[Mapping[str, Any], pl.LazyFrame]]] | None = None
 
 
 def narrow(lesions: pl.LazyFrame) -> pl.LazyFrame:
@@ -273,26 +277,26 @@ def _records_of_nobody(extra: tuple[tuple[str, pl.DataType], ...]) -> LesionReco
 def share(lesions: pl.LazyFrame, records: LesionRecords) -> None:
     """Let everybody who derives from the records of this very frame have these, for as long as the frame exists."""
     key = id(lesions)
-    _SHARED[key] = _Shared(weakref.ref(lesions, lambda _gone: _SHARED.pop(key, None)), records, {})
+    _SHARED[key] = _Shared(weakref.ref(lesions, lambda _gone: _SHARED.pop(key, None)), replace(records, derived={}))
 
 
 def derive_once(lesions: pl.LazyFrame, derive: Callable[[LesionRecords], pl.LazyFrame]) -> pl.LazyFrame:
     """As `derive_from_records`, for what is the same for every criterion: of shared records it is computed for the first who asks."""
     shared = _shared(lesions)
-    if shared is None:
+    if shared is None or shared.records.derived is None:
         return derive_from_records(lesions, derive)
-    if derive not in shared.derived:
-        shared.derived[derive] = hold(derive(shared.records))
-    return shared.derived[derive]
+    known = shared.records.derived.setdefault(derive, [])
+    if not known:
+        known.append(({}, hold(derive(shared.records))))
+    return known[0][1]
 
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """The records of one frame, and what was derived of them once."""
+    """The records of one frame."""
 
     of: weakref.ref[pl.LazyFrame]
     records: LesionRecords
-    derived: dict[Callable[[LesionRecords], pl.LazyFrame], pl.LazyFrame]
 
 
 def _shared(lesions: pl.LazyFrame) -> _Shared | None:

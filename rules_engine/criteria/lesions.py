@@ -70,9 +70,9 @@ def baseline_lesions(lesions: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def postbaseline_rows(lesions: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows after the baseline visit; without a baseline every row is one."""
-    return rows_that_count(lesions, lesions).filter(~pl.col("is_baseline"))
+def postbaseline_rows(rows: pl.LazyFrame, lesions: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows after the baseline visit; without a baseline every row is one. `lesions` is the reading."""
+    return rows_that_count(rows, lesions).filter(~pl.col("is_baseline"))
 
 
 def rows_that_count(rows: pl.LazyFrame, lesions: pl.LazyFrame) -> pl.LazyFrame:

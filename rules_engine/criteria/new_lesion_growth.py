@@ -30,7 +30,7 @@ _FLAGS = ("known", "in_sum", "cause")
 _ROW_FLAGS = ("shown", "certain", "typical", "resolved", "unread", "increased", "unequivocal", "nodule")
 
 
-def derive_lesions_now(now: pl.DataFrame, memory: pl.DataFrame, rules: CriterionRules) -> pl.DataFrame:
+def derive_lesions_now(now: pl.LazyFrame, memory: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     """One row per new lesion, remembered or shown now, of the subjects with a visit: the row of the visit and what was remembered.
 
     Adds `recorded` (there is a row), `begins` (it counts for the first time) and `read` (its state is known).
@@ -59,7 +59,7 @@ def derive_lesions_now(now: pl.DataFrame, memory: pl.DataFrame, rules: Criterion
     )
 
 
-def derive_lesion_facts(lesions_now: pl.DataFrame) -> pl.DataFrame:
+def derive_lesion_facts(lesions_now: pl.LazyFrame) -> pl.LazyFrame:
     """One row per subject with new lesions: what they say together at this visit.
 
     `begins`: a lesion counts for the first time. `new_lesion`: one that counts is there. `persists`: one that counts is not known to
@@ -109,7 +109,7 @@ def derive_lesion_facts(lesions_now: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def remember_lesions(lesions_now: pl.DataFrame, now: pl.DataFrame, rules: CriterionRules) -> pl.DataFrame:
+def remember_lesions(lesions_now: pl.LazyFrame, now: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     """What the next visit must know of each new lesion; a scan that was disregarded shows nothing for the first time."""
     decisions = now.select(
         "subject", "accepted", "begins_block", "grown_new", "fate", "compared_unread",

@@ -23,6 +23,7 @@ from rules_engine.criteria.lesions import (
     whole_diameter,
 )
 from rules_engine.criteria.numbers import hundredths
+from rules_engine.criteria.sharing import derive_shared
 from rules_engine.model import CriterionRules
 
 #: Kinds of intrahepatic disease that are no nodules: they count as RECIST has it.
@@ -42,6 +43,10 @@ def derive_new_lesions(lesions: pl.LazyFrame, rules: CriterionRules) -> pl.LazyF
 
 def new_lesions_of(records: LesionRecords, rules: CriterionRules) -> pl.LazyFrame:
     """The same from records: subjects and lesions are numbered texts (`Categorical`)."""
+    return derive_shared(records, rules, _new_lesions_by_visit)
+
+
+def _new_lesions_by_visit(records: LesionRecords, rules: CriterionRules) -> pl.LazyFrame:
     rows = records.new_lesions
     size = contribution(whole_diameter(rules))
     absent = (pl.col("state") == "absent") | (pl.col("status") == "absent") | (pl.col("mm_x100") == 0)

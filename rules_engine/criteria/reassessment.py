@@ -5,7 +5,9 @@ means depends on the state before it, so the visits are swept by their number: t
 second ones, and so on. `suspected_only` gives the hybrid of the first trial, in which only a progression that the investigator
 suspects to be pseudoprogression waits; any other is final (state PROGRESSED).
 
-The sweep carries two frames from visit to visit: `memory`, one row per subject, and `lesion memory`, one row per new lesion.
+The sweep carries two frames from visit to visit: `memory`, one row per subject, and `lesion memory`, one row per new lesion. Every
+number takes the same step however few its visits are, so the columns that a step adds are written down once for all numbers, and a step
+is computed in few plans.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from rules_engine.criteria.columns import Columns
 from rules_engine.criteria.confirmation import derive_confirmed_pairs
 from rules_engine.criteria.lesion_records import LesionRecords, derive_from_records, narrow
 from rules_engine.criteria.new_lesion_growth import (
@@ -169,41 +172,69 @@ def sweep(visits: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     )
     added = _decision_schema(reading)
     decided = [visits.clear().with_columns(pl.lit(None, kind).alias(name) for name, kind in added.items())]
+    decisions, remembered = _decisions(reading), _remembered(reading)
     for _number, step in sorted(visits.partition_by("number", as_dict=True).items()):
-        now = _with_memory(step, memory)
-        lesions_now = derive_lesions_now(now, lesion_memory, reading.rules)
-        now = now.join(derive_lesion_facts(lesions_now), on="subject", how="left").with_columns(
-            pl.col(name).fill_null(value=False)
-            for name in ("begins", "new_lesion", "persists", "new_increased", "new_unequivocal", "cause_unknown")
+        met = _held(_with_memory(step.lazy(), memory.lazy()))
+        lesions_now = _held(derive_lesions_now(met, lesion_memory.lazy(), reading.rules))
+        now = _held(_with_facts(met, lesions_now, history.lazy(), reading.rules).pipe(decisions.added_to))
+        told, memory, lesion_memory, history = _computed(
+            now.select(*visits.columns, *added).cast(added),  # type: ignore[arg-type]
+            now.pipe(remembered.added_to).select("subject", *_AS_REMEMBERED),
+            remember_lesions(lesions_now, now, reading.rules),
+            _remember_history(history.lazy(), now, reading),
         )
-        now = _judge(now, history, reading)
-        now = _accept(now, reading)
-        now = _confirm(now, reading)
-        now = _decide(now, reading)
-        decided.append(now.select(*visits.columns, *added).cast(added))  # type: ignore[arg-type]
-        memory = _remember(now, reading)
-        lesion_memory = remember_lesions(lesions_now, now, reading.rules)
-        history = _remember_history(history, now, reading)
+        decided.append(told)
     return pl.concat(decided)
 
 
-def _with_memory(step: pl.DataFrame, memory: pl.DataFrame) -> pl.DataFrame:
+def _computed(*frames: pl.LazyFrame) -> list[pl.DataFrame]:
+    """Frames of one step as they are written: to look for a better way to compute them takes longer than it saves."""
+    return pl.collect_all(frames, engine="in-memory", optimizations=pl.QueryOptFlags.none())
+
+
+def _held(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The same frame, computed once for all who read it in a step."""
+    return _computed(frame)[0].lazy()
+
+
+def _with_memory(step: pl.LazyFrame, memory: pl.LazyFrame) -> pl.LazyFrame:
     """The visits of one number with what is remembered of their subjects; a first visit begins afresh."""
-    joined = step.join(memory, on="subject", how="left", maintain_order="left")
-    is_first = pl.col("phase").is_null()
-    return joined.with_columns(
-        pl.when(is_first).then(pl.lit(start, dtype=kind)).otherwise(pl.col(name)).alias(name)
-        for name, (start, kind) in MEMORY.items()
+    return step.join(memory, on="subject", how="left", maintain_order="left").with_columns(_FROM_THE_START)
+
+
+_AS_REMEMBERED = [pl.col(name).cast(kind) for name, (_start, kind) in MEMORY.items()]
+_FROM_THE_START = [
+    pl.when(pl.col("phase").is_null()).then(pl.lit(start, dtype=kind)).otherwise(pl.col(name)).alias(name)
+    for name, (start, kind) in MEMORY.items()
+]
+
+
+def _with_facts(
+    met: pl.LazyFrame, lesions_now: pl.LazyFrame, history: pl.LazyFrame, rules: CriterionRules
+) -> pl.LazyFrame:
+    """Visits with what their lesions say together, one by one compared with those at the anchor; `met` are they with what is remembered."""
+    if rules["bor.confirmation"] == "required":
+        met = _with_confirmed_response(met, history, rules)
+    return (
+        met.join(_growth_in_common(met), on="subject", how="left", maintain_order="left")
+        .join(derive_lesion_facts(lesions_now), on="subject", how="left", maintain_order="left")
+        .with_columns(
+            pl.col(name).fill_null(value=False)
+            for name in ("begins", "new_lesion", "persists", "new_increased", "new_unequivocal", "cause_unknown")
+        )
     )
 
 
-def _judge(now: pl.DataFrame, history: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+def _decisions(reading: Reading) -> Columns:
+    """Everything that the machine makes of a visit."""
+    return _decide(_confirm(_accept(_judge(Columns(), reading), reading), reading), reading)
+
+
+def _judge(now: Columns, reading: Reading) -> Columns:
     """Target and non-target response by RECIST 1.1, on the nadir of the accepted visits before."""
     rules = reading.rules
     start = pl.col("baseline_x100") if rules["nadir.includes_baseline"] else pl.lit(None, pl.Int64)
     now = now.with_columns(nadir_x100=pl.min_horizontal("smallest_x100", start))
-    if rules["bor.confirmation"] == "required":
-        now = _with_confirmed_response(now, history, rules)
     return now.with_columns(*target_response(rules, reading.names), *nontarget_response(reading.names)).with_columns(
         is_target_pd=pl.col("target") == "PD",
         is_nontarget_pd=pl.col("nontarget") == "PD",
@@ -212,14 +243,19 @@ def _judge(now: pl.DataFrame, history: pl.DataFrame, reading: Reading) -> pl.Dat
     )
 
 
-def _with_confirmed_response(now: pl.DataFrame, history: pl.DataFrame, rules: CriterionRules) -> pl.DataFrame:
+def _with_confirmed_response(met: pl.LazyFrame, history: pl.LazyFrame, rules: CriterionRules) -> pl.LazyFrame:
     """Replace `pr_established` by: earlier visits of the running course hold a response and its confirmation."""
-    current = history.join(now.select("subject", "course"), on=["subject", "course"], how="semi")
-    pairs = derive_confirmed_pairs(current.lazy(), rules, by=("subject", "course"), **response_pair(rules)).collect()
-    return now.with_columns(pr_established=pl.col("subject").is_in(pairs["subject"].implode()))
+    current = history.join(met.select("subject", "course"), on=["subject", "course"], how="semi")
+    pairs = derive_confirmed_pairs(current, rules, by=("subject", "course"), **response_pair(rules))
+    established = pairs.select("subject", pr_established=pl.lit(value=True)).unique()
+    return (
+        met.drop("pr_established")
+        .join(established, on="subject", how="left", maintain_order="left")
+        .with_columns(pl.col("pr_established").fill_null(value=False))
+    )
 
 
-def _accept(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+def _accept(now: Columns, reading: Reading) -> Columns:
     """Add `accepted`: a scan too soon after the anchor is disregarded, unless symptoms led to it and it shows a further new lesion."""
     rules = reading.rules
     if rules["irecist.early_scan"] == "use":
@@ -232,10 +268,10 @@ def _accept(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     return now.with_columns(early=early, accepted=~early | excused.fill_null(value=False))
 
 
-def _confirm(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+def _confirm(now: Columns, reading: Reading) -> Columns:
     """Add `c1` … `c6` (Seymour 2017 Table 2), `late`, and `grown_new`: growth of new lesions that would begin an iUPD."""
     further = hundredths(reading.rules["irecist.further_mm"])
-    now = _with_target_growth(now)
+    now = now.with_columns(target_growth=_target_growth())
     progressed = pl.col("progressed_before").list.set_union("progressed_ids")
     increased = pl.col("increased_ids")
     same_nontarget = progressed.list.set_intersection(increased).list.len() > 0
@@ -273,29 +309,30 @@ def _has_new_sum_grown(rules: CriterionRules) -> pl.Expr:
     ).fill_null(value=False)
 
 
-def _with_target_growth(now: pl.DataFrame) -> pl.DataFrame:
-    """Add `target_growth`: growth of the target sum since the visit compared with, or what of it is proven.
+def _target_growth() -> pl.Expr:
+    """Growth of the target sum since the visit compared with, or what of it is proven.
 
-    Where the sum compared with was incomplete, the lesions known at both visits are compared.
+    Where the sum compared with was incomplete, the lesions known at both visits are compared (`common_growth`).
     """
-    common = (
-        _exploded(now, "targets")
-        .join(_exploded(now, "compared_targets"), on=["subject", "lesion_id"], how="inner", suffix="_compared")
+    whole = pl.col("partial_x100") - pl.col("compared_sum")
+    return pl.when(pl.col("compared_sum").is_null()).then("common_growth").otherwise(whole)
+
+
+def _growth_in_common(met: pl.LazyFrame) -> pl.LazyFrame:
+    """Growth of the targets that are known now and at the visit compared with: subject, `common_growth`."""
+    return (
+        _exploded(met, "targets")
+        .join(_exploded(met, "compared_targets"), on=["subject", "lesion_id"], how="inner", suffix="_compared")
         .group_by("subject")
         .agg(common_growth=(pl.col("c") - pl.col("c_compared")).sum())
     )
-    return now.join(common, on="subject", how="left", maintain_order="left").with_columns(
-        target_growth=pl.when(pl.col("compared_sum").is_null())
-        .then("common_growth")
-        .otherwise(pl.col("partial_x100") - pl.col("compared_sum"))
-    )
 
 
-def _exploded(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+def _exploded(frame: pl.LazyFrame, column: str) -> pl.LazyFrame:
     return frame.select("subject", column).drop_nulls().explode(column).unnest(column)
 
 
-def _decide(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+def _decide(now: Columns, reading: Reading) -> Columns:
     """Add `code`, `rule_id`, the state after the visit, and whether a block begins here."""
     rules = reading.rules
     phase = pl.col("phase")
@@ -365,7 +402,7 @@ def _rank(category: pl.Expr) -> pl.Expr:
     return category.replace_strict(_CATEGORY, default=None, return_dtype=pl.Int64)
 
 
-def _with_code(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+def _with_code(now: Columns, reading: Reading) -> Columns:
     """Add `code` (the overall response) and `rule_id`."""
     fate = pl.col("fate")
     keeps_cr = ~pl.col("persists") | pl.lit(not reading.rules["irecist.icr_requires_new_resolved"])
@@ -417,7 +454,7 @@ def _cause() -> pl.Expr:
     )
 
 
-def _with_state(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+def _with_state(now: Columns, reading: Reading) -> Columns:
     """Add the state after the visit, the anchor in force, the reasons, and the visit that first showed a new lesion."""
     clears = reading.rules["irecist.ne_between"] == "clear"
     after = {
@@ -427,7 +464,7 @@ def _with_state(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     fate = pl.col("fate")
     begins_block = fate.is_in(["iupd", "late"])
     is_final = fate.is_in(["final", "after_progression"])
-    told = pl.concat_list(pl.when(c).then(pl.lit(c.upper())) for c in _REASONS).list.drop_nulls().list.join(";")
+    told = pl.concat_str((pl.when(c).then(pl.lit(c.upper())) for c in _REASONS), separator=";", ignore_nulls=True)
     if reading.parallel:
         told = pl.col("parallel_reasons")  # null where that reading had confirmed progression before this one waited
     return now.with_columns(
@@ -442,7 +479,7 @@ def _with_state(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     )
 
 
-def _remember(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+def _remembered(reading: Reading) -> Columns:
     """What the next visit must know; a scan that was disregarded leaves everything as it was."""
     rules = reading.rules
     begins, accepted = pl.col("begins_block"), pl.col("accepted")
@@ -457,7 +494,7 @@ def _remember(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     def kept(name: str, when: pl.Expr, value: pl.Expr) -> pl.Expr:
         return pl.when(when).then(value).otherwise(pl.col(name)).alias(name)
 
-    return now.with_columns(
+    return Columns().with_columns(
         pl.col("state").alias("phase"),
         kept("smallest_x100", accepted, pl.min_horizontal("smallest_x100", "sum_x100")),
         kept("cr_before", pl.col("code").is_in(["CR", "iCR"]), pl.lit(value=True)),
@@ -482,10 +519,10 @@ def _remember(now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
             accepted,
             pl.when(pl.col("joining_sum").is_not_null()).then(with_joining).otherwise(smallest_new),
         ),
-    ).select("subject", *(pl.col(name).cast(kind) for name, (_start, kind) in MEMORY.items()))
+    )
 
 
-def _remember_history(history: pl.DataFrame, now: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+def _remember_history(history: pl.LazyFrame, now: pl.LazyFrame, reading: Reading) -> pl.LazyFrame:
     """Target responses of the accepted visits, by course; kept only where confirmation decides whether PR persists."""
     if reading.rules["bor.confirmation"] != "required":
         return history

@@ -17,6 +17,7 @@ from rules_engine.criteria.responses import (
     target_response,
     trace,
 )
+from rules_engine.criteria.sharing import derive_shared
 from rules_engine.criteria.visits import visits_of
 from rules_engine.model import CriterionRules
 from rules_engine.vocabulary import TIMEPOINT_SCHEMA
@@ -33,10 +34,16 @@ def derive_timepoints(
     """
 
     def derive(records: LesionRecords) -> pl.LazyFrame:
-        judged = judged_visits_of(records, rules, names, measure)
-        return judged.pipe(derive_backdating, rules, names).pipe(as_timepoints)
+        return derive_shared(records, rules, _timepoints_of, names, measure)
 
     return derive_from_records(lesions, derive)
+
+
+def _timepoints_of(
+    records: LesionRecords, rules: CriterionRules, names: RuleNames, measure: Measure | None
+) -> pl.LazyFrame:
+    judged = judged_visits_of(records, rules, names, measure)
+    return judged.pipe(derive_backdating, rules, names).pipe(as_timepoints)
 
 
 def as_timepoints(visits: pl.LazyFrame, *more: str) -> pl.LazyFrame:

@@ -47,6 +47,7 @@ from rules_engine.criteria.lesions import (
     orphaned_merges,
 )
 from rules_engine.criteria.numbers import hundredths
+from rules_engine.criteria.sharing import derive_shared
 from rules_engine.model import CriterionRules
 
 _IS_TARGET = pl.col("role") == "target"
@@ -65,9 +66,14 @@ def visits_of(
     records: LesionRecords, rules: CriterionRules, measure: Measure | None = None, *, per_lesion: bool = False
 ) -> pl.LazyFrame:
     """The same from records: subjects are numbered texts (`Categorical`)."""
+    visits = derive_shared(records, rules, _visits_by_sums, measure)
+    return _with_lesion_lists(visits, records, rules) if per_lesion else visits
+
+
+def _visits_by_sums(records: LesionRecords, rules: CriterionRules, measure: Measure | None) -> pl.LazyFrame:
     sums = derive_target_sums(records.targets, records, rules, measure)
     nontargets = records.nontargets.with_columns(status=nontarget_status(rules)).with_columns(**_nontarget_marks(rules))
-    visits = (
+    return (
         records.visits.filter(pl.col("number") > 0)
         .join(sums, on="visit", how="left", maintain_order="left")
         .join(nontargets.group_by("visit").agg(_NONTARGET_FACTS), on="visit", how="left", maintain_order="left")
@@ -82,7 +88,6 @@ def visits_of(
         )
         .with_columns(sum_x100=pl.when("sum_complete").then("partial_x100"))
     )
-    return _with_lesion_lists(visits, records, rules) if per_lesion else visits
 
 
 def derive_baseline_sums(records: LesionRecords, rules: CriterionRules, measure: Measure | None = None) -> pl.LazyFrame:

@@ -11,7 +11,15 @@ import polars as pl
 
 from rules_engine import guard, records
 from rules_engine.contracts import LESION_ASSESSMENTS, Column, canonical_schema
-from rules_engine.criteria.lesion_records import canonical, numbered, share, sort_out
+from rules_engine.criteria.lesion_records import (
+    LesionRecords,
+    canonical,
+    derive_once,
+    numbered,
+    share,
+    sort_out,
+    with_names,
+)
 from rules_engine.errors import PluginError
 from rules_engine.findings import ERROR, derive_findings, phrase
 from rules_engine.model import CriterionRules, ResponseDefinition, Ruleset
@@ -106,15 +114,19 @@ def tally_columns(reading: pl.LazyFrame, criterion: Criterion) -> pl.LazyFrame:
     """The columns that the criterion measures, one row each: whether there is a target lesion (`needed`), and whether any row
     holds something in it (`filled`).
     """
-    there = reading.collect_schema().names()
+    counted = derive_once(reading, filled_columns)
+    there = counted.collect_schema().names()
     columns = list(criterion.columns)
-    filled = [
-        (pl.col(name).is_not_null().any() if name in there else pl.lit(value=False)).alias(name) for name in columns
-    ]
-    counted = reading.select((pl.col("role") == "target").any().alias("needed"), *filled)
-    return counted.unpivot(columns, index="needed", variable_name="column", value_name="filled").select(
+    absent = [pl.lit(value=False).alias(name) for name in columns if name not in there]
+    measured = counted.with_columns(absent).select("needed", *columns)
+    return measured.unpivot(columns, index="needed", variable_name="column", value_name="filled").select(
         "column", "needed", "filled"
     )
+
+
+def filled_columns(records: LesionRecords) -> pl.LazyFrame:
+    """One row: of every column of the reading whether any row holds something in it; and `needed`, whether there is a target lesion."""
+    return records.rows.select(pl.all().is_not_null().any(), needed=(pl.col("role") == "target").any())
 
 
 def conclude_columns(tallies: pl.LazyFrame, criterion: Criterion, name: str) -> pl.LazyFrame:
@@ -198,10 +210,15 @@ def assess_reading(reading: pl.LazyFrame, definition: ResponseDefinition, regist
     def derive(subjects: Sequence[str] | None) -> pl.LazyFrame:
         return criterion.assess(reading if subjects is None else of_subjects(reading, subjects), rules)
 
-    everybody = reading.select("subject").unique().collect()["subject"]
+    everybody = derive_once(reading, subjects_read).collect()["subject"]
     who = criterion_name(criterion, registry)
     rows = guard.derived_rows(who, derive, everybody.to_list, rules.options)
     return require_timepoints(rows, criterion, who, everybody)
+
+
+def subjects_read(records: LesionRecords) -> pl.LazyFrame:
+    """One row per subject of the reading."""
+    return with_names(records.subjects.select("subject"))
 
 
 def tables_of_criterion(

@@ -29,6 +29,7 @@ _UNIT_TESTS = (
     "tests/unit/test_criteria_best_response.py", "tests/unit/test_criteria_edges.py", "tests/unit/test_criteria_rules.py",
     "tests/unit/test_criteria_findings.py", "tests/unit/test_criteria_lesion_records.py", "tests/unit/test_criteria_bad_input.py",
     "tests/unit/test_criteria_who.py", "tests/unit/test_explain_timepoints.py", "tests/unit/test_criteria_outputs.py",
+    "tests/unit/test_criteria_sharing.py",
 )  # fmt: skip
 #: Tests of what these modules do: asked before all others.
 _TESTS_FIRST = {
@@ -42,6 +43,7 @@ _TESTS_FIRST = {
         ("tests/unit/test_criteria_tables.py", "tests/unit/test_criteria_edges.py"),
     ),
     "lesion_records": ("tests/unit/test_criteria_tables.py", "tests/unit/test_criteria_lesion_records.py"),
+    **dict.fromkeys(("sharing", "columns"), ("tests/unit/test_criteria_sharing.py",)),
     "subjects": ("tests/unit/test_criteria_edges.py", "tests/unit/test_criteria_outputs.py"),
     "components": ("tests/unit/test_criteria_components.py",),
     "markers": ("tests/unit/test_criteria_markers.py",),

@@ -26,7 +26,7 @@ from tests.unit.test_criteria_work import counted
 COUNTS = ("collects", "scans", "joins", "sorts", "groups", "rows")
 EXPECTED = {
     "reading": (28, 141, 40, 3, 25, 650),
-    "responses": (27, 365, 267, 2, 213, 3_272),
+    "responses": (41, 219, 118, 2, 88, 3_947),
     "endpoints": (202, 984, 546, 19, 150, 5_129),
     "grading": (10, 43, 7, 11, 17, 5_009),
     "discrepancies": (3, 30, 8, 3, 0, 73),

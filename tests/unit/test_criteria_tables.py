@@ -483,7 +483,8 @@ def test_rows_after_the_baseline_are_those_of_later_visits_and_without_a_baselin
     none = history({0: [lesion("T", 30)], 42: [lesion("T", 20)]}, subject="B").with_columns(
         is_baseline=pl.lit(value=False)
     )
-    found = postbaseline_rows(pl.concat([late, none])).collect().sort("subject", "visit_date")
+    lesions = pl.concat([late, none])
+    found = postbaseline_rows(lesions, lesions).collect().sort("subject", "visit_date")
     assert found.select("subject", "lesion_id", "mm_x100").rows() == [
         ("A", "T", 2000),
         ("B", "T", 3000),

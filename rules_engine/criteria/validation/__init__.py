@@ -9,6 +9,7 @@ import polars as pl
 
 from rules_engine.criteria.lesion_records import LesionRecords, derive_from_records, derive_once
 from rules_engine.criteria.lesions import Measure
+from rules_engine.criteria.sharing import derive_shared
 from rules_engine.criteria.validation.of_baseline import (
     baseline_age_findings,
     findings_of_baseline,
@@ -34,7 +35,7 @@ def derive_lesion_findings(
     def by_the_rules(records: LesionRecords) -> pl.LazyFrame:
         return concat_findings(
             [
-                *findings_of_baseline(records, rules, measure),
+                derive_shared(records, rules, _about_baseline, measure),
                 *findings_of_new_lesions(records, rules),
                 *findings_of_timepoints(records, rules, timepoints, measure),
             ]
@@ -47,6 +48,10 @@ def derive_lesion_findings(
             *local_therapy_findings(lesions, rules),
         ]
     )
+
+
+def _about_baseline(records: LesionRecords, rules: CriterionRules, measure: Measure | None) -> pl.LazyFrame:
+    return concat_findings(findings_of_baseline(records, rules, measure))
 
 
 def findings_whatever_the_rules(records: LesionRecords) -> pl.LazyFrame:

@@ -10,9 +10,12 @@ from rules_engine.criteria.lesion_records import LesionRecords
 from rules_engine.criteria.lesions import by_node_site, is_node, option, postbaseline_rows
 from rules_engine.criteria.new_lesions import new_lesions_of
 from rules_engine.criteria.numbers import hundredths
+from rules_engine.criteria.sharing import derive_shared
 from rules_engine.criteria.validation.saying import RECORD, finding, in_mm, place
 from rules_engine.findings import WARNING, phrase
 from rules_engine.model import CriterionRules
+
+_LESION = ("subject", "lesion_id")
 
 
 def findings_of_new_lesions(records: LesionRecords, rules: CriterionRules) -> Iterable[pl.LazyFrame]:
@@ -20,14 +23,7 @@ def findings_of_new_lesions(records: LesionRecords, rules: CriterionRules) -> It
     if option(rules, "irecist.new_target_max_total") is None:
         return
     measured = new_lesions_of(records, rules).filter("measured").drop("organ")
-    of_lesion = ["subject", "lesion_id"]
-    rows = postbaseline_rows(records.rows).join(measured.select(of_lesion).unique(), on=of_lesion, how="semi")
-    # A lesion is what its first record says, whatever later ones call it.
-    seen_first = (
-        rows.filter(pl.col("visit_date") == pl.col("visit_date").min().over(of_lesion))
-        .group_by(*of_lesion, "visit_date")
-        .agg(pl.col("node", "site", "organ").max())
-    )
+    seen_first = derive_shared(records, rules, _seen_first)
     smallest = (
         pl.when(is_node())
         .then(by_node_site(rules, "target.min_node_short_mm"))
@@ -49,3 +45,14 @@ def findings_of_new_lesions(records: LesionRecords, rules: CriterionRules) -> It
         per_organ.filter(pl.col("count") > rules["irecist.new_target_max_per_organ"]), "new_target.too_many_per_organ", WARNING,
         "an organ has more measured new lesions than allowed", "all are used", phrase("organ {}", "place"), "nl", pl.col("count"),
     )  # fmt: skip
+
+
+def _seen_first(records: LesionRecords, rules: CriterionRules) -> pl.LazyFrame:
+    """The measured new lesions as their first records have them, whatever later ones say: one row per lesion, and its visit."""
+    measured = new_lesions_of(records, rules).filter("measured").select(_LESION).unique()
+    rows = postbaseline_rows(records.rows.join(measured, on=_LESION, how="semi"), records.rows)
+    return (
+        rows.filter(pl.col("visit_date") == pl.col("visit_date").min().over(_LESION))
+        .group_by(*_LESION, "visit_date")
+        .agg(pl.col("node", "site", "organ").max())
+    )

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 import polars as pl
 
 from rules_engine.criteria.lesion_records import LesionRecords, with_names
-from rules_engine.criteria.lesions import Measure, postbaseline_rows
-from rules_engine.criteria.validation.saying import IS_TARGET, VISIT, finding
-from rules_engine.criteria.visits import derive_readings, visits_of
+from rules_engine.criteria.lesions import Measure
+from rules_engine.criteria.sharing import derive_shared
+from rules_engine.criteria.validation.saying import VISIT, finding
+from rules_engine.criteria.visits import visits_of, with_contributions
 from rules_engine.findings import NOTE, WARNING
 from rules_engine.model import CriterionRules
 
@@ -35,7 +36,7 @@ def findings_of_timepoints(
         relapses.join(only_node, on=["subject", "visit_date"], how="semi"), "node_only_relapse", WARNING,
         "after a complete response a single lymph node is the only disease", "it is progression; consider imaging it again", VISIT,
     )  # fmt: skip
-    returns = _visits_with_tstm_return(records, rules, measure).pipe(with_names)
+    returns = derive_shared(records, rules, _visits_with_tstm_return, measure).pipe(with_names)
     by_arithmetic = fired(".target.pd") | fired(".target.pd_partial")
     yield finding(
         counted.filter(by_arithmetic).join(returns, on=["subject", "visit_date"], how="semi"), "tstm_reappearance", WARNING,
@@ -68,14 +69,15 @@ def findings_of_timepoints(
 def _visits_with_tstm_return(records: LesionRecords, rules: CriterionRules, measure: Measure | None) -> pl.LazyFrame:
     """Visits at which a target is too small to measure that had contributed nothing at an earlier one: subject, visit_date."""
     of_lesion = ["subject", "lesion_id"]
-    rows = postbaseline_rows(records.rows)
+    rows = records.targets.filter(~pl.col("is_baseline"))
     # Few lesions are ever too small to measure; only their rows are read.
     rows = rows.join(rows.filter(pl.col("state") == "tstm").select(of_lesion).unique(), on=of_lesion, how="semi")
-    readings = derive_readings(rows, records.rows, records.known, rules, measure, orphans=records.orphans).filter(
-        IS_TARGET
-    )
-    per_visit = readings.group_by(*of_lesion, "visit_date").agg(
-        size=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()), small=(pl.col("state") == "tstm").any()
+    per_visit = (
+        with_contributions(rows, records.rows, rules, measure)
+        .group_by(*of_lesion, "visit_date")
+        .agg(
+            size=pl.when(pl.col("c").null_count() == 0).then(pl.col("c").sum()), small=(pl.col("state") == "tstm").any()
+        )
     )
     gone = per_visit.filter(pl.col("size") == 0).group_by(of_lesion).agg(gone_on=pl.col("visit_date").min())
     return (
