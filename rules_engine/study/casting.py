@@ -25,6 +25,8 @@ PLAUSIBLE_YEARS = (1900, 2100)
 #: More words than this are not remembered of one column.
 _MOST_WORDS = 100_000
 _WORD = "word"
+#: How often a text comes, at the least on average, for it to be worth finding out which ones there are.
+_AGAIN_AND_AGAIN = 8
 
 #: What is done about a value that cannot be used.
 NULL_ACTION = "the value is taken as missing"
@@ -119,11 +121,8 @@ def _by_word(cast: Cast, column: Column) -> Cast:
     words = _Words(column.name, {"value": cast.value.cast(column.dtype), **flags})
     return Cast(
         words.derived("value", column.dtype),
-        tuple(
-            replace(fault, is_odd=words.derived(f"odd_{place}", pl.Boolean()))
-            for place, fault in enumerate(cast.faults)
-        ),
-        None if cast.is_alien is None else words.derived("alien", pl.Boolean()),
+        tuple(replace(fault, is_odd=words.flagged(f"odd_{place}")) for place, fault in enumerate(cast.faults)),
+        None if cast.is_alien is None else words.flagged("alien"),
     )
 
 
@@ -142,14 +141,30 @@ class _Words:
     def derived(self, what: str, dtype: pl.DataType) -> pl.Expr:
         """What one of the expressions makes of each cell; missing where the cell is."""
 
-        def of_cells(cells: pl.Series) -> pl.Series:
-            words = cells.unique().drop_nulls()
-            if words.len() > cells.len() // 2:
-                return self._read(cells)[what]
-            known = self._met(words)
+        def translate(cells: pl.Series, known: pl.DataFrame) -> pl.Series:
+            if dtype == pl.String and known[_WORD].equals(known[what]):
+                return cells
             return cells.replace_strict(known[_WORD], known[what], default=None, return_dtype=dtype)
 
-        return pl.col(self._name).map_batches(of_cells, return_dtype=dtype, is_elementwise=True)
+        return self._of_cells(what, dtype, translate)
+
+    def flagged(self, what: str) -> pl.Expr:
+        """Where one of the expressions, a flag, is true of the cell; false or missing elsewhere."""
+
+        def find(cells: pl.Series, known: pl.DataFrame) -> pl.Series:
+            odd = known.filter(what)[_WORD]
+            return cells.is_in(odd.implode()) if odd.len() else pl.Series([False]).new_from_index(0, cells.len())
+
+        return self._of_cells(what, pl.Boolean(), find)
+
+    def _of_cells(self, what: str, dtype: pl.DataType, of: Callable[[pl.Series, pl.DataFrame], pl.Series]) -> pl.Expr:
+        """`of(cells, known)` of every piece of the column, with the words known that are in it."""
+
+        def of_piece(cells: pl.Series) -> pl.Series:
+            words = cells.unique().drop_nulls()
+            return self._read(cells)[what] if words.len() > cells.len() // 2 else of(cells, self._met(words))
+
+        return pl.col(self._name).map_batches(of_piece, return_dtype=dtype, is_elementwise=True)
 
     def _met(self, words: pl.Series) -> pl.DataFrame:
         """The rows of these words and perhaps of others."""
@@ -183,7 +198,21 @@ def _lost(column: Column, there: pl.Expr, value: pl.Expr, message: str | pl.Expr
 
 
 def _cast_text(_column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:
-    return Cast(as_text(cell, dtype))
+    if dtype != pl.String:
+        return Cast(as_text(cell, dtype))
+    return Cast(cell.map_batches(_trimmed, return_dtype=pl.String(), is_elementwise=True))
+
+
+def _trimmed(cells: pl.Series) -> pl.Series:
+    """As `as_text`. Where a few words come again and again and none has blanks about it, the cells are the values as they stand."""
+    words = cells.unique().drop_nulls()
+    if words.len() <= cells.len() // _AGAIN_AND_AGAIN and (words.len() == 0 or _are_bare(words)):
+        return cells
+    return cells.to_frame().select(as_text(pl.first(), pl.String())).to_series()
+
+
+def _are_bare(words: pl.Series) -> bool:
+    return words.str.strip_chars().equals(words) and not (words == "").any()
 
 
 def _cast_code(column: Column, cell: pl.Expr, dtype: pl.DataType) -> Cast:

@@ -326,3 +326,17 @@ def test_more_words_than_are_remembered_are_all_read(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("rules_engine.study.casting._MOST_WORDS", 3)
     days = [f"2024-01-{day:02d}" for day in range(1, 31)] * 3
     assert held(read_column("response_assessments", "date", days), "response_assessments", "date") == days
+
+
+@pytest.mark.parametrize("odd", [" TACE", "TACE ", "", "   ", "\u00a0TACE", None])
+def test_one_text_with_blanks_among_many_without_is_trimmed(odd: str | None) -> None:
+    arms = ["TACE", "TACE+ICI", None] * 20
+    trimmed = "TACE" if odd is not None and "TACE" in odd else None
+    assert held(read_column("subjects", "arm", [*arms, odd, *arms]), "subjects", "arm") == [*arms, trimmed, *arms]
+
+
+def test_one_unknown_code_among_many_known_ones_is_said_and_taken_as_missing() -> None:
+    codes = ["target", "new"] * 20
+    study = read_column("lesion_assessments", "role", [*codes, "Target", "aim"])
+    assert held(study, "lesion_assessments", "role") == [*codes, "target"]  # the last row lacks what it needs
+    assert [value for _record, value, _message in messages(study)] == ["aim"]
