@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -21,7 +21,9 @@ DISCREPANCY_SCHEMA: dict[str, pl.DataType] = {
 }
 #: Which components were collected for the criterion of a derived stream: one row each.
 COMPARED_SCHEMA: dict[str, pl.DataType] = {"response_name": pl.String(), "component": pl.String()}
-DISCREPANCY_KEY = ("response_name", "subject", "date", "component")
+DISCREPANCY_KEY = ("response_name", "subject", "date", "component", "collected")
+_COMPONENTS = ("target", "nontarget", "overall", "new_lesion")
+_VISIT = ("subject", "date")
 
 
 def derive_discrepancies(
@@ -33,18 +35,17 @@ def derive_discrepancies(
     same criterion is one whose name is that of the ruleset or of the criterion, however it is spelled. A component that was never
     collected at any visit is no discrepancy; those that were come second (`COMPARED_SCHEMA`).
     """
+    spellings = collected.select(pl.col("criterion").unique()).collect()["criterion"].drop_nulls().to_list()
+    reported = pl.collect_all([_reported(ruleset.responses[name], collected, spellings) for name in timepoints])
     parts = [pl.LazyFrame(schema=DISCREPANCY_SCHEMA)]
-    compared = [pl.LazyFrame(schema=COMPARED_SCHEMA)]
-    for name, frame in timepoints.items():
-        reported = _reported(ruleset.responses[name], collected)
-        present = reported.select("component").unique()
-        compared.append(present.select(response_name=pl.lit(name), component="component"))
-        derived = _components(frame).join(present, on="component", how="semi")
-        parts.append(_differences(name, derived, reported))
-    rows, components = pl.collect_all(
-        [pl.concat(parts).sort(DISCREPANCY_KEY), pl.concat(compared).sort("response_name", "component")]
-    )
-    return rows, components
+    compared: list[tuple[str, str]] = []
+    for (name, derived), rows in zip(timepoints.items(), reported, strict=True):
+        components = [component for component in _COMPONENTS if rows[component].null_count() < rows.height]
+        compared += [(name, component) for component in components]
+        if components:
+            parts.append(_differences(name, derived, rows, components))
+    differences = pl.concat(parts).sort(DISCREPANCY_KEY).collect()
+    return differences, pl.DataFrame(sorted(compared), schema=COMPARED_SCHEMA, orient="row")
 
 
 def uncompared_discrepancies(
@@ -54,50 +55,45 @@ def uncompared_discrepancies(
     other subjects.
     """
     lacking = compared_anywhere.join(compared, on=list(COMPARED_SCHEMA), how="anti")
-    nothing = pl.LazyFrame(
-        schema={"subject": pl.String, "date": pl.Date, "component": pl.String, "collected": pl.String}
-    )
+    nothing = pl.DataFrame(schema={"subject": pl.String, "date": pl.Date, **dict.fromkeys(_COMPONENTS, pl.String)})
     parts = [pl.LazyFrame(schema=DISCREPANCY_SCHEMA)]
     for (name,), components in lacking.group_by(["response_name"], maintain_order=True):
-        derived = _components(timepoints[str(name)]).filter(
-            pl.col("component").is_in(components["component"].to_list())
-        )
-        parts.append(_differences(str(name), derived, nothing))
+        parts.append(_differences(str(name), timepoints[str(name)], nothing, components["component"].to_list()))
     return pl.concat(parts).sort(DISCREPANCY_KEY).collect()
 
 
-def _components(timepoints: pl.DataFrame) -> pl.LazyFrame:
-    """Derived timepoints, one row per component: subject, date, component, derived."""
-    return timepoints.lazy().select(
-        "subject",
-        "target",
-        "nontarget",
-        "overall",
-        new_lesion=pl.when("new_lesion").then(pl.lit("yes")).otherwise(pl.lit("no")),
-        date="visit_date",
-    ).unpivot(index=["subject", "date"], variable_name="component", value_name="derived")  # fmt: skip
+def _reported(definition: ResponseDefinition, collected: pl.LazyFrame, spellings: Sequence[str]) -> pl.LazyFrame:
+    """Responses collected for the criterion of a derived stream: subject, date, and each component.
 
-
-def _reported(definition: ResponseDefinition, collected: pl.LazyFrame) -> pl.LazyFrame:
-    """Collected responses of the criterion of a derived stream, one row per component: subject, date, component, collected."""
+    Where a visit was collected twice, what one row leaves out is what another says.
+    """
     assert definition.rules is not None  # noqa: S101  (the loader gives every derived stream its rules)
     names = {_bare(definition.rules.ruleset), _bare(definition.rules.criterion)}
-    same_criterion = pl.col("criterion").str.to_lowercase().str.replace_all("[^a-z0-9]", "").is_in(names)
-    return (
-        as_components(select_reading(collected, definition).filter(same_criterion), re_assessed=False)
-        .rename({"visit_date": "date"})
-        .unpivot(index=["subject", "date"], variable_name="component", value_name="collected")
-        .filter(pl.col("collected").is_not_null())
-        .unique()
-    )
+    same_criterion = [spelled for spelled in spellings if _bare(spelled) in names]
+    rows = select_reading(collected.filter(pl.col("criterion").is_in(same_criterion)), definition)
+    known = as_components(rows, re_assessed=False).rename({"visit_date": "date"})
+    is_repeated = pl.struct(_VISIT).is_duplicated()
+    filled = [pl.col(name).fill_null(pl.col(name).max().over(_VISIT)) for name in _COMPONENTS]
+    return pl.concat([known.filter(~is_repeated), known.filter(is_repeated).with_columns(filled)])
 
 
-def _differences(name: str, derived: pl.LazyFrame, reported: pl.LazyFrame) -> pl.LazyFrame:
+def _differences(
+    name: str, timepoints: pl.DataFrame, reported: pl.DataFrame, components: Sequence[str]
+) -> pl.LazyFrame:
+    """Rows of `DISCREPANCY_SCHEMA`: derived timepoints and reported responses, visit by visit and component by component."""
+    seen = pl.when("new_lesion").then(pl.lit("yes")).otherwise(pl.lit("no"))
+    derived = timepoints.lazy().select("subject", "target", "nontarget", "overall", new_lesion=seen, date="visit_date")
+    differs = {one: pl.col(one).ne_missing(pl.col(f"{one}_collected")) for one in components}
+    told = [pl.struct(pl.lit(one).alias("component"), derived=one, collected=f"{one}_collected") for one in components]
     return (
-        derived.join(reported, on=["subject", "date", "component"], how="full", coalesce=True)
+        derived.join(reported.lazy(), on=_VISIT, how="full", coalesce=True, suffix="_collected")
+        .filter(pl.any_horizontal(differs.values()))
+        .select(*_VISIT, pl.concat_list(told).alias("told"))
+        .explode("told")
+        .unnest("told")
         .filter(pl.col("derived").ne_missing(pl.col("collected")))
-        .with_columns(response_name=pl.lit(name))
-        .select(list(DISCREPANCY_SCHEMA))
+        .unique()
+        .select(pl.lit(name).alias("response_name"), *list(DISCREPANCY_SCHEMA)[1:])
     )
 
 

@@ -29,7 +29,7 @@ EXPECTED = {
     "responses": (41, 219, 118, 2, 88, 3_947),
     "endpoints": (202, 984, 546, 19, 150, 5_129),
     "grading": (10, 43, 7, 11, 17, 5_009),
-    "discrepancies": (3, 30, 8, 3, 0, 73),
+    "discrepancies": (5, 24, 1, 2, 0, 188),
     "analyses": (16, 79, 0, 36, 59, 126),
     "counts of grades": (4, 2, 0, 0, 0, 7_015),
     "agreement": (1, 20, 0, 1, 4, 50),
