@@ -43,9 +43,14 @@ def order_of(rows: pl.DataFrame, key: Sequence[str]) -> pl.Series:
 
 def number_of(rows: pl.DataFrame, key: Sequence[str]) -> pl.Series:
     """One whole number for each key, the same for rows of one key: groups of a number are found faster than groups of texts."""
-    ranks = [rank_of(rows[column]).alias(column) for column in key]
-    number = _put_together(ranks)
-    return pl.DataFrame(ranks).select(pl.struct(pl.all()).rank("dense")).to_series() if number is None else number
+    codes = [_code_of(rows[column]).alias(column) for column in key]
+    number = _put_together(codes)
+    return pl.DataFrame(codes).select(pl.struct(pl.all()).rank("dense")).to_series() if number is None else number
+
+
+def _code_of(values: pl.Series) -> pl.Series:
+    """Values that are the same where these are, in no particular order."""
+    return values.to_physical() if isinstance(values.dtype, pl.Categorical) else rank_of(values)
 
 
 def rank_of(values: pl.Series) -> pl.Series:

@@ -15,18 +15,24 @@ from rules_engine.grading.rules import GradingRules
 
 def derive_baseline(work: pl.DataFrame, tests: LabTests, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
     """Add the baseline's row (`base_row`), and its value and limits in the unit of each record, null unless the
-    record is later.
+    record is later; `_base_number`, `_base_lln` and `_base_uln` are its value and limits in its own unit.
 
     Also `is_baseline_record`, `is_post_baseline` and `base_unit_differs` (no exact factor between the two units; the
     baseline is then treated as missing). A record is later than the baseline where its day is; on the same day its clock
     time, or its sequence number where a time is missing or both are the same.
     """
-    who = ["person", "key_number"]
-    keyed = work.with_columns(
-        person=_numbers(work["subject"]), key_number=tests.table["key_number"].gather(work["test"])
+    # One number for each subject and analyte, whose numbers have 16 bits.
+    series = work.select(pl.col("person").cast(pl.Int64) * 2**16 + tests.of_results("key_number")).to_series()
+    keyed = work.with_columns(series.alias("series"))
+    chosen = keyed.select("series").join(_choose(keyed, options), on="series", how="left", maintain_order="left")
+    base_row = chosen["base_row"]
+    with_base = keyed.with_columns(
+        base_row,
+        *[
+            work[name].gather(base_row).alias(f"_base_{name}")
+            for name in ("date", "time", "seq", "number", LLN, ULN, "test")
+        ],
     )
-    joined = keyed.join(_choose(keyed, options), on=who, how="left", nulls_equal=False, maintain_order="left")
-    base = pl.col("base_row")
     in_order = (pl.col("time") - pl.col("_base_time")).fill_null(pl.duration())
     by_time_or_number = (in_order > pl.duration()) | (
         (in_order == pl.duration()) & (pl.col("seq") > pl.col("_base_seq")).fill_null(value=False)
@@ -34,33 +40,22 @@ def derive_baseline(work: pl.DataFrame, tests: LabTests, rules: GradingRules, op
     same_day_later = (pl.col("date") == pl.col("_base_date")) & by_time_or_number
     later = ((pl.col("date") > pl.col("_base_date")) | same_day_later).fill_null(value=False)
     after_start = pl.col("after_start").fill_null(value=False)
-    marked = joined.with_columns(
-        is_baseline_record=(pl.col("_row") == base).fill_null(value=False),
-        is_post_baseline=pl.when(base.is_not_null()).then(later).otherwise(after_start),
+    has_baseline = pl.col("base_row").is_not_null()
+    marked = with_base.with_columns(
+        is_baseline_record=(pl.col("_row") == pl.col("base_row")).fill_null(value=False),
+        is_post_baseline=pl.when(has_baseline).then(later).otherwise(after_start),
+        _factor=_unit_factor(with_base.select("test", base_test="_base_test"), tests, rules),
     )
-    factor = _unit_factor(
-        marked.select("test", "base_row", base_test=work["test"].gather(marked["base_row"])), tests, rules
-    )
-    usable = marked["is_post_baseline"] & factor.is_not_null()
-    values = {
-        name: pl.Series(name, work[source].gather(marked["base_row"]) * factor)
-        for name, source in ((BASELINE, "number"), (BASE_ULN, ULN), (BASE_LLN, LLN))
-    }
+    factor, usable = pl.col("_factor"), pl.col("is_post_baseline") & pl.col("_factor").is_not_null()
+    in_unit = {BASELINE: "_base_number", BASE_ULN: f"_base_{ULN}", BASE_LLN: f"_base_{LLN}"}
     return marked.with_columns(
-        *[pl.when(usable).then(series).alias(name) for name, series in values.items()],
-        base_unit_differs=pl.Series(marked["is_post_baseline"] & marked["base_row"].is_not_null() & factor.is_null()),
-    ).drop("_base_date", "_base_time", "_base_seq", "person", "key_number")
-
-
-def _numbers(subjects: pl.Series) -> pl.Series:
-    """A number for each subject: whole numbers are compared faster than names."""
-    if subjects.is_sorted():
-        return pl.DataFrame([subjects]).select(pl.col(subjects.name).rle_id()).to_series()
-    return subjects.cast(pl.Categorical).to_physical()
+        *[pl.when(usable).then(pl.col(source) * factor).alias(name) for name, source in in_unit.items()],
+        base_unit_differs=pl.col("is_post_baseline") & has_baseline & factor.is_null(),
+    ).drop("_base_date", "_base_time", "_base_seq", "_base_test", "_factor", "series")
 
 
 def _choose(work: pl.DataFrame, options: LabOptions) -> pl.DataFrame:
-    """One row per subject and analyte with a baseline: `base_row`, `_base_date`, `_base_time`, `_base_seq`.
+    """One row per subject and analyte (`series`) with a baseline: `base_row`.
 
     Ties on one day: the latest clock time, one without a time being the earliest; then the highest sequence number; then,
     so that the order of rows never decides, the largest value and unit.
@@ -71,18 +66,20 @@ def _choose(work: pl.DataFrame, options: LabOptions) -> pl.DataFrame:
         before &= pl.col("date") >= first_day
     marked = pl.col("is_baseline").fill_null(value=False)
     eligible = {"derived": before, "flagged": marked, "flagged_else_derived": before | marked}[options.baseline]
-    candidates = work.filter(
-        pl.col("key_number").is_not_null(), pl.col("number").is_not_null(), eligible.fill_null(value=False)
+    candidates = (
+        work.lazy()
+        .filter(pl.col("series").is_not_null(), pl.col("number").is_not_null(), eligible.fill_null(value=False))
+        .select("series", "date", "time", "seq", "number", "test", _marked=marked, base_row="_row")
+        .with_columns(is_choice=pl.col("series").is_duplicated())
+        .collect(engine="in-memory")
     )
     first = [] if options.baseline == "derived" else ["_marked"]
-    return (
-        candidates.select(
-            "person", "key_number", "date", "time", "seq", "number", "test", _marked=marked, base_row="_row"
-        )
+    last = (
+        candidates.filter("is_choice")
         .sort(*first, "date", "time", "seq", "number", "test", nulls_last=False)
-        .unique(["person", "key_number"], keep="last", maintain_order=True)
-        .select("person", "key_number", "base_row", _base_date="date", _base_time="time", _base_seq="seq")
+        .unique("series", keep="last", maintain_order=True)
     )
+    return pl.concat([candidates.filter(~pl.col("is_choice")), last]).select("series", "base_row")
 
 
 def _unit_factor(pairs: pl.DataFrame, tests: LabTests, rules: GradingRules) -> pl.Series:

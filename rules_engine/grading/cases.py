@@ -10,9 +10,10 @@ import polars as pl
 from rules_engine.grading.cutoffs import BASE_LLN, BASE_ULN, BASELINE, LLN, MI_CUTOFF, ULN
 from rules_engine.grading.documents import HasFolders, rules_of_version
 from rules_engine.grading.lab_columns import DIRECTIONS
-from rules_engine.grading.lab_facts import PEOPLE, doubt_ranges, read_facts
+from rules_engine.grading.lab_facts import doubt_ranges, read_facts
+from rules_engine.grading.lab_people import PEOPLE, find_people
 from rules_engine.grading.lab_tests import find_tests
-from rules_engine.grading.labs import grade_direction
+from rules_engine.grading.labs import Grader, grade_direction
 from rules_engine.grading.limits import usable_limits
 from rules_engine.grading.options import LabOptions
 from rules_engine.grading.rules import Direction, GradingRules
@@ -86,11 +87,12 @@ def _grades(facts: list[dict[str, Any]], rules: GradingRules, on_unknown: str) -
     frame = pl.DataFrame(facts, schema=_SCHEMA)
     unknown = {"date": pl.Date(), "seq": pl.Int64(), "is_baseline": pl.Boolean()}
     labs = frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in unknown.items())
-    people = pl.DataFrame(schema={"subject": pl.String(), **PEOPLE})
+    people = find_people(labs["subject"], pl.DataFrame(schema={"subject": pl.String(), **PEOPLE}))
     tests = find_tests(labs, rules)
     baseline = [frame[BASELINE], *_usable(frame, BASE_LLN, BASE_ULN)]
     work = read_facts(labs, people, tests, rules, options).pipe(doubt_ranges, tests, rules).with_columns(baseline)
-    columns = {direction: grade_direction(work, tests, rules, options, direction)["grade"] for direction in DIRECTIONS}
+    grader = Grader(rules, options)
+    columns = {direction: grade_direction(work, tests, grader, direction)["grade"] for direction in DIRECTIONS}
     return [{direction: columns[direction][row] for direction in DIRECTIONS} for row in range(work.height)]
 
 

@@ -34,18 +34,28 @@ class Policy:
     require_current_range: bool = False
 
 
-def derive_grade(facts: pl.DataFrame, scale: Scale, policy: Policy, numbers: Mapping[str, int]) -> pl.DataFrame:
-    """Per record of one scale: `grade` (null = not gradable), `rule` (number of the cut-off, null for 0), and the flags;
-    `_row` is kept. `numbers` gives the number of each cut-off by its row id.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How records of one scale are judged: is each cut-off met (`answers`), and what follows for the grade (`outcome`).
 
-    `facts` holds value, limits and baseline in the unit of the scale. `baseline` must be null where the record is not
-    after the baseline: the baseline itself is graded by the limits alone.
+    `outcome` is `grade` (null = not gradable), `rule` (number of the cut-off, null for 0), and the flags. The records hold value,
+    limits and baseline in the unit of the scale. `baseline` must be null where the record is not after the baseline: the
+    baseline itself is graded by the limits alone.
     """
+
+    answers: Sequence[pl.Expr]
+    outcome: Sequence[pl.Expr]
+
+    def of(self, facts: pl.LazyFrame) -> pl.LazyFrame:
+        """The records with the columns of `outcome`."""
+        return facts.with_columns(self.answers).with_columns(self.outcome)
+
+
+def judgement_of(scale: Scale, policy: Policy, numbers: Mapping[str, int]) -> Judgement:
+    """How records of a scale are judged; `numbers` gives the number of each cut-off by its row id."""
     names = [f"_cutoff_{number}" for number in range(len(scale.cutoffs))]
-    tested = facts.with_columns(
-        _is_met(cutoff, scale, policy).alias(name) for name, cutoff in zip(names, scale.cutoffs, strict=True)
-    )
-    return tested.select("_row", *_grade_expressions(scale, names, policy, numbers))
+    answers = [_is_met(cutoff, scale, policy).alias(name) for name, cutoff in zip(names, scale.cutoffs, strict=True)]
+    return Judgement(answers, _grade_expressions(scale, names, policy, numbers))
 
 
 def _grade_expressions(scale: Scale, names: Sequence[str], policy: Policy, numbers: Mapping[str, int]) -> list[pl.Expr]:

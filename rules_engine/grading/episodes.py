@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import polars as pl
 
+#: Days are less than so many.
+_DAYS = 2**32
 #: A record that begins at most this many days after the one before has ended goes on with it: the next day.
 NEXT_DAY = 1
 
@@ -29,20 +31,26 @@ def derive_episodes(events: pl.DataFrame) -> pl.DataFrame:
         start=pl.col("astdt").min(), end=pl.col("aendt").fill_null(goes_on).max(), first_seq=pl.col("aeseq").min()
     )
     ordered = units.sort(*who, "start", "end", "first_seq", "_unit", nulls_last=True).with_columns(
-        _group=pl.struct(who).rle_id()
+        _group=pl.struct(who).rle_id().cast(pl.Int64)
     )
-    reached = pl.col("end").cum_max().shift(1).over("_group")
-    begins = (
-        reached.is_null()
-        | pl.col("start").is_null()
-        | (pl.col("start").cast(pl.Int32) > reached.cast(pl.Int32) + NEXT_DAY)
-    )
-    numbered = ordered.with_columns(begins.fill_null(value=True).cast(pl.Int64).alias("_begins")).with_columns(
-        episode_id=pl.col("_begins").cum_sum().over("_group"), _episode=pl.col("_begins").cum_sum()
+    is_first = pl.col("_group").ne_missing(pl.col("_group").shift())
+    # The latest end up to here of one subject and term: of two groups every number of the later one is the larger.
+    latest_end = (pl.col("_group") * _DAYS + _day("end")).cum_max()
+    reached = latest_end.shift() % _DAYS
+    begins = is_first | pl.col("start").is_null() | (_day("start") > reached + NEXT_DAY)
+    numbered = ordered.with_columns(_episode=begins.cast(pl.Int64).cum_sum()).with_columns(
+        episode_id=pl.col("_episode") - pl.when(is_first).then("_episode").forward_fill() + 1
     )
     return (
-        linked.join(numbered.select(*who, "_unit", "episode_id", "_episode"), on=[*who, "_unit"], how="left", nulls_equal=True,
-                    maintain_order="left")
+        linked.join(
+            numbered.select(*who, "_unit", "episode_id", "_episode"), on=[*who, "_unit"], how="left", nulls_equal=True,
+            maintain_order="left",
+        )
         .with_columns(episode_grade=pl.col("atoxgrn").max().over("_episode"))
         .drop("_unit", "_episode")
     )  # fmt: skip
+
+
+def _day(column: str) -> pl.Expr:
+    """A day as a whole number between 0 and `_DAYS`."""
+    return pl.col(column).to_physical().cast(pl.Int64) + _DAYS // 2

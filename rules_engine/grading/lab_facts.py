@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
-from rules_engine import dates
 from rules_engine.grading import results
 from rules_engine.grading.cutoffs import LLN, MI_CUTOFF, ULN, VALUE
+from rules_engine.grading.lab_people import LabPeople
 from rules_engine.grading.lab_tests import LabTests
 from rules_engine.grading.limits import NONE, fill_ranges, known_ranges, usable_limits
 from rules_engine.grading.options import LabOptions
@@ -22,19 +21,10 @@ OPTIONAL: Final[dict[str, pl.DataType]] = {
     "laboratory": pl.String(),
     "time": pl.Time(),
 }
-#: What grading may know of each subject, with its type; any of it may be missing.
-PEOPLE: Final[dict[str, pl.DataType]] = {
-    "treatment_start": pl.Date(),
-    "treatment_start_time": pl.Time(),
-    "treatment_end": pl.Date(),
-    "window_end": pl.Date(),
-    "sex": pl.String(),
-    "birth_date": pl.String(),
-}
 
 
 def read_facts(
-    labs: pl.DataFrame, people: pl.DataFrame, tests: LabTests, rules: GradingRules, options: LabOptions
+    labs: pl.DataFrame, people: LabPeople, tests: LabTests, rules: GradingRules, options: LabOptions
 ) -> pl.DataFrame:
     """One row per result, in their order, with only what grading looks at.
 
@@ -44,20 +34,25 @@ def read_facts(
     given = labs.with_columns(
         pl.col(name).cast(kind, strict=False) if name in labs.columns else pl.lit(None, kind).alias(name)
         for name, kind in OPTIONAL.items()
-    ).join(people, on="subject", how="left", maintain_order="left")
-    stratum = _stratum(options.age_strata) if options.missing_range != NONE else pl.lit(None, pl.String)
+    ).with_columns(
+        people.of_results(name).alias(f"_{name}")
+        for name in ("treatment_start", "treatment_start_time", "treatment_end", "window_end")
+    )
     work = given.select(
         "subject", "date", "time", "seq", "is_baseline", "laboratory",
-        *[pl.col(name).alias(f"_{name}") for name in ("treatment_start", "treatment_end", "window_end")],
+        "_treatment_start", "_treatment_end", "_window_end",
         _is_after_start(options).alias("after_start"),
         *usable_limits(pl.col(LLN), pl.col(ULN)),
         pl.when(pl.col(MI_CUTOFF).is_finite() & (pl.col(MI_CUTOFF) > 0)).then(MI_CUTOFF),
         "symptomatic", "intervention", "on_anticoagulant", "fasting",
         (pl.col("duration_h") > rules.prolonged_hours).alias("prolonged"),
-        stratum.alias("stratum"),
+        stratum=_stratum(given, people, options),
     ).with_columns(results.read_results(labs["value"], tests.of_results("key"), rules).get_columns())  # fmt: skip
     work = work.with_columns(
-        tests.number.alias("test"), _never_zero=tests.of_results("never_zero"), _reported=labs["value"].is_not_null()
+        tests.number.alias("test"),
+        person=people.number,
+        _never_zero=tests.of_results("never_zero"),
+        _reported=labs["value"].is_not_null(),
     )
     judged = _judge_numbers(work).drop("_never_zero", "_reported")
     return _infarction_levels(judged, tests, options).with_row_index("_row")
@@ -68,12 +63,12 @@ def _is_after_start(options: LabOptions) -> pl.Expr:
 
     A sample of that very day counts as taken before, unless the option or the clock times of both say otherwise.
     """
-    day, start = pl.col("date"), pl.col("treatment_start")
+    day, start = pl.col("date"), pl.col("_treatment_start")
     if options.baseline_first_day == "before":
         return day > start
     if options.baseline_first_day == "after":
         return day >= start
-    is_later = (pl.col("time") > pl.col("treatment_start_time")).fill_null(value=False)
+    is_later = (pl.col("time") > pl.col("_treatment_start_time")).fill_null(value=False)
     return (day > start) | ((day == start) & is_later)
 
 
@@ -98,14 +93,25 @@ def _infarction_levels(work: pl.DataFrame, tests: LabTests, options: LabOptions)
     return work.with_columns(pl.coalesce(MI_CUTOFF, stated.gather(tests.number)).alias(MI_CUTOFF))
 
 
-def _stratum(bounds: Sequence[int]) -> pl.Expr:
-    """Sex and age band of the subject on the day of the sample; null where either is not known."""
-    born = dates.first_possible_day(pl.col("birth_date"))
-    anniversary = pl.col("date").dt.month() * 100 + pl.col("date").dt.day() >= born.dt.month() * 100 + born.dt.day()
-    age = pl.col("date").dt.year() - born.dt.year() - pl.when(anniversary).then(0).otherwise(1)
-    reached = [(age >= bound).cast(pl.Int8) for bound in bounds]
+def _stratum(labs: pl.DataFrame, people: LabPeople, options: LabOptions) -> pl.Series:
+    """Sex and age band of the subject on the day of the sample; null where either is not known, and where nobody asks."""
+    if not _fills_ranges(labs, options):
+        return pl.Series([None], dtype=pl.String).new_from_index(0, labs.height)
+    facts = pl.DataFrame([labs["date"], people.of_results("sex"), people.of_results("born")])
+    day, born = pl.col("date"), pl.col("born")
+    anniversary = day.dt.month() * 100 + day.dt.day() >= born.dt.month() * 100 + born.dt.day()
+    age = day.dt.year() - born.dt.year() - pl.when(anniversary).then(0).otherwise(1)
+    reached = [(age >= bound).cast(pl.Int8) for bound in options.age_strata]
     band = pl.sum_horizontal(reached, ignore_nulls=False) if reached else age * 0
-    return pl.concat_str(pl.col("sex").str.to_uppercase(), band.cast(pl.String), separator=" ").alias("stratum")
+    words = pl.concat_str(pl.col("sex").str.to_uppercase(), band.cast(pl.String), separator=" ")
+    return facts.select(words.alias("stratum")).to_series()
+
+
+def _fills_ranges(labs: pl.DataFrame, options: LabOptions) -> bool:
+    """Whether missing limits are filled: only where a study says which laboratory did a test."""
+    return (
+        options.missing_range != NONE and "laboratory" in labs.columns and labs["laboratory"].null_count() < labs.height
+    )
 
 
 def with_ranges(work: pl.DataFrame, ranges: pl.DataFrame | None, options: LabOptions) -> pl.DataFrame:
@@ -130,15 +136,11 @@ def doubt_ranges(work: pl.DataFrame, tests: LabTests, rules: GradingRules) -> pl
 
 
 def ranges_of(
-    labs: pl.DataFrame, people: pl.DataFrame, tests: LabTests, rules: GradingRules, options: LabOptions
+    labs: pl.DataFrame, people: LabPeople, tests: LabTests, rules: GradingRules, options: LabOptions
 ) -> pl.DataFrame | None:
     """The ranges that missing ones are filled from; None where a study does not say which laboratory did a test."""
-    if (
-        options.missing_range == NONE
-        or "laboratory" not in labs.columns
-        or labs["laboratory"].null_count() == labs.height
-    ):
+    if not _fills_ranges(labs, options):
         return None
-    named = labs.with_row_index("_position").filter(pl.col("laboratory").is_not_null())
-    some = LabTests(tests.table, tests.number.gather(named["_position"]))
-    return known_ranges(read_facts(named.drop("_position"), people, some, rules, options))
+    named = labs["laboratory"].is_not_null()
+    some = LabPeople(people.table, people.number.filter(named)), LabTests(tests.table, tests.number.filter(named))
+    return known_ranges(read_facts(labs.filter(named), *some, rules, options))

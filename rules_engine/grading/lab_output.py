@@ -35,18 +35,14 @@ _OF_DIRECTIONS = ("partial_evidence", "qualifier_assumed", "base_missing", "stat
 
 
 def assemble(
-    labs: pl.DataFrame, work: pl.DataFrame, graded: Graded, tests: LabTests, rules: GradingRules, options: LabOptions
+    work: pl.DataFrame, graded: Graded, tests: LabTests, rules: GradingRules, options: LabOptions
 ) -> pl.DataFrame:
-    """The results with the columns of `GRADED_LABS_SCHEMA`."""
+    """The columns of `GRADED_LABS_SCHEMA` for every result, in the order of `work`."""
     grades = _grades(work, graded, tests, options)
     flags = _flags(work, graded, tests, grades)
     rows = {name: grades[name] for name in ("atoxgrl", "atoxgrh", "atoxgr")}
     base_row = work["base_row"]
-    base = work.select(
-        base=pl.col("number").gather(base_row),
-        base_lln=pl.col(LLN).gather(base_row),
-        base_uln=pl.col(ULN).gather(base_row),
-    )
+    base = work.select(base="_base_number", base_lln=f"_base_{LLN}", base_uln=f"_base_{ULN}")
     row_ids = [cutoff.row_id for cutoff in rules.cutoffs]
     columns = {
         "analyte_key": _words(tests.table["key"], tests.number),
@@ -79,7 +75,7 @@ def assemble(
         "rule_row_id": _words(row_ids, grades["rule"]),
         "ctcae_version": _words([rules.version], pl.zeros(work.height, pl.UInt8, eager=True)),
     }
-    return labs.with_columns(columns[name].cast(kind).alias(name) for name, kind in GRADED_LABS_SCHEMA.items())
+    return pl.DataFrame([columns[name].cast(kind).alias(name) for name, kind in GRADED_LABS_SCHEMA.items()])
 
 
 def _words(words: Sequence[str | None] | pl.Series, numbers: pl.Series) -> pl.Series:

@@ -20,6 +20,7 @@ from rules_engine.grading.lab_columns import (
     UNIT_UNSUITABLE,
 )
 from rules_engine.grading.rules import Direction, GradingRules, Scale
+from rules_engine.ordering import number_of
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,16 @@ _SCHEMA: Final[dict[str, Any]] = {
 def find_tests(labs: pl.DataFrame, rules: GradingRules) -> LabTests:
     """The tests of results with `analyte` and `unit`."""
     pair = ["analyte", "unit"]
-    distinct = labs.select(pair).unique().sort(pair)
+    codes = number_of(labs, pair).alias("code")
+    first = labs.select(pair).with_columns(codes).lazy().group_by("code").agg(pl.col(pair).first())
+    distinct = first.collect(engine="in-memory").sort(pair)
     keys = sorted(
         {key for key, _direction in (*rules.scales, *rules.clinical_only, *rules.not_encoded)}
         | set(rules.analytes.values())
     )
-    table = pl.DataFrame([_test(rules, keys, *row) for row in distinct.iter_rows()], schema=_SCHEMA)
-    numbered = table.select(pair).with_row_index("number")
-    found = labs.select(pair).join(numbered, on=pair, how="left", nulls_equal=True, maintain_order="left")
-    return LabTests(table, found["number"])
+    rows = [_test(rules, keys, *row) for row in distinct.select(pair).iter_rows()]
+    numbers = pl.int_range(distinct.height, dtype=pl.UInt32, eager=True)
+    return LabTests(pl.DataFrame(rows, schema=_SCHEMA), codes.replace_strict(distinct["code"], numbers))
 
 
 def numbered_scales(rules: GradingRules) -> list[Scale]:

@@ -7,7 +7,6 @@ tested against the cut-offs of its analyte and unit, low and high. Grades from a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -24,9 +23,10 @@ from rules_engine.grading.cutoffs import (
     MI_CUTOFF,
     ULN,
     VALUE,
+    Judgement,
     Policy,
-    derive_grade,
     fill_facts,
+    judgement_of,
 )
 from rules_engine.grading.lab_columns import (
     DIRECTIONS,
@@ -44,8 +44,9 @@ from rules_engine.grading.lab_columns import (
     VALUE_IMPOSSIBLE,
     reason_code,
 )
-from rules_engine.grading.lab_facts import PEOPLE, doubt_ranges, ranges_of, read_facts, with_ranges
+from rules_engine.grading.lab_facts import doubt_ranges, ranges_of, read_facts, with_ranges
 from rules_engine.grading.lab_output import assemble
+from rules_engine.grading.lab_people import PEOPLE, LabPeople, find_people
 from rules_engine.grading.lab_tests import LabTests, find_tests, numbered_scales
 from rules_engine.grading.options import LabOptions
 from rules_engine.grading.rules import Direction, GradingRules, References, Scale
@@ -79,7 +80,7 @@ def derive_lab_grades(
 
 
 #: Results are graded in portions of about this many rows, so that what is in between does not fill the memory.
-PORTION: Final = 500_000
+PORTION: Final = 1_000_000
 
 
 def grade_results(labs: pl.DataFrame, people: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
@@ -90,26 +91,33 @@ def grade_results(labs: pl.DataFrame, people: pl.DataFrame, rules: GradingRules,
     if labs.height > PORTION and not labs["subject"].is_sorted():
         labs = labs.sort("subject", maintain_order=True)
     tests = find_tests(labs, rules)
-    ranges = ranges_of(labs, people, tests, rules, options)
-    subjects = labs["subject"]
-    # A portion ends where a subject ends: everything but the ranges of laboratories is decided within a subject.
-    first_rows = {
-        int(subjects.search_sorted(subjects[row], side="left")) for row in range(PORTION, labs.height, PORTION)
-    }
-    edges = [*sorted({0, *first_rows}), labs.height]
+    who = find_people(labs["subject"], people)
+    ranges = ranges_of(labs, who, tests, rules, options)
+    grader = Grader(rules, options)
     portions = []
-    for first, last in pairwise(edges):
+    for first, last in pairwise(_edges(labs["subject"])):
         some = LabTests(tests.table, tests.number.slice(first, last - first))
         portion = labs.slice(first, last - first)
-        portions.append(_grade_portion(portion, people, some, ranges, rules, options))
-    return pl.concat(portions, rechunk=False)
+        portions.append(_grade_portion(portion, who.part(first, last), some, ranges, grader))
+    return labs.with_columns(pl.concat(portions, rechunk=True).get_columns())
+
+
+def _edges(subjects: pl.Series) -> list[int]:
+    """The rows at which portions begin, and where the last one ends.
+
+    A portion ends where a subject ends: everything but the ranges of laboratories is decided within a subject.
+    """
+    rows = subjects.len()
+    portions = max(1, round(rows / PORTION))
+    marks = (rows * number // portions for number in range(1, portions))
+    return [*sorted({0, *(int(subjects.search_sorted(subjects[mark], side="left")) for mark in marks)}), rows]
 
 
 def _grade_portion(
-    labs: pl.DataFrame, people: pl.DataFrame, tests: LabTests, ranges: pl.DataFrame | None, rules: GradingRules,
-    options: LabOptions,
-) -> pl.DataFrame:  # fmt: skip
-    """Grade some subjects' results."""
+    labs: pl.DataFrame, people: LabPeople, tests: LabTests, ranges: pl.DataFrame | None, grader: Grader
+) -> pl.DataFrame:
+    """Grade some subjects' results: the columns of `GRADED_LABS_SCHEMA`, in their order."""
+    rules, options = grader.rules, grader.options
     work = (
         read_facts(labs, people, tests, rules, options)
         .pipe(with_ranges, ranges, options)
@@ -117,15 +125,15 @@ def _grade_portion(
         .pipe(derive_corrected_calcium, tests, rules)
         .pipe(derive_baseline, tests, rules, options)
     )
-    graded = {direction: grade_direction(work, tests, rules, options, direction) for direction in DIRECTIONS}
-    return assemble(labs, work, graded, tests, rules, options)
+    graded = {direction: grade_direction(work, tests, grader, direction) for direction in DIRECTIONS}
+    return assemble(work, graded, tests, rules, options)
 
 
 #: Columns that stand in the unit of a result.
 _IN_UNIT: Final = (VALUE, ULN, LLN, MI_CUTOFF, BASELINE, BASE_ULN, BASE_LLN)
 
+#: What is found out about each result in each direction; grades, rules and reasons are null where there is none.
 _EVALUATED: Final[dict[str, pl.DataType]] = {
-    "_row": pl.UInt32(),
     "grade": pl.Int8(),
     "rule": pl.UInt16(),
     "reason": pl.UInt8(),
@@ -137,52 +145,76 @@ _EVALUATED: Final[dict[str, pl.DataType]] = {
 }
 
 
-def grade_direction(
-    work: pl.DataFrame, tests: LabTests, rules: GradingRules, options: LabOptions, direction: Direction
-) -> pl.DataFrame:
+class Grader:
+    """Grades results of any scale of a ruleset; how a scale is judged is put together once, however many portions there are."""
+
+    def __init__(self, rules: GradingRules, options: LabOptions) -> None:
+        self.rules, self.options = rules, options
+        self._policy = Policy(rules.tolerance, options.on_unknown, options.require_current_range)
+        self._numbers = {cutoff.row_id: number for number, cutoff in enumerate(rules.cutoffs)}
+        self._scales = numbered_scales(rules)
+        self._known: dict[int, tuple[Judgement, pl.Expr]] = {}
+
+    def grade(self, facts: pl.LazyFrame, scale: int) -> pl.LazyFrame:
+        """Results of one scale, whose value, limits and baseline stand in its unit, to the columns of `_EVALUATED`."""
+        judgement, reason = self._judgement(scale)
+        recorded = [pl.col(fact).alias(f"{fact}_recorded") for fact in FACTS]
+        is_refused = pl.col("range_doubted") & (self.options.contradicting_range == "na")
+        return (
+            judgement.of(facts.with_columns(recorded).with_columns(*fill_facts(self._policy)))
+            .with_columns(pl.when(~is_refused).then(name).alias(name) for name in ("grade", "rule"))
+            .with_columns(reason=pl.when(pl.col("grade").is_null()).then(reason))
+            .select(list(_EVALUATED))
+        )
+
+    def _judgement(self, number: int) -> tuple[Judgement, pl.Expr]:
+        """How results of a scale are judged, and why they have no grade if they have none."""
+        if number not in self._known:
+            scale = self._scales[number]
+            self._known[number] = (
+                judgement_of(scale, self._policy, self._numbers),
+                _why_not(scale, self.options),
+            )
+        return self._known[number]
+
+
+def grade_direction(work: pl.DataFrame, tests: LabTests, grader: Grader, direction: Direction) -> pl.DataFrame:
     """Grade, rule, flags and reason (numbers) of every result in one direction, in the order of `work`."""
-    scales = numbered_scales(rules)
-    numbers = {cutoff.row_id: number for number, cutoff in enumerate(rules.cutoffs)}
-    looked_at = work.select(
-        "_row", *_IN_UNIT, *FACTS, "not_numeric", "impossible", "range_invalid", "range_doubted",
-        scale=tests.of_results(f"scale_{direction}"), factor=tests.of_results(f"factor_{direction}"),
+    facts = work.select(
+        *_IN_UNIT, *FACTS, "range_invalid", "range_doubted",
+        number_reason=_number_reason(), factor=tests.of_results(f"factor_{direction}"),
     )  # fmt: skip
+    scales = pl.DataFrame([tests.of_results(f"scale_{direction}").alias("scale")]).with_row_index("row")
+    of_scales = scales.drop_nulls("scale").group_by("scale", maintain_order=True).agg("row")
     parts = [pl.DataFrame(schema=_EVALUATED)]
-    for (scale,), part in looked_at.drop_nulls("scale").partition_by("scale", as_dict=True, include_key=False).items():
-        parts.append(_grade_part(part, scales[scale], rules, options, numbers))
-    ungraded = work.select("_row", number=_number_reason(), test=tests.of_results(f"reason_{direction}"))
+    for scale, rows in zip(of_scales["scale"], of_scales["row"], strict=True):
+        part = facts.lazy().select(pl.all().gather(rows))  # of which only what the cut-offs ask for is moved
+        if _is_converted(tests, scale, direction):
+            part = part.with_columns(pl.col(name) * pl.col("factor") for name in _IN_UNIT)
+        parts.append(grader.grade(part, scale).collect(engine="in-memory"))
+    evaluated = pl.concat(parts)
+    place = pl.repeat(None, work.height, dtype=pl.UInt32, eager=True)
+    place.scatter(
+        of_scales["row"].explode(empty_as_null=False), pl.int_range(evaluated.height, dtype=pl.UInt32, eager=True)
+    )
+    reasons = pl.DataFrame({"number": facts["number_reason"], "test": tests.of_results(f"reason_{direction}")})
     # A result that is missing altogether has no unit either: what is missing is the number.
     is_of_unit = pl.col("test").is_in([REASONS.index(UNIT_UNKNOWN), REASONS.index(UNIT_UNSUITABLE)])
-    without_scale = pl.when(is_of_unit).then(pl.coalesce("number", "test")).otherwise("test")
-    return (
-        ungraded.join(pl.concat(parts), on="_row", how="left", maintain_order="left")
-        .with_columns(
-            pl.coalesce(without_scale, "reason").alias("reason"),
-            *[pl.col(flag).fill_null(value=False) for flag, kind in _EVALUATED.items() if kind == pl.Boolean()],
-        )
-        .drop("number", "test")
+    without_scale = reasons.select(
+        pl.when(is_of_unit).then(pl.coalesce("number", "test")).otherwise("test")
+    ).to_series()
+    return evaluated.select(pl.all().gather(place)).with_columns(
+        pl.coalesce(without_scale, "reason").alias("reason"),
+        *[pl.col(flag).fill_null(value=False) for flag, kind in _EVALUATED.items() if kind == pl.Boolean()],
     )
 
 
-def _grade_part(
-    part: pl.DataFrame, scale: Scale, rules: GradingRules, options: LabOptions, numbers: Mapping[str, int]
-) -> pl.DataFrame:
-    """Results of one scale; value, limits and baseline are brought to its unit alike, unrounded."""
-    policy = Policy(rules.tolerance, options.on_unknown, options.require_current_range)
-    is_converted = bool((part["factor"] != 1.0).any())
-    in_unit = [pl.col(name) * pl.col("factor") for name in _IN_UNIT] if is_converted else []
-    recorded = [pl.col(fact).alias(f"{fact}_recorded") for fact in FACTS]
-    facts = part.with_columns(*in_unit, *recorded).with_columns(*fill_facts(policy))
-    graded = pl.concat(
-        [derive_grade(facts, scale, policy, numbers), facts.select("range_doubted", _reason=_why_not(scale, options))],
-        how="horizontal",
-    )
-    is_refused = pl.col("range_doubted") & (options.contradicting_range == "na")
-    return (
-        graded.with_columns(pl.when(~is_refused).then(name).alias(name) for name in ("grade", "rule"))
-        .with_columns(reason=pl.when(pl.col("grade").is_null()).then("_reason"))
-        .select(list(_EVALUATED))
-    )
+def _is_converted(tests: LabTests, scale: int, direction: Direction) -> bool:
+    """Results of some test stand in another unit than their scale: value, limits and baseline are then brought to it alike,
+    unrounded.
+    """
+    of_scale = tests.table[f"scale_{direction}"] == scale
+    return bool((tests.table[f"factor_{direction}"].filter(of_scale) != 1.0).any())
 
 
 def _number_reason() -> pl.Expr:
@@ -205,7 +237,7 @@ def _why_not(scale: Scale, options: LabOptions) -> pl.Expr:
     without_range = pl.any_horizontal(missing) if missing else pl.lit(value=False)
     return (
         pl.when(pl.col(VALUE).is_null())
-        .then(_number_reason())
+        .then("number_reason")
         .when(pl.col("range_doubted") & (options.contradicting_range == "na"))
         .then(reason_code(UNIT_CONTRADICTS_RANGE))
         .when(pl.lit(scale.all_need_baseline) & pl.col(BASELINE).is_null())

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from rules_engine.ordering import number_of
+
 #: Flag, columns of a group, and whether the worst grade goes first.
 FLAGS = {
     "aoccfl": (("subject",), False),
@@ -24,15 +26,17 @@ def derive_occurrence_flags(events: pl.DataFrame) -> pl.DataFrame:
 
     Needs `subject`, `analysis_soc`, `analysis_term`, `atoxgrn`, `astdt`, `aeseq`, `row` and `treatment_emergent`.
     """
-    emergent = events.filter(pl.col("treatment_emergent")).select(
-        "row", "subject", "analysis_soc", "analysis_term", "atoxgrn", "astdt", "aeseq"
+    groups = {columns: number_of(events, columns).alias("+".join(columns)) for columns, _worst_first in FLAGS.values()}
+    emergent = events.select("row", "atoxgrn", "astdt", "aeseq", "treatment_emergent", *groups.values()).filter(
+        "treatment_emergent"
     )
     by_time = emergent.sort("astdt", "aeseq", "row", nulls_last=True)
     by_grade = emergent.sort(
         "atoxgrn", "astdt", "aeseq", "row", descending=[True, False, False, False], nulls_last=True
     )
     chosen = []
-    for flag, (group, worst_first) in FLAGS.items():
-        first = (by_grade if worst_first else by_time).unique(list(group), keep="first", maintain_order=True)
+    for flag, (columns, worst_first) in FLAGS.items():
+        of_group = groups[columns].name
+        first = (by_grade if worst_first else by_time).unique(of_group, keep="first", maintain_order=True)
         chosen.append(pl.col("row").is_in(first["row"].implode()).alias(flag))
     return events.with_columns(chosen)

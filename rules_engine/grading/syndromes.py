@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from rules_engine.grading.event_rules import Syndrome
+from rules_engine.ordering import number_of
 
 _NAMES = ("syndrome", "syndrome_session", "syndrome_grade", "syndrome_counted")
 SYNDROME_SCHEMA: dict[str, pl.DataType] = {
@@ -55,7 +56,8 @@ def _members(events: pl.DataFrame, syndrome: Syndrome) -> pl.DataFrame:
     alone = may_belong.filter("is_reported").drop("_tace_days").with_columns(session=pl.lit(None, pl.Date))
     candidates = pl.concat(
         [near, alone.join(near.select("row"), on="row", how="anti").select(near.columns)]
-    ).with_columns(_episode=pl.struct("subject", "session", pl.when(pl.col("session").is_null()).then("row")))
+    ).with_columns(alone=pl.when(pl.col("session").is_null()).then("row"))
+    candidates = candidates.with_columns(number_of(candidates, ["subject", "session", "alone"]).alias("_episode"))
     parts = pl.col("part").filter(~pl.col("is_reported")).drop_nulls().n_unique().over("_episode")
     reported = pl.col("is_reported").any().over("_episode")
     return candidates.filter((parts >= syndrome.at_least) | reported).select(

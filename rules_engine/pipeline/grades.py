@@ -60,6 +60,7 @@ def derive_grades(ruleset: Ruleset, tables: Tables, registry: Registry, cutoff: 
     graded: dict[str, pl.DataFrame] = {}
     odd: list[pl.LazyFrame] = []
     lab_tally: pl.DataFrame | None = None
+    contexts: dict[str, pl.LazyFrame] = {}
     for table, asked in (("labs", ruleset.labs), ("adverse_events", ruleset.adverse_events)):
         if asked is None:
             continue
@@ -69,7 +70,11 @@ def derive_grades(ruleset: Ruleset, tables: Tables, registry: Registry, cutoff: 
             if table == "labs"
             else (grading.grade_events, grading.event_findings)
         )
-        context = derive_context(tables["subjects"], tables["treatments"], cutoff, asked.window)
+        of_window = guard.fingerprint(asked.window)
+        if of_window not in contexts:
+            context = derive_context(tables["subjects"], tables["treatments"], cutoff, asked.window)
+            contexts[of_window] = context.collect(engine=ENGINE).lazy()
+        context = contexts[of_window]
         who = guard.who_is(registry, "grading", asked.rules.grading, grading.version)
         rows = graded[table] = derive_graded(who, grade, tables[table], asked, context)
         odd.append(guard.collect(who, partial(find, rows.lazy())).lazy())
@@ -91,19 +96,22 @@ def derive_graded(
     who: str, grade: Callable[..., pl.LazyFrame], rows: pl.LazyFrame, asked: GradedRecords, context: pl.LazyFrame
 ) -> pl.DataFrame:
     """The rows of a table as a grading returns them: the same records, with more columns."""
+    records = rows.collect(engine=ENGINE)  # once, for the grading and for holding its answer against them
 
     def derive(subjects: Sequence[str] | None) -> pl.LazyFrame:
-        given = (rows, context) if subjects is None else (of_subjects(rows, subjects), of_subjects(context, subjects))
+        given = [records.lazy(), context]
+        if subjects is not None:
+            given = [of_subjects(frame, subjects) for frame in given]
         return grade(given[0], asked.rules.document, asked.options, given[1])
 
     def everybody() -> list[str]:
-        return rows.select("subject").unique().collect()["subject"].to_list()
+        return records["subject"].unique().to_list()
 
     graded = guard.derived_rows(who, derive, everybody, asked.options)
-    key = [name for name in ("subject", "row") if name in rows.collect_schema()]
+    key = [name for name in ("subject", "row") if name in records.columns]
     if missing := [name for name in key if name not in graded.columns]:
         raise PluginError.at(who, f"it returned no column {', '.join(missing)}", "a grading adds columns to its rows")
-    before, after = rows.select(key).collect(), graded.select(key)
+    before, after = records.select(key), graded.select(key)
     if not (before.equals(after) or before.sort(key).equals(after.sort(key))):
         raise PluginError.at(
             who,

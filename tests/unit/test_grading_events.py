@@ -387,6 +387,13 @@ def test_records_of_one_episode_are_one_event_at_the_worst_grade() -> None:
     assert out["episode_grade"].to_list() == [3, 3, 2, 1, 2, 2, 2, 2]
 
 
+def test_episodes_are_found_whatever_the_century() -> None:
+    """Two records that touch and one after a gap, before the day from which computers count days, and after."""
+    days = [("1965-01-01", "1965-01-05"), ("1965-01-06", "1965-01-09"), ("1965-02-01", "2065-01-01")]
+    out = graded(*[event(row, "Fatigue", "1", *ends) for row, ends in enumerate(days, start=1)])
+    assert out["episode_id"].to_list() == [1, 1, 2]
+
+
 def test_the_window_ends_with_the_study() -> None:
     out = graded(
         event(1, "Fever", "1", "2024-12-01"), event(2, "Fever", "1", "2024-12-02"), event(3, "Fever", "1", None)
