@@ -23,12 +23,13 @@ _AMOUNT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?", re.IGNORECAS
 
 #: What a run takes before it has read anything: the interpreter, Polars and its threads, the plugins and the ruleset.
 BASE_BYTES: Final = 450 << 20
-#: Measured need of memory per row of a table, and per subject and endpoint, while a part is derived.
+#: Need of memory per row of a table, and per subject and endpoint, while a part is derived: one and a half times what was measured with
+#: four criteria and twelve endpoints.
 BYTES_PER_ROW: Final = {
-    "lesion_assessments": 1_600, "labs": 1_300, "response_assessments": 800, "adverse_events": 2_500, "treatments": 500,
-    "clinical_events": 500,
+    "lesion_assessments": 800, "labs": 1_200, "response_assessments": 500, "adverse_events": 1_500, "treatments": 300,
+    "clinical_events": 300,
 }  # fmt: skip
-BYTES_PER_ENDPOINT: Final = 6_000
+BYTES_PER_ENDPOINT: Final = 2_000
 SMALLEST_PART: Final = 50
 #: Fewer subjects than this are not worth a part of their own, only to keep another core busy.
 WORTH_A_PART: Final = 500
