@@ -194,7 +194,8 @@ def _by_level(events: pl.DataFrame, prefix: str, population: Population) -> Iter
 
 def _level_table(events: pl.DataFrame, column: str, population: Population) -> pl.DataFrame:
     """One row per group and class or term, in the order of tables; a group without an event of a line has zeros."""
-    named = events.with_columns(pl.col(column).alias("level"))
+    # Numbered texts: there are many events, and few classes and terms.
+    named = events.with_columns(pl.col(column).cast(pl.Categorical).alias("level"))
     per_subject = named.group_by("level", "_number").agg(
         pl.col("_group", "exposure_start", "exposure_days").first(), pl.col(GRADE).max(), first=pl.col("astdt").min()
     )
@@ -209,7 +210,9 @@ def _level_table(events: pl.DataFrame, column: str, population: Population) -> p
     ]
     of_subjects = population.by_group(per_subject, numbers, "level")
     of_episodes = population.by_group(named, [pl.col("_episode").n_unique().alias("events")], "level")
-    both = of_subjects.join(of_episodes, on=["_group", "level"], how="left", nulls_equal=True)
+    both = of_subjects.join(of_episodes, on=["_group", "level"], how="left", nulls_equal=True).cast(
+        {"level": pl.String}
+    )
     total = both.filter(pl.col("_group").is_null()).select("level", _total="subjects")
     filled = (
         population.groups()
