@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from rules_engine.contracts import UNITS_PER_MM
-from rules_engine.criteria.lesion_records import LesionRecords
+from rules_engine.criteria.lesion_records import LesionRecords, hold
 from rules_engine.criteria.lesions import ABSURD_MM, is_node, option
 from rules_engine.criteria.validation.saying import IS_TARGET, RECORD, VISIT, finding, in_mm
 from rules_engine.findings import ERROR, WARNING, phrase
@@ -77,10 +77,12 @@ def _of_numbers(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
 
 def _of_roles(lesions: pl.LazyFrame) -> Iterable[pl.LazyFrame]:
     lesion = ["subject", "lesion_id"]
-    known = lesions.group_by(lesion).agg(
-        visit_date=pl.col("visit_date").min(),
-        at_baseline=pl.col("is_baseline").any(),
-        changes=pl.col("role").min() < pl.col("role").max(),
+    known = hold(
+        lesions.group_by(lesion).agg(
+            visit_date=pl.col("visit_date").min(),
+            at_baseline=pl.col("is_baseline").any(),
+            changes=pl.col("role").min() < pl.col("role").max(),
+        )
     )
     is_seen = ~((pl.col("state") == "absent") | (pl.col("status") == "absent")).fill_null(value=False)
     new_at_baseline = lesions.filter("is_baseline", pl.col("role") == "new", is_seen)
