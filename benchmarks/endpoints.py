@@ -75,12 +75,12 @@ def measure(subjects: int, ruleset_name: str, part: int) -> dict[str, Any]:
         gc.collect()
         meter("endpoints")
         began, used = time.perf_counter(), _cpu()
-        times, responses, findings = pipeline.derive_endpoint_rows(ruleset, gathered, registry, CUTOFF)
+        derived = pipeline.derive_endpoint_rows(ruleset, gathered, registry, CUTOFF)
         pipeline.tally_endpoints(ruleset, gathered, registry, CUTOFF)
         told["seconds"] += time.perf_counter() - began
         told["cpu"] += _cpu() - used
-        told["rows"] += sum(frame.height for frame in (*times.values(), *responses.values()))
-        told["findings"] += findings.height
+        told["rows"] += sum(frame.height for frame in (*derived.time_to_event.values(), *derived.responses.values()))
+        told["findings"] += derived.findings.height
     meter.stop()
     return {**told, "peak_mib": max(stage["peak_mib"] for stage in meter.stages if stage["stage"] == "endpoints")}
 

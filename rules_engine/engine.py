@@ -74,12 +74,15 @@ class Engine:
         data_cutoff: date | str | None = None,
         progress: Callable[[str], None] | None = None,
         cancel: Callable[[], bool] | None = None,
+        with_candidates: bool = False,
     ) -> Result:
         """Derive everything that the ruleset asks for, as seen on the day `data_cutoff` (inclusive).
 
         `study` is what `read_study` gave, or a mapping of table names to frames that speak Arrow. `data_cutoff` is a date or
         ISO text; without it the ruleset's `study.data_cutoff` holds. `progress` is called with the name of each stage
         (`endpoints`, then `endpoints: PFS` …); `cancel`, such as `threading.Event().is_set`, is asked before each.
+        `with_candidates` derives `Result.candidates` beside the endpoints, not when first asked for: say so where they will be
+        written, since so they cost a fraction.
         Raises `StudyError` where the study lacks what the ruleset needs, `PluginError` where a plugin breaks its contract,
         `Cancelled` where `cancel` said True.
         """
@@ -88,8 +91,9 @@ class Engine:
         read = self.read(study)
         cutoff = cutoff_of(data_cutoff, self.ruleset)
         derived = pipeline.derive(
-            self.ruleset, read.tables, self.registry, cutoff, findings=read.findings, progress=tell
-        )
+            self.ruleset, read.tables, self.registry, cutoff, findings=read.findings, progress=tell,
+            with_candidates=with_candidates,
+        )  # fmt: skip
         LOGGER.info("done: ruleset %s, %d findings", self.ruleset.id, derived.findings.height)
         return Result(ruleset=self.ruleset, study=read, derived=derived, data_cutoff=cutoff, registry=self.registry)
 
@@ -227,8 +231,10 @@ class Result:
     @cached_property
     def candidates(self) -> pl.DataFrame:
         """What was considered for ADTTE: one row per subject, endpoint and event or reason to censor, with why it won or
-        lost; in the order in which it was considered. Derived when first asked for.
+        lost; in the order in which it was considered. Derived when first asked for, unless the run was told to.
         """
+        if self.derived.candidates is not None:
+            return self.derived.candidates
         return pipeline.derive_candidates(
             self.ruleset,
             self.study.tables,

@@ -112,7 +112,7 @@ def command(
     with StageProgress() as progress:
         progress("reading")
         study = read_study(data, ruleset=engine.ruleset, registry=engine.registry)
-        result = engine.run(study, data_cutoff=data_cutoff, progress=progress)
+        result = engine.run(study, data_cutoff=data_cutoff, progress=progress, with_candidates=True)
         progress("writing")
         written = result.write(out, formats=formats, report=not no_report)
     print_result(result, written, out, as_json=as_json)

@@ -42,17 +42,27 @@ def _stacked(found: list[pl.LazyFrame]) -> pl.LazyFrame:
     return pl.concat(found) if found else pl.LazyFrame(schema=schema)
 
 
-def derive_reasons(observation: Observation, used: WordsInUse, among: pl.LazyFrame | None = None) -> pl.LazyFrame:
-    """Every rule that holds for each subject (`among` these), one row per subject and rule, in the order of the rules.
+def derive_reasons(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """Every rule that holds for each subject, with the date on which it would censor: one row per subject and rule.
 
-    Out: the columns of the fact, place (in `censoring_rules`), at (where the censoring date is), limit (the last day on
-    which it may be where `at` is as stated; null: no limit).
+    Out: the columns of the fact, place (in `censoring_rules`), is_first (of the rules that hold), of the subject start_date
+    and has_event, and what `derive_censoring_dates` says.
+    """
+    starts = observation.subjects.select("subject", "start_date", "has_event")
+    is_first = pl.col("place") == pl.col("place").min().over("subject")
+    reasons = _rules_that_hold(observation, used).join(starts, on="subject").with_columns(is_first=is_first)
+    return derive_censoring_dates(observation.records.hold(reasons), observation, used)
+
+
+def _rules_that_hold(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
+    """Every rule that holds for each subject: the columns of the fact, place, at (where the censoring date is), limit (the last
+    day on which it may be where `at` is as stated; null: no limit).
     """
     found = []
     for place, (rule, effect) in enumerate(used.rules):
         if effect == "off" or effect in LIKE_EVENTS:
             continue
-        facts = _facts_that_hold(rule, place, effect, observation, used, among)
+        facts = _facts_that_hold(rule, place, effect, observation, used)
         day, last = pl.col("date"), pl.lit(None, pl.Date)
         if effect in ("before_date", "discards"):
             last = day - _ONE_DAY
@@ -66,21 +76,13 @@ def derive_reasons(observation: Observation, used: WordsInUse, among: pl.LazyFra
 
 
 def _facts_that_hold(
-    rule: CensoringRule,
-    place: int,
-    effect: Effect,
-    observation: Observation,
-    used: WordsInUse,
-    among: pl.LazyFrame | None,
+    rule: CensoringRule, place: int, effect: Effect, observation: Observation, used: WordsInUse
 ) -> pl.LazyFrame:
     """The facts of a rule, the earliest of each subject."""
     if effect in ENDING:
         ended = observation.truncation.filter(pl.col("n_rule") == place)
         return ended.select("subject", *[pl.col(f"n_{name}").alias(name) for name in FACT_COLUMNS if name != "subject"])
-    facts = derive_facts(rule, observation, used.words)
-    if among is not None:
-        facts = facts.join(among, on="subject", how="semi")
-    return first_of_each(facts, "date", "source_id", "source_seq")
+    return first_of_each(derive_facts(rule, observation, used.words), "date", "source_id", "source_seq")
 
 
 def _bounds(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
@@ -95,7 +97,7 @@ def _bounds(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
 def derive_censoring_dates(reasons: pl.LazyFrame, observation: Observation, used: WordsInUse) -> pl.LazyFrame:
     """Each reason with its censoring date: c_date, c_kind (its name among the dates), c_imputation, c_source_…
 
-    In: rows of `derive_reasons`, with start_date. Where no fact of the censoring date lies between start and limit, the
+    In: rows of `_rules_that_hold`, with start_date. Where no fact of the censoring date lies between start and limit, the
     start takes its place.
     """
     names = {place: rule.date_name or rule.id for place, (rule, _effect) in enumerate(used.rules)}

@@ -6,7 +6,7 @@ keep this order spare the steps after them sorts, and joins by hash.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import polars as pl
@@ -15,6 +15,13 @@ import polars as pl
 def moment() -> pl.Expr:
     """Subject and date as one number, by which rows are sorted and joined at a fraction of the cost of both."""
     return pl.col("subject").cast(pl.Int64) * 2**20 + pl.col("date").to_physical()
+
+
+def place_among_own() -> pl.Expr:
+    """The place of a row among those of its subject, from 1 on; the rows are in the order of subjects."""
+    row = pl.int_range(pl.len(), dtype=pl.Int64)
+    first = pl.when(pl.col("subject").ne_missing(pl.col("subject").shift(1))).then(row)
+    return row - first.forward_fill() + 1
 
 
 def is_same(left: str, right: str) -> pl.Expr:
@@ -57,17 +64,29 @@ def first_of_each(rows: pl.LazyFrame, *by: str | pl.Expr, key: str = "subject") 
     Most keys have one row; only the others are compared.
     """
 
-    def first(frame: pl.DataFrame) -> pl.DataFrame:
-        if not frame[key].is_sorted():
-            frame = frame.sort(key)
-        again = frame[key] == frame[key].shift(1)
-        several = (again | again.shift(-1)).fill_null(value=False)
-        if not several.any():
-            return frame
-        compared = frame.filter(several).sort(key, *by).unique(key, keep="first")
-        return pl.concat([frame.filter(~several), compared]).sort(key)
+    return _opaque(rows, lambda frame: _first(frame, by, key))
 
-    return _opaque(rows, first)
+
+def with_first_of_each(rows: pl.LazyFrame, *by: str, among: pl.Expr) -> pl.LazyFrame:
+    """The rows with is_first: true for the first row of each subject when those `among` them are sorted `by` these columns."""
+
+    def marked(frame: pl.DataFrame) -> pl.DataFrame:
+        counted = frame.with_row_index("_row")
+        first = _first(counted.filter(among), by, "subject")["_row"]
+        return counted.with_columns(is_first=pl.col("_row").is_in(first.implode())).drop("_row")
+
+    return _opaque(rows, marked, is_first=pl.Boolean())
+
+
+def _first(frame: pl.DataFrame, by: Sequence[str | pl.Expr], key: str) -> pl.DataFrame:
+    if not frame[key].is_sorted():
+        frame = frame.sort(key)
+    again = frame[key] == frame[key].shift(1)
+    several = (again | again.shift(-1)).fill_null(value=False)
+    if not several.any():
+        return frame
+    compared = frame.filter(several).sort(key, *by).unique(key, keep="first")
+    return pl.concat([frame.filter(~several), compared]).sort(key)
 
 
 def least_of_each(rows: pl.LazyFrame, number: pl.Expr) -> pl.LazyFrame:
@@ -97,8 +116,9 @@ def with_assessment(rows: pl.LazyFrame, assessments: pl.LazyFrame) -> pl.LazyFra
     return dated.join(others, on="_moment", how="left", maintain_order="left").drop("_moment")
 
 
-def _opaque(rows: pl.LazyFrame, step: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.LazyFrame:
-    """The rows after a step that looks at all of them, and leaves their columns as they are."""
+def _opaque(rows: pl.LazyFrame, step: Callable[[pl.DataFrame], pl.DataFrame], **more: pl.DataType) -> pl.LazyFrame:
+    """The rows after a step that looks at all of them, leaves their columns as they are, and adds those of `more`."""
+    schema = {**rows.collect_schema(), **more}
     return rows.map_batches(
-        step, predicate_pushdown=False, projection_pushdown=False, slice_pushdown=False, schema=rows.collect_schema()
+        step, predicate_pushdown=False, projection_pushdown=False, slice_pushdown=False, schema=schema
     )

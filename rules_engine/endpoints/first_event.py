@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from rules_engine.endpoints.days import first_of_each
+from rules_engine.endpoints.days import with_first_of_each
 from rules_engine.endpoints.truncation import is_usable
 from rules_engine.endpoints.words import (
     FACT_COLUMNS,
@@ -27,7 +27,11 @@ from rules_engine.vocabulary import (
 )
 
 #: Which fact is the event: the earliest; of one day in the order of their rank, then by source.
-EVENT_ORDER = ("subject", "date", "rank", "source_id", "source_seq", "word")
+EVENT_ORDER = ("date", "rank", "source_id", "source_seq", "word")
+#: Columns of facts that may end the time, before it is known which comes first.
+_FACT_SCHEMA: dict[str, pl.DataType] = {
+    "subject": KEY, **FACT_REQUIRED, **FACT_OPTIONAL, "word": pl.Int8(), "rank": pl.Int8(), "put_aside": pl.String(),
+}  # fmt: skip
 #: Why a fact is put aside before the earliest is picked.
 BEFORE_ORIGIN, AFTER_SNAPSHOT, AFTER_END = "before_origin", "after_snapshot", "after_end"
 
@@ -58,12 +62,13 @@ def endings(used: WordsInUse) -> list[Ending]:
 
 
 def derive_ending_facts(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
-    """Every fact that may end the time: the columns of a fact, word, rank, and put_aside (why it cannot; else null)."""
+    """Every fact that may end the time: the columns of a fact, word, rank, put_aside (why it cannot; else null), is_first.
+
+    The first of those that can is the event; which one that is says `EVENT_ORDER`.
+    """
     found = [_considered(ending, place, observation, used) for place, ending in enumerate(endings(used))]
-    more = {"word": pl.Int8(), "rank": pl.Int8(), "put_aside": pl.String()}
-    return (
-        pl.concat(found) if found else pl.LazyFrame(schema={"subject": KEY, **FACT_REQUIRED, **FACT_OPTIONAL, **more})
-    )
+    facts = pl.concat(found) if found else pl.LazyFrame(schema=_FACT_SCHEMA)
+    return with_first_of_each(facts, *EVENT_ORDER, among=pl.col("put_aside").is_null())
 
 
 def _considered(ending: Ending, place: int, observation: Observation, used: WordsInUse) -> pl.LazyFrame:
@@ -86,14 +91,13 @@ def _considered(ending: Ending, place: int, observation: Observation, used: Word
     )
 
 
-def derive_first_event(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
-    """The subjects with the earliest event of each: its columns as `e_…` (null where there is none).
+def derive_first_event(observation: Observation, used: WordsInUse, facts: pl.LazyFrame) -> pl.LazyFrame:
+    """The subjects with the earliest event of each, of the `facts` that may end the time: its columns as `e_…` (null where
+    there is none).
 
-    Which one that is says `EVENT_ORDER`. e_class is as what the rule of missed visits
-    knows the event, e_type its EVENT_TYPE.
+    e_class is as what the rule of missed visits knows the event, e_type its EVENT_TYPE.
     """
-    facts = derive_ending_facts(observation, used).filter(pl.col("put_aside").is_null()).drop("put_aside", "detail")
-    first = first_of_each(facts, *EVENT_ORDER[1:]).drop("rank")
+    first = facts.filter("is_first").drop("put_aside", "detail", "rank", "is_first")
     ends = endings(used)
     word = pl.col("word")
     described = first.with_columns(
@@ -112,16 +116,10 @@ def _of_word(word: pl.Expr, values: list[Any], dtype: pl.DataType) -> pl.Expr:
 
 
 def derive_passed_over(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
-    """Facts that the events themselves passed over, as rows of `derive_ending_facts` whose `put_aside` says why."""
-    empty = {
-        "subject": KEY,
-        **FACT_REQUIRED,
-        **FACT_OPTIONAL,
-        "word": pl.Int8(),
-        "rank": pl.Int8(),
-        "put_aside": pl.String(),
-    }
-    found = [pl.LazyFrame(schema=empty)]
+    """Facts that the events themselves passed over, as rows of `derive_ending_facts` whose `put_aside` says why; some may be of
+    subjects without part in the endpoint.
+    """
+    found = [pl.LazyFrame(schema=_FACT_SCHEMA)]
     for place, ending in enumerate(endings(used)):
         told = None
         if isinstance(ending.word, Event):
@@ -129,5 +127,4 @@ def derive_passed_over(observation: Observation, used: WordsInUse) -> pl.LazyFra
         if told is not None:
             of_word = {"word": pl.lit(place, pl.Int8), "rank": pl.lit(int(ending.rank), pl.Int8)}
             found.append(told.select(*FACT_COLUMNS, **of_word, put_aside="outcome"))
-    known = observation.subjects.select("subject")
-    return pl.concat(found).join(known, on="subject", how="semi")
+    return pl.concat(found).with_columns(is_first=pl.lit(value=False))

@@ -24,7 +24,14 @@ class _Outcome(NamedTuple):
 
 
 def progressions_passed_over(observation: Observation) -> pl.LazyFrame:
-    """The assessments that were passed over as facts, with `outcome`, the first of `_outcomes` that holds, and `detail`."""
+    """The assessments that were passed over as facts, with `outcome`, the first of `_outcomes` that holds, and `detail`.
+
+    Shared by endpoints with the same observation.
+    """
+    return observation.step("progressions passed over", lambda: _passed_over(observation))
+
+
+def _passed_over(observation: Observation) -> pl.LazyFrame:
     codes = list(terms.PROGRESSION_TYPE)
     reported = observation.dated.filter(pl.col("response").is_in(codes) | pl.col("iresponse").is_in(codes))
     kept = observation.assessments.select("subject", "date", _id="source_id", _seq="seq")

@@ -10,14 +10,13 @@ unconfirmed progression.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import polars as pl
 
 from rules_engine.endpoints.censoring import (
-    derive_censoring_dates,
     derive_discarded,
     derive_reasons,
     start_variable,
@@ -25,7 +24,7 @@ from rules_engine.endpoints.censoring import (
 from rules_engine.endpoints.days import flagged
 from rules_engine.endpoints.event_dates import derive_event_dates
 from rules_engine.endpoints.events import derive_responders
-from rules_engine.endpoints.first_event import derive_first_event, endings
+from rules_engine.endpoints.first_event import derive_ending_facts, derive_first_event, endings
 from rules_engine.endpoints.observation import observe
 from rules_engine.endpoints.sharing import named, numbered, options_key
 from rules_engine.endpoints.sources import SOURCE_COLUMNS
@@ -39,29 +38,48 @@ def derive_time_to_event(
     records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words
 ) -> pl.LazyFrame:
     """One row of `TTE_SCHEMA` per subject who has a record of this endpoint."""
-    return named(_derive(numbered(records), endpoint, cutoff, words), records, TTE_SCHEMA)
+    return named(consider(records, endpoint, cutoff, words).record, records, TTE_SCHEMA)
 
 
-def _derive(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> pl.LazyFrame:
-    observation, used = observe_events(records, endpoint, cutoff, words)  # steps 1-11
-    return derive_record(with_subjects(observation, derive_censoring(observation, used)), used)  # 12
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """Everything that the records of an endpoint are decided from; in every frame `subject` is a number (`sharing.numbered`).
+
+    `observation` is the one after the last step: its subjects have the event that comes first (`e_…`) and, without one, the
+    censoring (`c_…`). `facts` may end the time (`derive_ending_facts`), `reasons` are the rules that hold, each with its
+    censoring date (`derive_reasons`). `record` is planned, not held: whoever asks for less of it computes less.
+    """
+
+    observation: Observation
+    used: WordsInUse
+    facts: pl.LazyFrame
+    reasons: pl.LazyFrame
+    record: pl.LazyFrame
 
 
-def observe_events(
-    records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words
-) -> tuple[Observation, WordsInUse]:
-    """Steps 1-11: the subjects with the event that ends their time, if any, and the words that the endpoint uses."""
+def consider(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> Considered:
+    """Run the twelve steps, once for all that ask: the record, its candidates, findings and explanations."""
+    by_number = numbered(records)
+    stated = (endpoint.paramcd, endpoint.schedule, options_key(endpoint.options, sorted(endpoint.options)))
+    return by_number.once(f"considered {cutoff} {stated}", lambda: _consider(by_number, endpoint, cutoff, words))
+
+
+def _consider(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, words: Words) -> Considered:
     used = words_in_use(words, endpoint.options)
     observation = observe(records, endpoint, cutoff, used)  # 1-8
-    observation = replace(observation, subjects_frame=derive_subjects(observation))
-    observation = with_subjects(observation, derive_first_event(observation, used))  # 9
-    observation = with_subjects(observation, derive_discarded(observation, used))  # 10
-    return with_subjects(observation, derive_event_dates(observation)), used  # 11
+    observation = _with_subjects(observation, derive_subjects(observation))
+    facts = records.hold(derive_ending_facts(observation, used))
+    observation = _with_subjects(observation, records.hold(derive_first_event(observation, used, facts)))  # 9
+    observation = _with_subjects(observation, derive_discarded(observation, used))  # 10
+    observation = _with_subjects(observation, records.hold(derive_event_dates(observation)))  # 11
+    reasons = records.hold(derive_reasons(observation, used))
+    observation = _with_subjects(observation, derive_censoring(observation, reasons))  # 12
+    return Considered(observation, used, facts, reasons, derive_record(observation, used))
 
 
-def with_subjects(observation: Observation, subjects: pl.LazyFrame) -> Observation:
+def _with_subjects(observation: Observation, subjects: pl.LazyFrame) -> Observation:
     """The observation after one more step."""
-    return replace(observation, subjects_frame=observation.records.hold(subjects))
+    return replace(observation, subjects_frame=subjects)
 
 
 def derive_subjects(observation: Observation) -> pl.LazyFrame:
@@ -100,17 +118,14 @@ def _derive_subjects(observation: Observation) -> pl.LazyFrame:
     )
 
 
-def derive_censoring(observation: Observation, used: WordsInUse) -> pl.LazyFrame:
-    """Step 12: the subjects; those without event with c_reason, c_date, c_kind, c_imputation and c_source_…"""
-    without = observation.subjects.filter(~pl.col("has_event")).select("subject", "start_date")
-    # The rules come in their order, so that the first row of a subject is the first rule that holds.
-    first = derive_reasons(observation, used, without).unique("subject", keep="first", maintain_order=True)
-    reasons = observation.records.hold(first.join(without, on="subject"))
-    dated = derive_censoring_dates(reasons, observation, used)
+def derive_censoring(observation: Observation, reasons: pl.LazyFrame) -> pl.LazyFrame:
+    """Step 12: the subjects; those without event with c_reason, c_date, c_kind, c_imputation and c_source_…
+
+    Of all `reasons` (`derive_reasons`) to censor a subject the first counts.
+    """
+    counts = reasons.filter("is_first", ~pl.col("has_event")).with_columns(c_reason="reason")
     columns = [f"c_{name}" for name in ("reason", "date", "kind", "imputation", *SOURCE_COLUMNS)]
-    return observation.subjects.join(
-        dated.with_columns(c_reason="reason").select("subject", *columns), on="subject", how="left"
-    )
+    return observation.subjects.join(counts.select("subject", *columns), on="subject", how="left")
 
 
 def derive_record(observation: Observation, used: WordsInUse) -> pl.LazyFrame:

@@ -8,13 +8,12 @@ from datetime import date
 import polars as pl
 
 from rules_engine.endpoints.best_response import derive_confirmed, derive_window
-from rules_engine.endpoints.censoring import derive_censoring_dates, derive_reasons
 from rules_engine.endpoints.evidence_of_life import derive_evidence
 from rules_engine.endpoints.observation import observe
 from rules_engine.endpoints.origin import derive_components, derive_time_origin
 from rules_engine.endpoints.progression import derive_scanned
 from rules_engine.endpoints.sharing import numbered
-from rules_engine.endpoints.time_to_event import derive_censoring, observe_events, with_subjects
+from rules_engine.endpoints.time_to_event import consider
 from rules_engine.endpoints.words import WordsInUse, words_in_use
 from rules_engine.model import EndpointDefinition
 from rules_engine.vocabulary import Observation, SubjectRecords, Words
@@ -42,11 +41,8 @@ class Trace:
 
 def trace_time_to_event(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words) -> Trace:
     """The trace of a time to an event; subjects are numbered."""
-    observation, used = observe_events(numbered(records), endpoint, cutoff, words)
-    observation = with_subjects(observation, derive_censoring(observation, used))
-    starts = observation.subjects.select("subject", "start_date")
-    reasons = derive_reasons(observation, used).join(starts, on="subject")
-    return replace(_trace(observation, used), reasons=derive_censoring_dates(reasons, observation, used))
+    considered = consider(records, endpoint, cutoff, words)
+    return replace(_trace(considered.observation, considered.used), reasons=considered.reasons)
 
 
 def trace_response(records: SubjectRecords, endpoint: EndpointDefinition, cutoff: date, *, words: Words) -> Trace:

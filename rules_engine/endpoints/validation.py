@@ -13,7 +13,7 @@ from rules_engine.endpoints.observation import clock_key, dates_key, observe
 from rules_engine.endpoints.origin import derive_time_origin
 from rules_engine.endpoints.progression import derive_scanned
 from rules_engine.endpoints.sharing import named, numbered
-from rules_engine.endpoints.time_to_event import observe_events
+from rules_engine.endpoints.time_to_event import consider
 from rules_engine.endpoints.words import words_in_use
 from rules_engine.findings import ERROR, NOTE, SCHEMA, WARNING, concat_findings, derive_findings, phrase
 from rules_engine.model import EndpointDefinition
@@ -47,7 +47,7 @@ def validate_endpoint(
         waits = endpoint.options["pd_rule"] != "first_pd"
         return [_response_after_progression(observation), *([_confirmation_of_nothing(observation)] if waits else [])]
 
-    own = _event_before_start(by_number, endpoint, cutoff, words)
+    own = _event_before_start(records, endpoint, cutoff, words)
     return [
         held(f"clock {clock_key(endpoint.options, cutoff, used)}", of_clock),
         held(f"dates {dates_key(endpoint.options, cutoff, used)}", lambda: [_straddling_assessments(observation)]),
@@ -165,10 +165,10 @@ def _event_before_start(
     """Events before a response that starts the clock; before an origin only a death can lie, which is said above."""
     if endpoint.options.get("start") != "response":
         return []
-    observation, _used = observe_events(records, endpoint, cutoff, words)
+    subjects = consider(records, endpoint, cutoff, words).observation.subjects
     return [
         derive_findings(
-            observation.subjects.filter("has_event", pl.col("moved_date") < pl.col("start_date")),
+            subjects.filter("has_event", pl.col("moved_date") < pl.col("start_date")),
             rule_id="endpoint.event.before_start",
             severity=WARNING,
             table="subjects",

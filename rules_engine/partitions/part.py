@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -35,8 +36,11 @@ def derive_part(
     if checked.tables["lesion_assessments"] is not part.tables["lesion_assessments"]:
         yield LESIONS, checked.tables["lesion_assessments"].collect()
     of_subjects = pipeline.derive_subjects(
-        engine.ruleset, with_columns.tables, engine.registry, cutoff, progress=progress
+        engine.ruleset, with_columns.tables, engine.registry, cutoff, progress=progress, with_candidates=True
     )
+    if of_subjects.candidates is not None:
+        yield f"{DATA_SET}candidates", of_subjects.candidates
+        of_subjects = replace(of_subjects, candidates=None)  # a data set that is written need not be held
     for name, frame in of_subjects.frames().items():
         if name == _EVENTS:
             yield STAGE + name, counted_events(engine.ruleset, frame)
@@ -49,5 +53,6 @@ def derive_part(
     result = Result(engine.ruleset, with_columns, Derived.of(of_subjects, nothing), cutoff, engine.registry)
     progress("data sets")
     for name in DATA_SETS:
-        yield DATA_SET + name, getattr(result, name)
-        result.__dict__.pop(name, None)  # a data set that is written need not be held
+        if name != "candidates":
+            yield DATA_SET + name, getattr(result, name)
+            result.__dict__.pop(name, None)

@@ -89,8 +89,9 @@ def derive(
     *,
     findings: pl.LazyFrame | None = None,
     progress: Progress = nothing,
+    with_candidates: bool = False,
 ) -> Derived:
     """Run a protocol on a study's canonical tables, as seen on the day `cutoff`; `findings` are those of reading the study."""
-    subjects = derive_subjects(ruleset, tables, registry, cutoff, progress=progress)
+    subjects = derive_subjects(ruleset, tables, registry, cutoff, progress=progress, with_candidates=with_candidates)
     cohort = derive_cohort(ruleset, subjects, tables, registry, cutoff, findings=findings, progress=progress)
     return Derived.of(subjects, cohort)

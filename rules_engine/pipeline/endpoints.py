@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -26,6 +28,13 @@ from rules_engine.vocabulary import (
     SubjectRecords,
     require_columns,
 )
+
+#: Candidates as published: without the names of records, which follow the order of a table's rows.
+_CANDIDATES: dict[str, pl.DataType] = {
+    "subject": CANDIDATE_SCHEMA["subject"],
+    "paramcd": pl.String(),
+    **{name: dtype for name, dtype in CANDIDATE_SCHEMA.items() if name not in ("subject", "source_id", "fact_id")},
+}
 
 
 def gather_records(
@@ -57,71 +66,110 @@ def _reading(definition: ResponseDefinition) -> tuple[str | None, ...]:
     return (definition.source, definition.collected_as, definition.assessor, definition.reader)
 
 
-def derive_candidates(
-    ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry, cutoff: date,
-    collected: Mapping[str, pl.DataFrame] | None = None,
-) -> pl.DataFrame:  # fmt: skip
-    """Everything that was considered for the records of time-to-event endpoints, from the timepoint responses that a
-    run derived, and those collected where they are at hand: `vocabulary.CANDIDATE_SCHEMA` with `paramcd`, without the
-    names of records, which follow the order of a table's rows.
+@dataclass(frozen=True)
+class OfEndpoints:
+    """What is derived for the endpoints: by PARAMCD the rows of times to event and of responses; what the endpoint kinds found odd
+    about a subject; and, where asked for, what was considered (`vocabulary.CANDIDATE_SCHEMA` with `paramcd`).
     """
-    gathered = gather_records(ruleset, tables, assessment_streams(ruleset, tables, timepoints, registry, collected))
-    kept = {name: dtype for name, dtype in CANDIDATE_SCHEMA.items() if name not in ("source_id", "fact_id")}
-    schema = {"subject": kept["subject"], "paramcd": pl.String(), **kept}
 
-    def of(endpoint: EndpointDefinition) -> pl.DataFrame:
-        kind = registry.endpoint_kinds.require(endpoint.kind)
-        if kind.candidates is None:
-            return pl.DataFrame(schema=schema)
-        who = endpoint_name(endpoint, kind, registry)
-        rows = guard.collect(who, partial(kind.candidates, gathered[endpoint.response], endpoint, cutoff))
-        require_columns(rows, CANDIDATE_SCHEMA, who)
-        return rows.with_columns(paramcd=pl.lit(endpoint.paramcd)).select(list(schema))
-
-    endpoints = ruleset.endpoints.values()
-    with side_by_side([partial(of, one) for one in endpoints], [one.response for one in endpoints]) as found:
-        return pl.concat([pl.DataFrame(schema=schema), *found]).sort("subject", "paramcd", "position")
+    time_to_event: dict[str, pl.DataFrame]
+    responses: dict[str, pl.DataFrame]
+    findings: pl.DataFrame
+    candidates: pl.DataFrame | None
 
 
 def derive_endpoint_rows(
     ruleset: Ruleset, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date,
-    progress: Progress = nothing,
-) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame]:  # fmt: skip
-    """Rows of every endpoint by PARAMCD: time to event, response; and what the endpoint kinds found odd about a subject.
+    progress: Progress = nothing, *, with_candidates: bool = False,
+) -> OfEndpoints:  # fmt: skip
+    """Derive every endpoint from the records by response (`gather_records`).
 
-    `gathered` are the records by response (`gather_records`).
+    Candidates come of the steps that the rows come of: beside them they cost a fraction of what they cost alone.
     """
     time_to_event: dict[str, pl.DataFrame] = {}
     responses: dict[str, pl.DataFrame] = {}
     odd: list[pl.DataFrame] = []
     told: list[pl.LazyFrame] = []
+    considered: dict[str, pl.DataFrame | None] = {}
     endpoints = list(ruleset.endpoints.values())
-    work = [partial(_rows_and_findings, endpoint, gathered, registry, cutoff) for endpoint in endpoints]
+    work = [
+        partial(_of_endpoint, endpoint, gathered, registry, cutoff, with_candidates=with_candidates)
+        for endpoint in endpoints
+    ]
     with side_by_side(work, [endpoint.response for endpoint in endpoints]) as derived:
         for endpoint in endpoints:
             progress(f"endpoints: {endpoint.paramcd}")
             kind = registry.endpoint_kinds.require(endpoint.kind)
-            rows, found = next(derived)
+            rows, found, considered[endpoint.paramcd] = next(derived)
             (time_to_event if kind.shape == "time_to_event" else responses)[endpoint.paramcd] = rows
             for frame in found:
                 if all(frame is not other for other in told):  # what endpoints have in common is the same frame
                     told.append(frame)
                     odd.append(guard.collect(endpoint_name(endpoint, kind, registry), partial(_itself, frame)))
     findings = pl.concat(odd).unique() if odd else empty_findings().collect()
-    return time_to_event, responses, findings
+    return OfEndpoints(time_to_event, responses, findings, _stacked_candidates(considered) if with_candidates else None)
 
 
-def _rows_and_findings(
-    endpoint: EndpointDefinition, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date
-) -> tuple[pl.DataFrame, Sequence[pl.LazyFrame]]:
-    """The rows of one endpoint, and what its kind found odd."""
+def _of_endpoint(
+    endpoint: EndpointDefinition, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date,
+    *, with_candidates: bool,
+) -> tuple[pl.DataFrame, Sequence[pl.LazyFrame], pl.DataFrame | None]:  # fmt: skip
+    """The rows of one endpoint, what its kind found odd, and its candidates."""
     kind = registry.endpoint_kinds.require(endpoint.kind)
     subject_records = gathered[endpoint.response]
     who = endpoint_name(endpoint, kind, registry)
     rows = derive_endpoint(kind, subject_records, endpoint, cutoff, who)
     rows = require_endpoint(rows, who, TTE_SCHEMA if kind.shape == "time_to_event" else RESPONSE_SCHEMA)
     found = guard.call(who, partial(kind.validate, subject_records, endpoint, cutoff))
-    return rows, [found] if isinstance(found, pl.LazyFrame) else found
+    candidates = _candidates(endpoint, gathered, registry, cutoff) if with_candidates else None
+    return rows, [found] if isinstance(found, pl.LazyFrame) else found, candidates
+
+
+def derive_candidates(
+    ruleset: Ruleset, tables: Tables, timepoints: Mapping[str, pl.DataFrame], registry: Registry, cutoff: date,
+    collected: Mapping[str, pl.DataFrame] | None = None,
+) -> pl.DataFrame:  # fmt: skip
+    """Everything that was considered for the records of time-to-event endpoints, from the timepoint responses that a
+    run derived, and those collected where they are at hand: what `derive_endpoint_rows` gives beside the rows.
+    """
+    gathered = gather_records(ruleset, tables, assessment_streams(ruleset, tables, timepoints, registry, collected))
+    endpoints = list(ruleset.endpoints.values())
+    work = [partial(_candidates, endpoint, gathered, registry, cutoff) for endpoint in endpoints]
+    with side_by_side(work, [endpoint.response for endpoint in endpoints]) as derived:
+        return _stacked_candidates({endpoint.paramcd: next(derived) for endpoint in endpoints})
+
+
+def _candidates(
+    endpoint: EndpointDefinition, gathered: Mapping[str | None, SubjectRecords], registry: Registry, cutoff: date
+) -> pl.DataFrame | None:
+    """What was considered for one endpoint, in order; None where its kind does not say."""
+    kind = registry.endpoint_kinds.require(endpoint.kind)
+    if kind.candidates is None:
+        return None
+    who = endpoint_name(endpoint, kind, registry)
+    rows = guard.collect(who, partial(kind.candidates, gathered[endpoint.response], endpoint, cutoff))
+    require_columns(rows, CANDIDATE_SCHEMA, who)
+    return _in_order_considered(rows.with_columns(paramcd=pl.lit(endpoint.paramcd)).select(list(_CANDIDATES)))
+
+
+def _in_order_considered(rows: pl.DataFrame) -> pl.DataFrame:
+    """The candidates by subject and position; most endpoint kinds give them so."""
+    subject, position = rows["subject"], rows["position"]
+    in_order = (subject != subject.shift(1)) | (position > position.shift(1))
+    return rows if subject.is_sorted() and in_order.all() else rows.sort("subject", "position")
+
+
+def _stacked_candidates(considered: Mapping[str, pl.DataFrame | None]) -> pl.DataFrame:
+    """The candidates of all endpoints by subject, PARAMCD and position, from those of each in order, which are used up."""
+    told = [pl.DataFrame(schema=_CANDIDATES)]
+    told += [rows for _paramcd, rows in sorted(considered.items(), key=itemgetter(0)) if rows is not None]
+    subjects = pl.concat([rows["subject"] for rows in told])
+    by_name = subjects.cast(pl.Enum(subjects.unique().drop_nulls().sort())).to_physical()
+    order = by_name.to_frame().with_row_index("row").sort("subject", maintain_order=True)["row"]
+    # Column by column, each let go when it is put in order: all at once would take the memory of both.
+    return pl.DataFrame(
+        [pl.concat([rows.drop_in_place(name) for rows in told], rechunk=True).gather(order) for name in _CANDIDATES]
+    )
 
 
 def _itself(frame: pl.LazyFrame) -> pl.LazyFrame:

@@ -18,7 +18,7 @@ from rules_engine.descriptives import tally_records
 from rules_engine.findings import concat_findings, sort_findings
 from rules_engine.model import Ruleset
 from rules_engine.pipeline.discrepancies import DISCREPANCY_KEY, derive_discrepancies, uncompared_discrepancies
-from rules_engine.pipeline.endpoints import derive_endpoint_rows, gather_records, tally_endpoints
+from rules_engine.pipeline.endpoints import OfEndpoints, derive_endpoint_rows, gather_records, tally_endpoints
 from rules_engine.pipeline.grades import derive_grades
 from rules_engine.pipeline.plans import ENGINE, Progress, Tables, nothing
 from rules_engine.pipeline.responses import (
@@ -46,6 +46,7 @@ class OfSubjects:
     `collected` are by response name, `time_to_event` and `responses` by PARAMCD. Of `graded`, where the ruleset asks for them, `labs`
     and `adverse_events` are the graded input tables; `hys_law` and `worst_labs` come of the labs. `compared` says which
     components `discrepancies` compares. `findings` are about one subject each; `tallies` are counted for findings and numbers about all.
+    `candidates` is None where nobody asked for them (`pipeline.derive_candidates`).
     """
 
     timepoints: Frames
@@ -59,6 +60,7 @@ class OfSubjects:
     discrepancies: pl.DataFrame
     compared: pl.DataFrame
     findings: pl.DataFrame
+    candidates: pl.DataFrame | None = None
 
     @property
     def labs(self) -> pl.DataFrame | None:
@@ -119,10 +121,12 @@ def derive_subjects(
     cutoff: date,
     *,
     progress: Progress = nothing,
+    with_candidates: bool = False,
 ) -> OfSubjects:
     """Run the stage on canonical tables (`contracts.TABLES`) of some or all subjects, as seen on the day `cutoff`.
 
-    A subject's records must be complete: all of its rows of every table.
+    A subject's records must be complete: all of its rows of every table. `with_candidates` derives what was considered for
+    the endpoints beside their records, at a fraction of what it costs later.
     """
     tables = tables_as_of(tables, cutoff)
     progress("responses")
@@ -131,11 +135,11 @@ def derive_subjects(
     progress("endpoints")
     collected = collected_assessments(ruleset, tables, registry)
     streams = assessment_streams(ruleset, tables, timepoints, registry, collected)
-    gathered = gather_records(ruleset, tables, streams)
-    time_to_event, responses, more = derive_endpoint_rows(ruleset, gathered, registry, cutoff, progress)
-    tallies = tally_endpoints(ruleset, gathered, registry, cutoff)
-    subject_responses, of_subjects = derive_subject_responses(ruleset, derived, time_to_event)
-    found += [more, *of_subjects, records.treatment_findings(tables["treatments"]).collect()]
+    endpoints, tallies = _derive_endpoints(
+        ruleset, tables, streams, registry, cutoff, progress, with_candidates=with_candidates
+    )
+    subject_responses, of_subjects = derive_subject_responses(ruleset, derived, endpoints.time_to_event)
+    found += [endpoints.findings, *of_subjects, records.treatment_findings(tables["treatments"]).collect()]
     progress("grading")
     grades, more = derive_grades(ruleset, tables, registry, cutoff)
     found.append(more)
@@ -146,21 +150,35 @@ def derive_subjects(
         baselines={name: stream.baselines for name, stream in derived.items()},
         subject_responses=subject_responses,
         collected=collected,
-        time_to_event=time_to_event,
-        responses=responses,
+        time_to_event=endpoints.time_to_event,
+        responses=endpoints.responses,
+        candidates=endpoints.candidates,
         graded=grades.frames(),
         tallies={
             **{f"{COLUMNS_TALLY}{name}": stream.columns for name, stream in derived.items()},
             **{f"{ENDPOINT_TALLY}{paramcd}": counted for paramcd, counted in tallies.items()},
             **({} if grades.lab_tally is None else {LABS_TALLY: grades.lab_tally}),
             **tally_records(
-                tables["subjects"].select("subject", "arm").collect(), time_to_event, responses, timepoints
+                tables["subjects"].select("subject", "arm").collect(),
+                endpoints.time_to_event,
+                endpoints.responses,
+                timepoints,
             ),
         },
         discrepancies=discrepancies,
         compared=compared,
         findings=sort_findings(concat_findings(frame.lazy() for frame in found)).collect(),
     )
+
+
+def _derive_endpoints(
+    ruleset: Ruleset, tables: Tables, streams: Mapping[str, pl.LazyFrame], registry: Registry, cutoff: date,
+    progress: Progress, *, with_candidates: bool,
+) -> tuple[OfEndpoints, dict[str, pl.DataFrame]]:  # fmt: skip
+    """What is derived for the endpoints, and their tallies; the records, and all that is held of them, are gone afterwards."""
+    gathered = gather_records(ruleset, tables, streams)
+    endpoints = derive_endpoint_rows(ruleset, gathered, registry, cutoff, progress, with_candidates=with_candidates)
+    return endpoints, tally_endpoints(ruleset, gathered, registry, cutoff)
 
 
 def derive_subject_responses(

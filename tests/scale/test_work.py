@@ -27,13 +27,13 @@ COUNTS = ("collects", "scans", "joins", "sorts", "groups", "rows")
 EXPECTED = {
     "reading": (28, 141, 40, 3, 25, 650),
     "responses": (41, 219, 118, 2, 88, 3_947),
-    "endpoints": (202, 984, 546, 19, 150, 5_129),
+    "endpoints": (224, 1_091, 600, 37, 151, 6_874),
     "grading": (10, 43, 7, 11, 17, 5_009),
     "discrepancies": (5, 24, 1, 2, 0, 188),
     "analyses": (16, 79, 0, 36, 59, 126),
     "counts of grades": (4, 2, 0, 0, 0, 7_015),
     "agreement": (1, 20, 0, 1, 4, 50),
-    "data sets": (136, 1_175, 615, 41, 111, 8_470),
+    "data sets": (7, 47, 5, 0, 2, 3_807),
 }
 
 
@@ -92,7 +92,7 @@ def test_no_stage_does_more_than_it_needs(tmp_path: Path) -> None:
     simulate_to(tmp_path / "study", subjects=20, seed=7)
     engine = Engine("tace_ici_hcc")
     with counting() as work:
-        result = engine.run(tmp_path / "study", data_cutoff=CUTOFF, progress=work)
+        result = engine.run(tmp_path / "study", data_cutoff=CUTOFF, progress=work, with_candidates=True)
         work("data sets")
         result.data_sets()
     found = {stage: tuple(counts[name] for name in COUNTS) for stage, counts in work.of.items()}

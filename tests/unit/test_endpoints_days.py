@@ -72,6 +72,20 @@ def test_the_first_of_each_of_no_rows_and_of_one_row_each() -> None:
     assert codes(days.first_of_each(frame((2, FIRST, "b"), (1, FIRST, "a")), "date")) == ["a", "b"]
 
 
+def test_the_first_of_each_subject_is_marked_where_it_stands(rows: pl.LazyFrame) -> None:
+    marked = days.with_first_of_each(rows, "date", "code", among=pl.col("code") != "x")
+    assert_frame_equal(marked.drop("is_first").collect(), rows.collect())
+    assert sorted(codes(marked.filter("is_first"))) == ["b", "d", "y"]
+    assert marked.collect_schema() == marked.collect().schema
+    nobody = days.with_first_of_each(rows, "date", "code", among=pl.lit(value=False))
+    assert codes(nobody.filter("is_first")) == []
+
+
+def test_the_place_of_a_row_among_those_of_its_subject(rows: pl.LazyFrame) -> None:
+    places = in_memory(rows).select(place=days.place_among_own()).collect()["place"]
+    assert places.to_list() == [1, 2, 1, 2, 3, 1]
+
+
 def test_the_least_of_each_subject(rows: pl.LazyFrame) -> None:
     least = days.least_of_each(rows.filter(pl.col("code") != "c"), pl.col("date").to_physical())
     assert sorted(codes(least)) == ["d", "x", "y"]  # type: ignore[type-var]
