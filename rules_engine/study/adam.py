@@ -14,7 +14,7 @@ from rules_engine import dates
 from rules_engine.criteria import in_units, percent_change
 from rules_engine.grading import GRADED_EVENTS_SCHEMA, GRADED_LABS_SCHEMA, derive_worst_flags
 from rules_engine.model import Ruleset
-from rules_engine.ordering import by_key, in_order, in_order_of_ties, number_of
+from rules_engine.ordering import by_key, in_order, in_order_of_ties
 from rules_engine.study.labels import COLUMN_NAMES, DATA_SETS, KEYS
 from rules_engine.study.manifest import ruleset_stamp
 from rules_engine.study.parameters import endpoint_names, subject_parameters, timepoint_parameters
@@ -214,7 +214,10 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
     tied = None
     if is_graded:
         # The rows are put in order before they become wide; AVALC is looked at only where all else is the same.
-        labs, tied = by_key(derive_worst_flags(labs), [COLUMN_NAMES["adlb"][column] for column in KEYS["adlb"][:-1]])
+        labs = derive_worst_flags(labs)
+        named = {COLUMN_NAMES["adlb"].get(column, column.lower()) for column in DATA_SETS["adlb"]}
+        labs = labs.select(column for column in labs.columns if column in {*named, "analyte_name"})
+        labs, tied = by_key(labs, [COLUMN_NAMES["adlb"][column] for column in KEYS["adlb"][:-1]])
     rows = _renamed(labs, "adlb")
     if "value_number" in labs.columns:
         value, low, high = pl.col("AVAL"), pl.col("ANRLO"), pl.col("ANRHI")
@@ -235,8 +238,8 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
     if is_graded:
         rows = rows.with_columns(
             PARAM=test_name(test_codes(labs)),
-            SHIFT1=_shift("BNRIND", "ANRIND"),
-            SHIFT2=_shift("BTOXGR", "ATOXGR"),
+            SHIFT1=_after_baseline(pl.concat_str("BNRIND", pl.lit(" to "), "ANRIND")),
+            SHIFT2=_after_baseline(pl.lit(_shifts(labs["btoxgr"], labs["atoxgr"]))),
             TRTEMFL=pl.when(labs.select(_is_worse()).to_series()).then(pl.lit("Y")),
         )
     return _data_set("adlb", [rows], study, ruleset, KEYS["adlb"], tied)
@@ -244,13 +247,7 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
 
 def test_codes(labs: pl.DataFrame) -> pl.DataFrame:
     """The codes of the tests in graded results and the analyte's name of each: one row per analyte and name."""
-    first = (
-        labs.lazy()
-        .select(row=pl.int_range(pl.len()), pair=number_of(labs, ["analyte", "analyte_name"]))
-        .group_by("pair")
-        .agg(pl.col("row").first())
-    )
-    few = labs[first.collect()["row"], ["analyte", "analyte_name"]]
+    few = labs.lazy().select("analyte", "analyte_name").unique().collect(engine="streaming")
     return few.select("analyte", name=pl.col("analyte_name").cast(pl.String)).drop_nulls().sort(pl.all())
 
 
@@ -274,9 +271,18 @@ def test_name(codes: pl.DataFrame) -> pl.Expr:
     )
 
 
-def _shift(before: str, after: str) -> pl.Expr:
+def _after_baseline(shift: pl.Expr) -> pl.Expr:
     """`NORMAL to HIGH`; missing up to the baseline and where either is missing."""
-    return pl.when(pl.col("APOBLFL") == "Y").then(pl.concat_str(before, pl.lit(" to "), after))
+    return pl.when(pl.col("APOBLFL") == "Y").then(shift)
+
+
+def _shifts(before: pl.Series, after: pl.Series) -> pl.Series:
+    """`0 to 2` for two signed grades; each of the few shifts is written once."""
+    before, after = before.cast(pl.Int32), after.cast(pl.Int32)
+    worst = max(int(grades.abs().max() or 0) for grades in (before, after))  # type: ignore[arg-type]
+    known = range(-worst, worst + 1)
+    words = pl.Series([f"{one} to {other}" for one in known for other in known], dtype=pl.String)
+    return words.gather((before + worst) * len(known) + after + worst)
 
 
 def _is_worse() -> pl.Expr:
@@ -376,9 +382,15 @@ def _renamed(rows: pl.DataFrame, data_set: str) -> pl.LazyFrame:
         column = pl.col(source)
         if rows.schema[source] == pl.Boolean:
             column = _yes_no(column) if name in _YES_NO else pl.when(column).then(pl.lit("Y"))
+        elif rows.schema[source] == pl.Int8 and dtype == pl.String:
+            # A grade as text is looked up: a million numbers take long to write.
+            column = pl.lit(_SMALL_NUMBERS).gather(column.cast(pl.Int16) + 128)
         columns.append(column.cast(dtype).alias(name))
     return rows.lazy().select(columns)
 
+
+#: All that an Int8 may be, as text.
+_SMALL_NUMBERS = pl.Series([str(number) for number in range(-128, 128)])
 
 #: Flags of collected facts, whose `N` is information; the others are `Y` or missing.
 _YES_NO = {"AESER", "AESDTH", "AESHOSP", "AREL"}
