@@ -20,7 +20,6 @@ from rules_engine.grading.lab_columns import (
     UNIT_UNSUITABLE,
 )
 from rules_engine.grading.rules import Direction, GradingRules, Scale
-from rules_engine.ordering import number_of
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,26 @@ _SCHEMA: Final[dict[str, Any]] = {
 def find_tests(labs: pl.DataFrame, rules: GradingRules) -> LabTests:
     """The tests of results with `analyte` and `unit`."""
     pair = ["analyte", "unit"]
-    codes = number_of(labs, pair).alias("code")
-    first = labs.select(pair).with_columns(codes).lazy().group_by("code").agg(pl.col(pair).first())
-    distinct = first.collect(engine="in-memory").sort(pair)
+    distinct = labs.lazy().select(pair).unique().collect(engine="streaming").sort(pair)
     keys = sorted(
         {key for key, _direction in (*rules.scales, *rules.clinical_only, *rules.not_encoded)}
         | set(rules.analytes.values())
     )
-    rows = [_test(rules, keys, *row) for row in distinct.select(pair).iter_rows()]
+    table = pl.DataFrame([_test(rules, keys, *row) for row in distinct.iter_rows()], schema=_SCHEMA)
+    return LabTests(table, _numbers(labs, distinct))
+
+
+def _numbers(labs: pl.DataFrame, distinct: pl.DataFrame) -> pl.Series:
+    """The row of `distinct` in which the pair of each result stands; of pairs of numbers it is found faster than of texts."""
+    analytes, units = (distinct[column].unique().drop_nulls() for column in ("analyte", "unit"))
+    of_distinct, of_results = (
+        rows["analyte"].cast(pl.Enum(analytes)).to_physical().cast(pl.Int64).fill_null(analytes.len())
+        * (units.len() + 1)
+        + rows["unit"].cast(pl.Enum(units)).to_physical().cast(pl.Int64).fill_null(units.len())
+        for rows in (distinct, labs)
+    )
     numbers = pl.int_range(distinct.height, dtype=pl.UInt32, eager=True)
-    return LabTests(pl.DataFrame(rows, schema=_SCHEMA), codes.replace_strict(distinct["code"], numbers))
+    return of_results.replace_strict(of_distinct, numbers, return_dtype=pl.UInt32)
 
 
 def numbered_scales(rules: GradingRules) -> list[Scale]:

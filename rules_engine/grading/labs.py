@@ -80,7 +80,7 @@ def derive_lab_grades(
 
 
 #: Results are graded in portions of about this many rows, so that what is in between does not fill the memory.
-PORTION: Final = 1_000_000
+PORTION: Final = 500_000
 
 
 def grade_results(labs: pl.DataFrame, people: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
@@ -159,12 +159,12 @@ class Grader:
         """Results of one scale, whose value, limits and baseline stand in its unit, to the columns of `_EVALUATED`."""
         judgement, reason = self._judgement(scale)
         recorded = [pl.col(fact).alias(f"{fact}_recorded") for fact in FACTS]
+        judged = judgement.of(facts.with_columns(recorded).with_columns(*fill_facts(self._policy)))
         is_refused = pl.col("range_doubted") & (self.options.contradicting_range == "na")
-        return (
-            judgement.of(facts.with_columns(recorded).with_columns(*fill_facts(self._policy)))
-            .with_columns(pl.when(~is_refused).then(name).alias(name) for name in ("grade", "rule"))
-            .with_columns(reason=pl.when(pl.col("grade").is_null()).then(reason))
-            .select(list(_EVALUATED))
+        return judged.select(
+            *[pl.when(~is_refused).then(name).alias(name) for name in ("grade", "rule")],
+            pl.when(is_refused | pl.col("grade").is_null()).then(reason).alias("reason"),
+            *[flag for flag, kind in _EVALUATED.items() if kind == pl.Boolean()],
         )
 
     def _judgement(self, number: int) -> tuple[Judgement, pl.Expr]:
