@@ -213,11 +213,11 @@ def derive_subjects(rows: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
 def derive_new_lesion_rows(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of lesions that the baseline does not have and whose first record calls them new; traits are those of that record."""
     unknown = rows.filter(~pl.col("is_baseline"), pl.col("role").is_null())
-    first = pl.col("visit_date") == pl.col("visit_date").min()
     of_lesion = ["subject", "lesion_id"]
-    return unknown.with_columns(
-        pl.col(f"own_{trait}").filter(first).max().over(of_lesion).alias(trait) for trait in TRAITS
-    ).filter(pl.col("role") == "new")
+    first = unknown.filter(pl.col("visit_date") == pl.col("visit_date").min().over(of_lesion))
+    traits = first.group_by(of_lesion).agg(pl.col(f"own_{trait}").max().alias(trait) for trait in TRAITS)
+    called_new = traits.filter(pl.col("role") == "new")
+    return unknown.drop(TRAITS).join(called_new, on=of_lesion, how="inner", maintain_order="left")
 
 
 def derive_visit_records(rows: pl.LazyFrame, subjects: pl.LazyFrame) -> pl.LazyFrame:
@@ -255,7 +255,7 @@ def derive_from_records(lesions: pl.LazyFrame, derive: Callable[[LesionRecords],
     """What `derive` makes of the records of these rows: the shared records, or else the rows are sorted out in one step of the plan."""
     shared = _shared(lesions)
     if shared is not None:
-        return derive(shared.records)
+        return derive(shared)
 
     def step(rows: pl.DataFrame) -> pl.DataFrame:
         return derive(sort_out(hold(numbered(rows.lazy())))).collect(engine="in-memory")
@@ -277,31 +277,25 @@ def _records_of_nobody(extra: tuple[tuple[str, pl.DataType], ...]) -> LesionReco
 def share(lesions: pl.LazyFrame, records: LesionRecords) -> None:
     """Let everybody who derives from the records of this very frame have these, for as long as the frame exists."""
     key = id(lesions)
-    _SHARED[key] = _Shared(weakref.ref(lesions, lambda _gone: _SHARED.pop(key, None)), replace(records, derived={}))
+    _SHARED[key] = (weakref.ref(lesions, lambda _gone: _SHARED.pop(key, None)), replace(records, derived={}))
 
 
 def derive_once(lesions: pl.LazyFrame, derive: Callable[[LesionRecords], pl.LazyFrame]) -> pl.LazyFrame:
     """As `derive_from_records`, for what is the same for every criterion: of shared records it is computed for the first who asks."""
     shared = _shared(lesions)
-    if shared is None or shared.records.derived is None:
+    if shared is None or shared.derived is None:
         return derive_from_records(lesions, derive)
-    known = shared.records.derived.setdefault(derive, [])
+    known = shared.derived.setdefault(derive, [])
     if not known:
-        known.append(({}, hold(derive(shared.records))))
+        known.append(({}, hold(derive(shared))))
     return known[0][1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """The records of one frame."""
-
-    of: weakref.ref[pl.LazyFrame]
-    records: LesionRecords
-
-
-def _shared(lesions: pl.LazyFrame) -> _Shared | None:
-    return _SHARED.get(id(lesions))  # of a frame that is gone, nothing is left there
+def _shared(lesions: pl.LazyFrame) -> LesionRecords | None:
+    """The records that are shared of this very frame; of a frame that is gone, nothing is left."""
+    known = _SHARED.get(id(lesions))
+    return None if known is None else known[1]
 
 
 #: By identity: a lazy frame never changes, and whoever filters it or adds a column has another one.
-_SHARED: dict[int, _Shared] = {}
+_SHARED: dict[int, tuple[weakref.ref[pl.LazyFrame], LesionRecords]] = {}

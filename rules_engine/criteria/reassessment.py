@@ -172,7 +172,7 @@ def sweep(visits: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     )
     added = _decision_schema(reading)
     decided = [visits.clear().with_columns(pl.lit(None, kind).alias(name) for name, kind in added.items())]
-    decisions, remembered = _decisions(reading), _remembered(reading)
+    decisions, remembered = _decisions(reading), _remember(reading)
     for _number, step in sorted(visits.partition_by("number", as_dict=True).items()):
         met = _held(_with_memory(step.lazy(), memory.lazy()))
         lesions_now = _held(derive_lesions_now(met, lesion_memory.lazy(), reading.rules))
@@ -479,7 +479,7 @@ def _with_state(now: Columns, reading: Reading) -> Columns:
     )
 
 
-def _remembered(reading: Reading) -> Columns:
+def _remember(reading: Reading) -> Columns:
     """What the next visit must know; a scan that was disregarded leaves everything as it was."""
     rules = reading.rules
     begins, accepted = pl.col("begins_block"), pl.col("accepted")

@@ -195,6 +195,22 @@ def test_a_target_of_which_one_fragment_is_called_a_node_is_held_against_the_lar
     assert "lesions.target.too_small" not in called(False, False)
 
 
+def test_new_lesions_that_are_not_measured_are_not_too_many() -> None:
+    """At most five new lesions are measured, two of an organ (Seymour 2017); any number more are followed as non-targets."""
+
+    def called(*organs: str, others: int) -> set[str]:
+        measured = [lesion(f"N{k}", 20, role="new", nl="target", organ=organ) for k, organ in enumerate(organs)]
+        more = [lesion(f"X{k}", 20, role="new", nl="non-target", organ="lung") for k in range(others)]
+        visits = {0: [lesion("T", 30)], 42: [lesion("T", 30), *measured, *more]}
+        return {found for found in findings("irecist", history(visits)) if "new_target" in found}
+
+    organs = ("lung", "liver", "spleen", "bone", "kidney")
+    assert called(*organs, others=3) == set()
+    assert called(*organs, "adrenal", others=0) == {"lesions.new_target.too_many"}
+    assert called("lung", "lung", others=3) == set()
+    assert called("lung", "lung", "lung", others=0) == {"lesions.new_target.too_many_per_organ"}
+
+
 def test_a_row_that_is_not_used_does_not_spoil_the_baseline() -> None:
     """A second row of the day of the baseline that is not called baseline is said to be left out; so is what it says of a merge."""
     lesions = history({0: [lesion("T", 30)], 42: [lesion("T", 20)]})

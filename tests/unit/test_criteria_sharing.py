@@ -45,7 +45,7 @@ def records() -> Any:
     reading = hold_reading(LESIONS.lazy())
     shared = _shared(reading)
     assert shared is not None
-    yield shared.records
+    yield shared
     del reading
 
 

@@ -22,14 +22,13 @@ def findings_of_new_lesions(records: LesionRecords, rules: CriterionRules) -> It
     """Findings about new lesions, for a criterion that measures them."""
     if option(rules, "irecist.new_target_max_total") is None:
         return
-    measured = new_lesions_of(records, rules).filter("measured").drop("organ")
     seen_first = derive_shared(records, rules, _seen_first)
     smallest = (
         pl.when(is_node())
         .then(by_node_site(rules, "target.min_node_short_mm"))
         .otherwise(pl.lit(hundredths(rules["target.min_mm"]), pl.Int64))
     )
-    first = measured.join(seen_first, on=["subject", "lesion_id", "visit_date"])
+    first = new_lesions_of(records, rules).drop("organ").join(seen_first, on=[*_LESION, "visit_date"])
     yield finding(
         first.filter((pl.col("c") < smallest) & pl.col("shown")), "new_target.too_small", WARNING,
         "the measured new lesion is smaller than a measured one should be", "it stays measured", RECORD, "mm", in_mm("c"),
