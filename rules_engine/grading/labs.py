@@ -80,7 +80,7 @@ def derive_lab_grades(
 
 
 #: Results are graded in portions of about this many rows, so that what is in between does not fill the memory.
-PORTION: Final = 500_000
+PORTION: Final = 1_000_000
 
 
 def grade_results(labs: pl.DataFrame, people: pl.DataFrame, rules: GradingRules, options: LabOptions) -> pl.DataFrame:
@@ -192,21 +192,34 @@ def grade_direction(work: pl.DataFrame, tests: LabTests, grader: Grader, directi
         if _is_converted(tests, scale, direction):
             part = part.with_columns(pl.col(name) * pl.col("factor") for name in _IN_UNIT)
         parts.append(grader.grade(part, scale).collect(engine="in-memory"))
-    evaluated = pl.concat(parts)
-    place = pl.repeat(None, work.height, dtype=pl.UInt32, eager=True)
-    place.scatter(
-        of_scales["row"].explode(empty_as_null=False), pl.int_range(evaluated.height, dtype=pl.UInt32, eager=True)
-    )
-    reasons = pl.DataFrame({"number": facts["number_reason"], "test": tests.of_results(f"reason_{direction}")})
-    # A result that is missing altogether has no unit either: what is missing is the number.
+    rows = of_scales["row"].explode(empty_as_null=False)
+    found = _in_their_places(pl.concat(parts), rows, work.height)
+    without_scale = _without_scale(facts["number_reason"], tests.of_results(f"reason_{direction}"))
+    return found.with_columns(pl.coalesce(without_scale, "reason").alias("reason"))
+
+
+def _in_their_places(evaluated: pl.DataFrame, rows: pl.Series, height: int) -> pl.DataFrame:
+    """What was found about the results in these rows, among all results; nothing was found about the others."""
+    place = pl.repeat(None, height, dtype=pl.UInt32, eager=True)
+    place.scatter(rows, pl.int_range(evaluated.height, dtype=pl.UInt32, eager=True))
+    columns = []
+    for name, kind in _EVALUATED.items():
+        if kind == pl.Boolean():  # flags, which few results have
+            column = pl.repeat(value=False, n=height, eager=True)
+            column.scatter(rows.filter(evaluated[name]), values=True)
+        else:
+            column = evaluated[name].gather(place)
+        columns.append(column.alias(name))
+    return pl.DataFrame(columns)
+
+
+def _without_scale(of_number: pl.Series, of_test: pl.Series) -> pl.Series:
+    """Why results have no grade whose test has no scale. A result that is missing altogether has no unit either: what is
+    missing is the number.
+    """
     is_of_unit = pl.col("test").is_in([REASONS.index(UNIT_UNKNOWN), REASONS.index(UNIT_UNSUITABLE)])
-    without_scale = reasons.select(
-        pl.when(is_of_unit).then(pl.coalesce("number", "test")).otherwise("test")
-    ).to_series()
-    return evaluated.select(pl.all().gather(place)).with_columns(
-        pl.coalesce(without_scale, "reason").alias("reason"),
-        *[pl.col(flag).fill_null(value=False) for flag, kind in _EVALUATED.items() if kind == pl.Boolean()],
-    )
+    reasons = pl.DataFrame({"number": of_number, "test": of_test})
+    return reasons.select(pl.when(is_of_unit).then(pl.coalesce("number", "test")).otherwise("test")).to_series()
 
 
 def _is_converted(tests: LabTests, scale: int, direction: Direction) -> bool:

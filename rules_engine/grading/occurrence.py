@@ -27,16 +27,18 @@ def derive_occurrence_flags(events: pl.DataFrame) -> pl.DataFrame:
     Needs `subject`, `analysis_soc`, `analysis_term`, `atoxgrn`, `astdt`, `aeseq`, `row` and `treatment_emergent`.
     """
     groups = {columns: number_of(events, columns).alias("+".join(columns)) for columns, _worst_first in FLAGS.values()}
-    emergent = events.select("row", "atoxgrn", "astdt", "aeseq", "treatment_emergent", *groups.values()).filter(
-        "treatment_emergent"
+    emergent = (
+        events.select("row", "atoxgrn", "astdt", "aeseq", "treatment_emergent", *groups.values())
+        .with_row_index("place")
+        .filter("treatment_emergent")
     )
     by_time = emergent.sort("astdt", "aeseq", "row", nulls_last=True)
-    by_grade = emergent.sort(
-        "atoxgrn", "astdt", "aeseq", "row", descending=[True, False, False, False], nulls_last=True
-    )
-    chosen = []
+    by_grade = by_time.sort("atoxgrn", descending=True, nulls_last=True, maintain_order=True)
+    flags = []
     for flag, (columns, worst_first) in FLAGS.items():
         of_group = groups[columns].name
         first = (by_grade if worst_first else by_time).unique(of_group, keep="first", maintain_order=True)
-        chosen.append(pl.col("row").is_in(first["row"].implode()).alias(flag))
-    return events.with_columns(chosen)
+        is_first = pl.repeat(value=False, n=events.height, eager=True)
+        is_first.scatter(first["place"], values=True)
+        flags.append(is_first.alias(flag))
+    return events.with_columns(flags)
