@@ -12,7 +12,7 @@ import polars as pl
 
 from rules_engine import terms
 from rules_engine.endpoints import response_reasons as reasons
-from rules_engine.endpoints.days import flagged, least_of_each
+from rules_engine.endpoints.days import DAYS, flagged, least_of_each
 from rules_engine.endpoints.progression import derive_scanned, effective_response
 from rules_engine.vocabulary import Observation
 
@@ -168,7 +168,7 @@ def derive_best_response(window: pl.LazyFrame, clock: pl.LazyFrame, options: Map
         _with_counts(window.select("subject", "date", "code"), options)
         .join(clock.select("subject", "t0"), on="subject", maintain_order="left")
         .with_columns(value=value)
-        .pipe(least_of_each, response_rank(pl.col("value")) * 2**20 + pl.col("date").to_physical())
+        .pipe(least_of_each, response_rank(pl.col("value")) * DAYS + pl.col("date").to_physical())
         .select("subject", value=as_reported(pl.col("value"), options), date="date", rule_id=rule)
     )
 

@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from rules_engine.endpoints.days import flagged, place_among_own
+from rules_engine.endpoints.days import DAYS, flagged, place_among_own
 from rules_engine.endpoints.first_event import (
     AFTER_END,
     AFTER_SNAPSHOT,
@@ -80,7 +80,7 @@ def _of_subjects(considered: Considered) -> pl.LazyFrame:
 
 def _shown(group: int, order: pl.Expr, rank: pl.Expr) -> pl.Expr:
     """Subject, group, order in it (a day or a place) and rank as one number: most rows differ in it, and are sorted by it alone."""
-    return ((pl.col("subject").cast(pl.Int64) * 2 + group) * 2**20 + order) * 2**4 + rank
+    return ((pl.col("subject").cast(pl.Int64) * 2 + group) * DAYS + order) * 2**4 + rank
 
 
 # Events ---------------------------------------------------------------------------------------------------------------

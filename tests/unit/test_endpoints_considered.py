@@ -84,3 +84,57 @@ def test_a_kind_that_shares_nothing_may_tell_its_candidates_in_any_order(study: 
     told = Engine("tace_ici_hcc", registry=dataclasses.replace(registry, endpoint_kinds=kinds))
     found = told.run(study, data_cutoff=CUTOFF, with_candidates=with_candidates).candidates
     assert_frame_equal(found, Engine("tace_ici_hcc").run(study, data_cutoff=CUTOFF).candidates)
+
+
+#: What data entry writes for a day that is not known, and a day that is.
+UNKNOWN, KNOWN = "9999-12-31", "2024-05-01"
+
+
+def far_off() -> dict[str, pl.DataFrame]:
+    """Three subjects, two of whom are said to have died in a far century; the second has a scan there, too."""
+    names = ["A", "B", "C"]
+    scans = [
+        *((name, "2024-01-01", "T1", "30") for name in names),
+        *((name, "2024-03-04", "T1", "20") for name in names),
+    ]
+    scans.append(("B", "6000-01-01", "T1", "0"))
+    lesions = pl.DataFrame(scans, schema=["subject", "visit_date", "lesion_id", "mm"], orient="row").with_columns(
+        is_baseline=pl.col("visit_date") == "2024-01-01",
+        role=pl.lit("target"),
+        organ=pl.lit("liver"),
+        viable_mm="mm",
+        assessor=pl.lit("investigator"),
+    )
+    return {
+        "subjects": pl.DataFrame(
+            {
+                "subject": names,
+                "baseline_date": "2024-01-01",
+                "baseline_adequate": True,
+                "death_date": [UNKNOWN, None, UNKNOWN],
+            }
+        ),
+        "treatments": pl.DataFrame(
+            {"subject": names, "component": "tace", "treatment": "TACE", "start_date": "2024-01-02"}
+        ),
+        "lesion_assessments": lesions,
+        "adverse_events": pl.DataFrame({"subject": ["C"], "term": ["Fever"], "grade": [1], "start_date": [KNOWN]}),
+        "labs": pl.DataFrame({"subject": ["C"], "date": [KNOWN], "analyte": ["ALT"], "value": ["20"], "unit": ["U/L"]}),
+    }
+
+
+@pytest.mark.parametrize("cutoff", [CUTOFF, date.max])
+def test_days_of_a_far_century_stand_in_their_order(cutoff: date) -> None:
+    result = Engine("tace_ici_hcc").run(far_off(), data_cutoff=cutoff)
+    found = result.candidates
+    assert_frame_equal(found, found.sort("subject", "paramcd", "position"))
+    assert found.select("subject", "paramcd", "position").is_unique().all()
+    death = found.filter(pl.col("paramcd") == "OS", pl.col("word") == "death")
+    assert list(death.select("subject", "position", "fact_date").iter_rows()) == [
+        ("A", 1, date.max), ("C", 1, date.max),
+    ]  # fmt: skip
+
+
+def test_a_better_response_of_a_far_century_is_the_better_one() -> None:
+    best = Engine("tace_ici_hcc").run(far_off(), data_cutoff=date.max).derived.responses["BOR"]
+    assert dict(best.select("subject", "value").iter_rows()) == {"A": "PR", "B": "CR", "C": "PR"}

@@ -124,3 +124,9 @@ def test_the_assessment_of_each_row(rows: pl.LazyFrame) -> None:
 def test_the_same_is_never_what_is_missing() -> None:
     frame = pl.LazyFrame({"a": [1, 1, None, None], "b": [1, 2, 1, None]}, schema={"a": pl.Int64(), "b": pl.Int64()})
     assert frame.select(days.is_same("a", "b")).collect().to_series().to_list() == [True, False, False, False]
+
+
+def test_days_of_one_subject_and_of_the_next_never_meet() -> None:
+    rows = pl.DataFrame({"subject": [1, 2], "date": [date.max, date.min]}, schema_overrides={"subject": pl.UInt32()})
+    last, first = rows.select(days.moment()).to_series()
+    assert last < first
