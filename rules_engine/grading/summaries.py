@@ -239,4 +239,4 @@ def _episode_numbers(events: pl.DataFrame) -> pl.Series:
 def _session_numbers() -> pl.Expr:
     """A number for each syndrome after a session; a reported one that follows no session stands for itself."""
     days = pl.col("syndrome_session").cast(pl.Int32).cast(pl.Int64)
-    return pl.coalesce(pl.col("_number").cast(pl.Int64) * 10**6 + days, -1 - pl.col("_episode")).alias("_session")
+    return pl.coalesce(pl.col("_number").cast(pl.Int64) * 2**32 + days, -1 - pl.col("_episode")).alias("_session")

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 from rules_engine import grading
+from rules_engine.grading import summaries
 from rules_engine.grading.exposure import poisson_limits
 from rules_engine.vocabulary import ARD_KEY, ARD_SCHEMA
 
@@ -240,3 +241,12 @@ def test_a_subject_without_treatment_has_no_time_and_is_in_no_rate() -> None:
         "without_time": 1,
     }
     assert numbers(ard, "any", None)["person_years"] == pytest.approx(10 / 365.25)
+
+
+def test_sessions_of_two_subjects_are_two_on_whatever_days() -> None:
+    days = [date(7262, 2, 2), date.max]  # a million days apart, as the numbers of the subjects would be
+    frame = pl.DataFrame(
+        {"_number": [2, 1], "syndrome_session": days, "_episode": [1, 2]}, schema_overrides={"_number": pl.UInt32()}
+    )
+    assert days[1].toordinal() - days[0].toordinal() == 10**6
+    assert frame.select(summaries._session_numbers()).to_series().n_unique() == 2
