@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -67,6 +68,16 @@ def test_a_lesion_that_comes_back_too_small_to_measure_is_pointed_out_where_anot
     }
     assert overall("recist_1_1", history(visits)) == ["PR", "PD"]
     assert "lesions.tstm_reappearance" in findings("recist_1_1", history(visits))
+
+
+def test_a_target_that_was_not_there_at_baseline_has_not_come_back() -> None:
+    def returns(at_baseline: float, *after: float) -> set[str]:
+        visits = {0: [lesion("T", 20), lesion("U", at_baseline)]}
+        visits |= {42 * (k + 1): [lesion("T", 20), lesion("U", size)] for k, size in enumerate(after)}
+        return findings("recist_1_1", history({**visits, 168: [lesion("T", 40), lesion("U", state="tstm")]}))
+
+    assert "lesions.tstm_reappearance" not in returns(0)
+    assert "lesions.tstm_reappearance" in returns(0, 0)
 
 
 @pytest.mark.parametrize(("default_mm", "expected"), [(0, False), (0.01, True), (5, True)])
@@ -209,6 +220,31 @@ def test_new_lesions_that_are_not_measured_are_not_too_many() -> None:
     assert called(*organs, "adrenal", others=0) == {"lesions.new_target.too_many"}
     assert called("lung", "lung", others=3) == set()
     assert called("lung", "lung", "lung", others=0) == {"lesions.new_target.too_many_per_organ"}
+
+
+def test_new_lesions_are_counted_whenever_each_was_first_seen() -> None:
+    def new(*names: str) -> list[dict[str, Any]]:
+        return [lesion(name, 20, role="new", nl="target", organ="lung") for name in names]
+
+    known = [lesion("T", 30)]
+    two = {0: known, 42: [*known, *new("A")], 84: [*known, *new("A", "B")]}
+    assert "lesions.new_target.too_many_per_organ" not in findings("irecist", history(two))
+    three = {**two, 126: [*known, *new("A", "B", "C")]}
+    assert "lesions.new_target.too_many_per_organ" in findings("irecist", history(three))
+
+
+def test_a_new_lesion_of_which_one_fragment_is_called_a_node_is_held_against_the_larger_limit() -> None:
+    def called(*nodes: bool) -> set[str]:
+        known = lesion("T", 30)
+        parts = [
+            lesion("N", 6, role="new", nl="target", organ="lung", node=node, fragment_id=str(k))
+            for k, node in enumerate(nodes)
+        ]
+        return findings("irecist", history({0: [known], 42: [known, *parts]}))
+
+    assert "lesions.new_target.too_small" in called(True, False)
+    assert "lesions.new_target.too_small" in called(False, True)
+    assert "lesions.new_target.too_small" not in called(False, False)
 
 
 def test_a_row_that_is_not_used_does_not_spoil_the_baseline() -> None:
