@@ -282,13 +282,16 @@ def share(lesions: pl.LazyFrame, records: LesionRecords) -> None:
 
 def derive_once(lesions: pl.LazyFrame, derive: Callable[[LesionRecords], pl.LazyFrame]) -> pl.LazyFrame:
     """As `derive_from_records`, for what is the same for every criterion: of shared records it is computed for the first who asks."""
-    shared = _shared(lesions)
-    if shared is None or shared.derived is None:
-        return derive_from_records(lesions, derive)
-    known = shared.derived.setdefault(derive, [])
-    if not known:
-        known.append(({}, hold(derive(shared))))
-    return known[0][1]
+
+    def once(records: LesionRecords) -> pl.LazyFrame:
+        if records.derived is None:
+            return derive(records)
+        known = records.derived.setdefault(derive, [])
+        if not known:
+            known.append(({}, hold(derive(records))))
+        return known[0][1]
+
+    return derive_from_records(lesions, once)
 
 
 def _shared(lesions: pl.LazyFrame) -> LesionRecords | None:
