@@ -83,11 +83,11 @@ def _differences(
     """Rows of `DISCREPANCY_SCHEMA`: derived timepoints and reported responses, visit by visit and component by component."""
     seen = pl.when("new_lesion").then(pl.lit("yes")).otherwise(pl.lit("no"))
     derived = timepoints.lazy().select("subject", "target", "nontarget", "overall", new_lesion=seen, date="visit_date")
-    differs = {one: pl.col(one).ne_missing(pl.col(f"{one}_collected")) for one in components}
+    differs = [pl.col(one).ne_missing(pl.col(f"{one}_collected")) for one in components]
     told = [pl.struct(pl.lit(one).alias("component"), derived=one, collected=f"{one}_collected") for one in components]
     return (
         derived.join(reported.lazy(), on=_VISIT, how="full", coalesce=True, suffix="_collected")
-        .filter(pl.any_horizontal(differs.values()))
+        .filter(pl.any_horizontal(differs))
         .select(*_VISIT, pl.concat_list(told).alias("told"))
         .explode("told")
         .unnest("told")
