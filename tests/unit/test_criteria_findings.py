@@ -222,14 +222,15 @@ def test_new_lesions_that_are_not_measured_are_not_too_many() -> None:
     assert called("lung", "lung", "lung", others=0) == {"lesions.new_target.too_many_per_organ"}
 
 
-def test_a_new_lesion_that_is_first_recorded_as_absent_is_not_too_small() -> None:
+def test_a_measured_new_lesion_has_10_mm_and_one_first_recorded_as_absent_is_not_too_small() -> None:
     def called(**first: Any) -> set[str]:
         known = lesion("T", 30)
         seen = [lesion("N", role="new", nl="target", organ="lung", **more) for more in (first, {"mm": 20})]
         return findings("irecist", history({0: [known], 42: [known, seen[0]], 84: [known, seen[1]]}))
 
     assert "lesions.new_target.too_small" not in called(state="absent")
-    assert "lesions.new_target.too_small" in called(mm=9)
+    assert "lesions.new_target.too_small" in called(mm=9.99)
+    assert "lesions.new_target.too_small" not in called(mm=10)
 
 
 def test_new_lesions_are_counted_whenever_each_was_first_seen() -> None:
