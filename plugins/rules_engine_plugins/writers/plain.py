@@ -15,7 +15,7 @@ _PARQUET: Final[dict[str, Any]] = {
     "compression": "zstd",
     "compression_level": 3,
     "statistics": True,
-    "row_group_size": 250_000,
+    "row_group_size": 100_000,
     "data_page_size": 1 << 20,
 }
 
