@@ -130,3 +130,9 @@ def test_days_of_one_subject_and_of_the_next_never_meet() -> None:
     rows = pl.DataFrame({"subject": [1, 2], "date": [date.max, date.min]}, schema_overrides={"subject": pl.UInt32()})
     last, first = rows.select(days.moment()).to_series()
     assert last < first
+
+
+def test_each_row_has_its_place_among_those_of_its_subject() -> None:
+    rows = pl.LazyFrame({"subject": [1, 1, 1, 2, 4, 4]}, schema={"subject": pl.UInt32()})
+    assert rows.select(place=days.place_among_own()).collect()["place"].to_list() == [1, 2, 3, 1, 1, 2]
+    assert rows.clear().select(place=days.place_among_own()).collect()["place"].to_list() == []
