@@ -50,9 +50,16 @@ class Meter:
 
 
 def _peak() -> float:
-    """High-water mark of resident memory in bytes, as the system reports it (`ru_maxrss`), since the last reset."""
-    peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    return peak if sys.platform == "darwin" else peak * 1024
+    """High-water mark of resident memory in bytes since the last reset.
+
+    Where the system tells that of this process alone (Linux), not `ru_maxrss`, which begins with what the process held that started it.
+    """
+    try:
+        told = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return float(told.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError):
+        peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _reset_peak() -> bool:

@@ -35,12 +35,21 @@ def write_page(document: Figures, page: Path) -> Path:
     return page
 
 
+def _load(load: float) -> str:
+    """What the load of the machine when the measurement began means for the figures."""
+    if load < 1:
+        return f"The machine had little else to do: its load was {load:.1f} when the measurement began."
+    return (
+        f"The machine was shared: its load was {load:.1f} when the measurement began, so wall time says more about the\n"
+        "neighbours than about the engine; processor time is what to compare."
+    )
+
+
 def _about(about: Figures) -> str:
     return f"""# Benchmarks
 
 Measured on {about["date"]}: {about["cores"]} cores, {about["memory_gib"]} GiB of memory, {about["system"]}, Python {about["python"]},
-Polars {about["polars"]}. The machine was shared: its load was {about["load"]} when the measurement began, so wall time says more about the
-neighbours than about the engine; processor time (user and system, all threads) is what to compare. Every run is a process of its
+Polars {about["polars"]}. {_load(float(about["load"]))} Processor time is user and system, of all threads. Every run is a process of its
 own, start-up included, from Parquet files to written data sets, without a report.
 
 `python -m benchmarks all --page PAGE.md` makes this page; `--upto` states the largest number of rows."""
