@@ -16,6 +16,7 @@ from rules_engine.partitions import files
 from rules_engine.partitions.part import CODES, DATA_SET, DATA_SETS, STAGE
 from rules_engine.pipeline import OfSubjects
 from rules_engine.pipeline.discrepancies import DISCREPANCY_KEY, uncompared_discrepancies
+from rules_engine.pipeline.subjects import GROUPS
 from rules_engine.study import adam
 
 #: The files of each frame of a part, by name.
@@ -47,25 +48,13 @@ class StoredFrames(Mapping[str, pl.DataFrame]):
         return len(self._files)
 
 
-_GROUPS = (
-    "timepoints",
-    "baselines",
-    "subject_responses",
-    "collected",
-    "time_to_event",
-    "responses",
-    "graded",
-    "tallies",
-)
-
-
 def stored_subjects(parts: Sequence[Part]) -> OfSubjects:
     """What was derived subject by subject, from the files of all parts, which are in the order of their subjects.
 
     `collected` and the graded `labs` are not there, and of graded events only what is counted of them: data sets alone are made of
     the rest.
     """
-    known: dict[str, Any] = {group: StoredFrames(group, parts) for group in _GROUPS}
+    known: dict[str, Any] = {group: StoredFrames(group, parts) for group in GROUPS}
     findings = files.read([part[f"{STAGE}findings"] for part in parts])
     return OfSubjects(**known, findings=findings, **_compared(parts))
 

@@ -99,7 +99,7 @@ class OfSubjects:
     @classmethod
     def from_frames(cls, frames: Frames) -> OfSubjects:
         """What `frames` was made of."""
-        known: dict[str, Any] = {group: {} for group in _GROUPS}
+        known: dict[str, Any] = {group: {} for group in GROUPS}
         for key, frame in frames.items():
             group, is_grouped, name = key.partition(_IN)
             if is_grouped:
@@ -109,7 +109,8 @@ class OfSubjects:
         return cls(**known)
 
 
-_GROUPS = (
+#: The fields of `OfSubjects` that hold frames by name.
+GROUPS = (
     "timepoints", "baselines", "subject_responses", "collected", "time_to_event", "responses", "graded", "tallies",
 )  # fmt: skip
 
