@@ -16,7 +16,7 @@ from benchmarks.criteria import assess, bare
 from benchmarks.lesions import write_lesions
 from benchmarks.measured import measured
 from benchmarks.meter import Meter
-from benchmarks.page import write_page
+from benchmarks.page import _load, write_page
 from benchmarks.plain import with_pandas, with_python
 from benchmarks.plain_study import write_plain_study
 from benchmarks.suite import RULESETS, differing
@@ -179,7 +179,13 @@ def test_the_page_tells_the_whole_beside_the_bare_reading(tmp_path: Path) -> Non
         {"rows": rows, "engine": used, "bare": {"cpu": 2.0, "seconds": 1.0, "peak_mib": 90.0, "together_mib": 90.0}},
         {"rows": rows, "engine": {**used, "failed": "x"}, "bare": used},
     ]
-    about = dict.fromkeys(("date", "cores", "memory_gib", "system", "python", "polars", "load"), "x")
+    about = {**dict.fromkeys(("date", "cores", "memory_gib", "system", "python", "polars"), "x"), "load": 0.2}
     page = write_page({"about": about, "whole": sizes}, tmp_path / "page.md").read_text(encoding="utf-8")
     assert "| 1,000 | 50,000 | 100,000 | 30.0 / 20.0 / 1,500 | 2.0 / 1.0 / 90 | 15 | 600 |" in page
     assert "| 1,000 | 50,000 | 100,000 | failed |" in page
+
+
+@pytest.mark.parametrize(("load", "said"), [(0.9, "had little else to do"), (1.0, "was shared"), (14.2, "was shared")])
+def test_the_page_says_of_a_machine_whether_it_was_shared(load: float, said: str) -> None:
+    assert f"The machine {said}" in _load(load)
+    assert f"its load was {load:.1f}" in _load(load)
