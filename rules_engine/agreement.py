@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rules_engine import terms
@@ -18,6 +17,7 @@ from rules_engine.analysis.ard import COUNT, PERCENT, THREE_DECIMALS, Estimates
 from rules_engine.analysis.kappa import Kappa, kappa
 from rules_engine.analysis.response_estimates import BEST_FIRST
 from rules_engine.model import AGREEMENT_DEFAULTS, ResponseDefinition, Ruleset
+from rules_engine.numerics import np
 from rules_engine.vocabulary import ARD_SCHEMA
 
 #: Parts of a timepoint response that can be compared, and the column of a collected response that holds each.

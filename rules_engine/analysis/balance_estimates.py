@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.ard import COUNT, ONE_DECIMAL, PERCENT, THREE_DECIMALS, TWO_DECIMALS, Estimates
@@ -19,6 +18,7 @@ from rules_engine.analysis.design import has_all
 from rules_engine.analysis.groups import ONE_GROUP, Grouping, group_rows, reference_number
 from rules_engine.analysis.options import Flags, Numbers, effective_size
 from rules_engine.analysis.times import NO_SUBJECTS
+from rules_engine.numerics import np
 
 NO_SPREAD = "the covariate does not vary in either group"
 

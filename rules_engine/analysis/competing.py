@@ -7,12 +7,14 @@ nothing competes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
 from rules_engine.analysis.options import Numbers
 from rules_engine.analysis.risk_sets import at_risk_at
+from rules_engine.numerics import np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 #: Values of `event_type`.
 CENSORED, OF_INTEREST, COMPETING = 0, 1, 2

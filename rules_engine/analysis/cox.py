@@ -14,10 +14,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from rules_engine.analysis.options import Flags, Numbers, cross_product, inner_product
 from rules_engine.analysis.risk_sets import Index, distinct_times, sums_at
+from rules_engine.numerics import np
 
 TIES = ("efron", "breslow")
 #: Relative change of the log-likelihood at which the fit has converged.

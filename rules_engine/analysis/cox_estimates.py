@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
-import scipy
 
 from rules_engine.analysis.ard import COUNT, P_VALUE, THREE_DECIMALS, TWO_DECIMALS, Estimates
 from rules_engine.analysis.cox import (
@@ -29,6 +27,7 @@ from rules_engine.analysis.groups import ONE_GROUP, Grouping, group_rows, refere
 from rules_engine.analysis.options import Flags, Numbers, normal_quantile
 from rules_engine.analysis.risk_sets import Index, at_risk_at
 from rules_engine.analysis.times import Times, filter_ever_at_risk
+from rules_engine.numerics import np, scipy
 
 #: Words for the limits of a hazard ratio.
 LIMITS = {"wald": "Wald limits", "profile_likelihood": "profile likelihood limits"}

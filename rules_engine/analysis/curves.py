@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.competing import incidence_table
@@ -13,9 +13,12 @@ from rules_engine.analysis.limits import limits_on_scale
 from rules_engine.analysis.options import Numbers
 from rules_engine.analysis.survival import survival_limits
 from rules_engine.analysis.times import Times, filter_ever_at_risk
+from rules_engine.numerics import np
 
 #: Distances between ticks in months, the first that gives at most `MOST_TICKS` is used.
 TICK_STEPS, MOST_TICKS = (1, 2, 3, 6, 12, 24, 48, 120, 240), 10
+#: How far, in steps, the last observed month may be short of a tick that is still drawn: a month is days over days per month.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def risk_months(last_month: float) -> list[float]:
     """The ticks of the time axis up to the last observed month."""
     furthest = max(last_month, 1.0)
     step = next((one for one in TICK_STEPS if furthest / one <= MOST_TICKS), TICK_STEPS[-1])
-    return [float(tick) for tick in np.arange(0, furthest + step * 1e-9, step)]
+    return [float(number * step) for number in range(math.ceil(furthest / step + ROUNDING))]
 
 
 def _from_zero(column: Numbers, start: float) -> Numbers:

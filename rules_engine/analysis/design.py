@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.options import Flags, Numbers, inner_product
 from rules_engine.errors import StudyError, closest
+from rules_engine.numerics import np
 
 #: Part of a column's variance that the columns before it may leave unexplained and still say all that it says.
 _SAME = 1e-10

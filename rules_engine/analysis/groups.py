@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from rules_engine.analysis.ard import COUNT, Estimates
 from rules_engine.analysis.covariates import MISSING_LEVEL
 from rules_engine.analysis.options import Numbers
 from rules_engine.analysis.risk_sets import distinct_times
 from rules_engine.errors import StudyError, closest
+from rules_engine.numerics import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Why nothing is compared where the analysis has no second group.
 ONE_GROUP = "there is only one group"

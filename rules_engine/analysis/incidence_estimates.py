@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.ard import COUNT, PERCENT, THREE_DECIMALS, Estimates
@@ -17,6 +16,7 @@ from rules_engine.analysis.groups import group_rows
 from rules_engine.analysis.limits import limits_on_scale
 from rules_engine.analysis.options import days_of, level_text
 from rules_engine.analysis.times import Times, filter_ever_at_risk, why_not_at
+from rules_engine.numerics import np
 
 
 def estimate_incidence(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:

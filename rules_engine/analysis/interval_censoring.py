@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from rules_engine.analysis.options import Numbers
 from rules_engine.analysis.risk_sets import Index, distinct_times, sums_at
+from rules_engine.numerics import np
 
 #: How far the conditions of a maximum may be missed, as a share of a subject's contribution.
 _CONVERGED = 1e-10

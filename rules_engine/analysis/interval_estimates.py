@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.ard import COUNT, ONE_DECIMAL, PERCENT, Estimates
@@ -17,6 +16,7 @@ from rules_engine.analysis.interval_censoring import IntervalCurve, interval_cur
 from rules_engine.analysis.options import Numbers, days_of, level_text
 from rules_engine.analysis.survival_estimates import NOT_REACHED, QUARTILES
 from rules_engine.analysis.times import BEYOND, NO_SUBJECTS
+from rules_engine.numerics import np
 
 NO_INTERVALS = "the endpoint gives no intervals"
 NOT_CONVERGED = "the estimate did not converge"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from rules_engine.analysis.options import Numbers, normal_quantile
+from rules_engine.numerics import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: How much a disagreement counts as agreement, by the distance of two categories as a share of the largest distance.
 WEIGHTS = ("none", "linear", "quadratic")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from rules_engine.analysis.options import Numbers, normal_quantile
+from rules_engine.numerics import np
 
 #: Scales on which the limits of a curve can be symmetric.
 CONF_TYPES = ("log-log", "log", "plain", "logit", "arcsin")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-import scipy
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from rules_engine.analysis.options import Flags, Numbers
 from rules_engine.analysis.risk_sets import at_risk_at
+from rules_engine.numerics import np, scipy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

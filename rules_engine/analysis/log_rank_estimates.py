@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.ard import COUNT, ONE_DECIMAL, P_VALUE, THREE_DECIMALS, Estimates
 from rules_engine.analysis.groups import Grouping, group_rows, reference_number
 from rules_engine.analysis.log_rank import log_rank
 from rules_engine.analysis.times import Times, filter_ever_at_risk
+from rules_engine.numerics import np
 
 
 def estimate_log_rank(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:

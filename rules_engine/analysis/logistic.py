@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from rules_engine.analysis.options import Numbers, cross_product
+from rules_engine.numerics import np
 
 #: Relative change of the deviance at which the fit has converged.
 _CONVERGED = 1e-12

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
-import scipy
 
 from rules_engine.analysis.ard import P_VALUE, TWO_DECIMALS, Estimates
 from rules_engine.analysis.groups import Grouping, group_rows, reference_number
 from rules_engine.analysis.options import days_of, level_text, normal_quantile
 from rules_engine.analysis.survival import restricted_mean
 from rules_engine.analysis.times import NO_SUBJECTS, Times, filter_ever_at_risk
+from rules_engine.numerics import np, scipy
 
 
 def estimate_restricted_mean(rows: pl.DataFrame, group: str | None, options: Mapping[str, Any]) -> pl.DataFrame:

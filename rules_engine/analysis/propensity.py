@@ -6,15 +6,19 @@ Li, Morgan and Zaslavsky 2018 (overlap); Crump et al. 2009 (range of the score);
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
+
 import polars as pl
-from numpy.typing import NDArray
 
 from rules_engine.analysis.design import design_matrix, has_all
 from rules_engine.analysis.groups import group_rows
 from rules_engine.analysis.logistic import fit_logistic
 from rules_engine.analysis.options import Flags, Numbers
 from rules_engine.model import WeightsDefinition
+from rules_engine.numerics import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MISSING_COVARIATE = "a covariate of the propensity model is missing"
 OUTSIDE_RANGE = "the propensity score is outside the stated range"

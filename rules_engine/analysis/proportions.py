@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from math import acos, copysign, cos, isnan, nan, pi, sqrt
 from statistics import NormalDist
 
-import scipy
-
 from rules_engine.analysis.options import normal_quantile
+from rules_engine.numerics import scipy
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
-import scipy
 
 from rules_engine import terms
 from rules_engine.analysis.ard import COUNT, P_VALUE, PERCENT, THREE_DECIMALS, Estimates
@@ -26,6 +24,7 @@ from rules_engine.analysis.proportions import (
     wilson,
 )
 from rules_engine.analysis.times import NO_SUBJECTS
+from rules_engine.numerics import np, scipy
 
 #: Responses in the order of tables, best first, an iRECIST code after the code that it stands for.
 BEST_FIRST = (

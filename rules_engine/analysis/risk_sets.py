@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from rules_engine.analysis.options import Numbers
+from rules_engine.numerics import np
 
-Index = NDArray[np.int64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Index: TypeAlias = "NDArray[np.int64]"
 
 #: Whole numbers are counted rather than sorted as long as their range is not much longer than their number.
 _SPARE_RANGE = 100_000

@@ -10,17 +10,21 @@ sum over subjects of (weight x derivative of the estimate by that weight)². Wit
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
 from rules_engine.analysis.limits import limits_on_scale
 from rules_engine.analysis.options import Flags, Numbers
 from rules_engine.analysis.risk_sets import Index, at_risk_at, distinct_times, sums_at
+from rules_engine.numerics import np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 #: How far a curve may stand from a level and still lie on it: rounding of floating-point products, nothing clinical.
-ON_THE_LEVEL = float(np.sqrt(np.finfo(float).eps))
+ON_THE_LEVEL = math.sqrt(sys.float_info.epsilon)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.ard import COUNT, ONE_DECIMAL, PERCENT, THREE_DECIMALS, Estimates
@@ -19,6 +18,7 @@ from rules_engine.analysis.groups import group_rows
 from rules_engine.analysis.options import days_of, effective_size, level_text
 from rules_engine.analysis.survival import SurvivalTable, quantile_with_limits, survival_limits
 from rules_engine.analysis.times import NO_SUBJECTS, Times, filter_ever_at_risk, why_not_at
+from rules_engine.numerics import np
 
 NOT_REACHED = "not reached"
 #: Probability, name of the statistic, and its label.

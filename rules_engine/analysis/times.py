@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.options import Flags, Numbers
 from rules_engine.analysis.survival import SurvivalTable, is_event, survival_table
+from rules_engine.numerics import np
 
 NO_SUBJECTS = "no subjects"
 BEYOND = "later than the last observed time"
@@ -79,6 +79,15 @@ def filter_ever_at_risk(rows: pl.DataFrame) -> pl.DataFrame:
     if not _has_delayed_entry(rows):
         return rows
     return rows.filter(pl.col("entry_days").fill_null(BEFORE_DAY_ZERO) < pl.col("days"))
+
+
+def is_at_risk(rows: pl.DataFrame, day: float) -> pl.Expr:
+    """Whether each row is at risk on a day: entered before it (on day 0: by then) and not gone before it."""
+    not_gone = pl.col("days") >= day
+    if not _has_delayed_entry(rows):
+        return not_gone
+    entry = pl.col("entry_days").fill_null(BEFORE_DAY_ZERO)
+    return not_gone & (entry < day if day > 0 else entry <= day)
 
 
 def _has_delayed_entry(rows: pl.DataFrame) -> bool:

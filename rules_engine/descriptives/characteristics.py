@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from rules_engine import dates
@@ -18,6 +17,7 @@ from rules_engine.analysis.options import Numbers
 from rules_engine.contracts import SUBJECTS
 from rules_engine.descriptives.rows import ARM, COUNTED, Rows, by_arm
 from rules_engine.model import CovariateDefinition
+from rules_engine.numerics import np
 
 ANALYSIS: Final = "characteristics"
 METHOD: Final = "standard deviation with n - 1; quartiles by linear interpolation (type 7 of Hyndman and Fan 1996)"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.curves import risk_months
 from rules_engine.analysis.options import level_text
-from rules_engine.analysis.times import Times, filter_ever_at_risk, filter_timed
+from rules_engine.analysis.times import filter_ever_at_risk, filter_timed, is_at_risk
 from rules_engine.descriptives.rows import ARM, Rows
 from rules_engine.model import EndpointDefinition
 
@@ -31,17 +30,21 @@ def describe_numbers_at_risk(
             continue
         month = days_per_month(tally)
         ticks = risk_months(float(tally["days"].max() or 0) / month)  # type: ignore[arg-type]
-        records = tally.gather(np.repeat(np.arange(tally.height), tally["count"].to_numpy()))
-        parts = [*(records.filter(pl.col(ARM) == arm) for arm in arms), records]
-        at_risk = [
-            Times.of(filter_ever_at_risk(part)).at_risk_on([tick * month for tick in ticks]).tolist() for part in parts
-        ]
-        sizes = [part.height for part in parts]
-        for place, tick in enumerate(ticks):
-            numbers = [of_part[place] for of_part in at_risk]
+        parts = [*(tally.filter(pl.col(ARM) == arm) for arm in arms), tally]
+        sizes = [int(part["count"].sum()) for part in parts]
+        at_risk = [_at_risk_on([tick * month for tick in ticks], part) for part in parts]
+        for tick, numbers in zip(ticks, zip(*at_risk, strict=True), strict=True):
             label = f"At risk at {tick:g} months"
             rows.add("at_risk", label, numbers, "d", sizes, paramcd=paramcd, variable="time", level=level_text(tick))
     return rows.frame()
+
+
+def _at_risk_on(days: Sequence[float], tally: pl.DataFrame) -> tuple[int, ...]:
+    """How many of the tallied subjects are at risk on each of the days."""
+    ever = filter_ever_at_risk(tally)
+    return ever.select(
+        pl.col("count").filter(is_at_risk(ever, day)).sum().alias(str(place)) for place, day in enumerate(days)
+    ).row(0)
 
 
 def days_per_month(rows: pl.DataFrame) -> float:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-import numpy as np
-
 from rules_engine.analysis.curves import Curve
 from rules_engine.analysis.options import Numbers
+from rules_engine.numerics import np
 from rules_engine.report.canvas import LETTER, WIDTH, colour_class, picture, short, text
 
 PLOT_TOP, PLOT_HEIGHT = 16, 300

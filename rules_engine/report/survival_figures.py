@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rules_engine.analysis.competing import COMPETING, OF_INTEREST
 from rules_engine.analysis.curves import Curve, incidence_curve, survival_curve
 from rules_engine.descriptives import endings, numbers_at_risk
 from rules_engine.descriptives.numbers_at_risk import days_per_month
+from rules_engine.numerics import np
 from rules_engine.pages import Block, Figure
 from rules_engine.report.canvas import safe_name
 from rules_engine.report.counts import Counts

@@ -241,6 +241,10 @@ def test_numbers_at_risk() -> None:
     entered = described(times={"PFS": late})
     # Subject 3 enters on the day of its end and is never at risk; subject 2 is after its day 30.
     assert [numbers(entered, "at_risk", "time", str(month), "at_risk", "PFS")[1] for month in range(4)] == [2, 2, 2, 1]
+    # Who enters on a day is at risk after it; on day 0 everyone who entered by then.
+    early = PFS.with_columns(entry_days=pl.Series([0, 30, 30, None, None, None], dtype=pl.Int64))
+    entered = described(times={"PFS": early})
+    assert [numbers(entered, "at_risk", "time", str(month), "at_risk", "PFS")[1] for month in range(4)] == [2, 2, 3, 1]
 
 
 def test_levels_that_look_like_a_missing_value_and_columns_called_age_keep_their_names() -> None:

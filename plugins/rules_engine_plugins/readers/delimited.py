@@ -12,9 +12,9 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 from rules_engine.errors import ReadError
+from rules_engine.numerics import np
 
 _BLOCK = 1 << 22
 _QUOTE, _COMMA, _NEWLINE, _RETURN = 34, 44, 10, 13
