@@ -8,6 +8,7 @@ that they are in order already is seen at a glance.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import polars as pl
@@ -17,7 +18,7 @@ def in_order(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     """The rows sorted by `key`, rows of one key by the other columns in turn; missing values last."""
     order, tied = _order(rows, key)
     order = _ties_broken(rows, key, order, tied)
-    return rows if order.is_sorted() else rows[order]
+    return rows if order.is_sorted() else taken(rows, order)
 
 
 def by_key(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, pl.Series]:
@@ -26,19 +27,29 @@ def by_key(rows: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, pl.Ser
     In which order rows of one key come is not said: `in_order_of_ties` puts them in order.
     """
     order, tied = _order(rows, key)
-    return (rows if order.is_sorted() else rows[order]), tied
+    return (rows if order.is_sorted() else taken(rows, order)), tied
 
 
 def in_order_of_ties(rows: pl.DataFrame, key: Sequence[str], tied: pl.Series) -> pl.DataFrame:
     """Rows that `by_key` sorted by the first columns of `key`, now sorted as `in_order` does."""
     if tied.is_empty():
         return rows
-    return rows[_ties_broken(rows, key, pl.int_range(rows.height, eager=True), tied)]
+    return taken(rows, _ties_broken(rows, key, pl.int_range(rows.height, eager=True), tied))
 
 
 def order_of(rows: pl.DataFrame, key: Sequence[str]) -> pl.Series:
     """Where the rows stand when sorted by `key`, missing values last: first the number of the row that comes first."""
     return _order(rows, key)[0]
+
+
+def taken(rows: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
+    """The rows at these places, in this order.
+
+    Column by column, each put into one piece before: of many pieces rows are picked slowly, and all columns at once would take the
+    memory twice.
+    """
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        return pl.DataFrame(list(threads.map(lambda column: column.rechunk().gather(places), rows.iter_columns())))
 
 
 def number_of(rows: pl.DataFrame, key: Sequence[str]) -> pl.Series:

@@ -228,7 +228,7 @@ def _named(rows: pl.LazyFrame, table: Table, letter: str, *, by: str) -> pl.Lazy
     # Hashes first: two numbers with one hash only cost a closer look.
     hashed = numbered.with_columns(_again=pl.struct("subject", "seq").hash().is_duplicated())
     alone, suspects = (hashed.filter(which).drop("_again") for which in (~pl.col("_again"), pl.col("_again")))
-    times = suspects.group_by("subject", "seq").len("times").filter(pl.col("times") > 1).drop("times")
+    is_again = pl.len().over("subject", "seq") > 1
     content = [by, *(column.name for column in table.columns if column.name not in ("subject", "seq", by))]
     place = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
     highest = (
@@ -244,9 +244,9 @@ def _named(rows: pl.LazyFrame, table: Table, letter: str, *, by: str) -> pl.Lazy
         .drop("place", "highest")
     )
     repeated = (
-        suspects.join(times, on=["subject", "seq"], how="semi")
+        suspects.filter(is_again)
         .sort("subject", "seq", *content)
         .with_columns(source_id=phrase(f"{letter}{{}}.{{}}", "seq", place.over("subject", "seq")))
     )
-    once = pl.concat([alone, suspects.join(times, on=["subject", "seq"], how="anti"), counted])
+    once = pl.concat([alone, suspects.filter(~is_again), counted])
     return pl.concat([once.with_columns(source_id=phrase(f"{letter}{{}}", "seq")), repeated])

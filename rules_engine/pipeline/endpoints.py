@@ -132,8 +132,14 @@ def derive_candidates(
     """Everything that was considered for the records of time-to-event endpoints, from the timepoint responses that a
     run derived, and those collected where they are at hand: what `derive_endpoint_rows` gives beside the rows.
     """
+    endpoints = [
+        endpoint
+        for endpoint in ruleset.endpoints.values()
+        if registry.endpoint_kinds.require(endpoint.kind).candidates is not None
+    ]
+    if not endpoints:
+        return _stacked_candidates({})
     gathered = gather_records(ruleset, tables, assessment_streams(ruleset, tables, timepoints, registry, collected))
-    endpoints = list(ruleset.endpoints.values())
     work = [partial(_candidates, endpoint, gathered, registry, cutoff) for endpoint in endpoints]
     with side_by_side(work, [endpoint.response for endpoint in endpoints]) as derived:
         return _stacked_candidates({endpoint.paramcd: next(derived) for endpoint in endpoints})
