@@ -18,6 +18,7 @@ import click
 import rules_engine
 from rules_engine.cli._selection import every_plugin, plugin_options
 from rules_engine.errors import EXIT_OURS, EXIT_RULESET, Problem, RulesEngineError
+from rules_engine.machine import cores, keep_freed_memory
 
 #: Command, and the one line that the overview shows for it, in the order of a first day with the engine.
 COMMANDS = {
@@ -103,6 +104,7 @@ def group() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with the documented exit code; never shows a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    keep_freed_memory(os.environ, cores())  # Polars is loaded with the command
     every_plugin()
     as_json = "--json" in words
     try:

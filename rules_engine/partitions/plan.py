@@ -6,7 +6,6 @@ set, and nothing has to be sorted again. Which part a subject is in changes no r
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Final
 import polars as pl
 
 from rules_engine.errors import UsageError
+from rules_engine.machine import cores
 from rules_engine.model import Ruleset
 
 GIB: Final = 1 << 30
@@ -91,11 +91,6 @@ def workers_for(stated: int | None, subjects: int, memory: int) -> int:
 def share_of(memory: int, workers: int) -> int:
     """The bytes that each of so many workers may use: all of them where this process does the work itself."""
     return memory if workers == 1 else (memory - BASE_BYTES) // workers
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def subjects_of(subjects: pl.Series, shard: Shard) -> pl.Series:

@@ -19,8 +19,8 @@ from functools import partial
 from typing import IO, Any
 
 from rules_engine.errors import InternalError, RulesEngineError, UsageError
+from rules_engine.machine import cores, keep_freed_memory
 from rules_engine.partitions.job import Job, rebuilt
-from rules_engine.partitions.plan import cores
 from rules_engine.watching import LOGGER
 
 #: What a worker says: the stage that a part is at, that a part is done, or what went wrong.
@@ -69,6 +69,7 @@ def _hand_on(answers: queue.SimpleQueue[tuple[str, int, Any]], parts: int, on: S
 def _processes(number: int, threads: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """So many workers, each with some threads; they are ended at the end, whatever they are at."""
     environment = {"POLARS_MAX_THREADS": str(threads), **os.environ}
+    keep_freed_memory(environment, threads)
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for _number in range(number):

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from rules_engine import Engine
 from rules_engine.errors import PluginError, UsageError
+from rules_engine.machine import cores
 from rules_engine.partitions import Shard, merge_shards, run_in_parts, run_shard
-from rules_engine.partitions.plan import BASE_BYTES, LEAST_OF_WORKER, WORTH_A_PART, cores, share_of, workers_for
+from rules_engine.partitions.plan import BASE_BYTES, LEAST_OF_WORKER, WORTH_A_PART, share_of, workers_for
 from rules_engine.registry import build_registry
 
 from tests.scale.conftest import CUTOFF, files
