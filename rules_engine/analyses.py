@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
+from threading import RLock
 from typing import Any, Final
 
 import polars as pl
@@ -18,10 +21,11 @@ from rules_engine.analysis.options import with_defaults
 from rules_engine.analysis.propensity import derive_weights
 from rules_engine.analysis.times import filter_timed
 from rules_engine.errors import PluginError, Problem, StudyError
-from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings
+from rules_engine.findings import WARNING, concat_findings, derive_findings, empty_findings, sort_findings
 from rules_engine.guard import guarded_estimator
 from rules_engine.model import AnalysisDefinition, Ruleset
 from rules_engine.registry import Registry
+from rules_engine.side_by_side import side_by_side
 from rules_engine.vocabulary import ARD_KEY, ARD_OF_ENGINE, ARD_SCHEMA, WEIGHT_SCHEMA, Estimator, require_columns
 
 #: Marks an option `covariates` that is those of the propensity model where the analysis has weights and states none.
@@ -52,35 +56,57 @@ def derive_estimates(
     complete: dict[str, dict[str, Any]] = {}
     findings = [empty_findings()]
     facts = _Facts(ruleset, subjects)
-    for analysis in ruleset.analyses.values():
-        estimator = guarded_estimator(registry, registry.estimators.require(analysis.estimator))
-        lacking = _lacking(analysis, ruleset, subjects)
-        if analysis.optional and lacking:
-            parts += [_not_run(analysis, paramcd, lacking) for paramcd in analysis.endpoints]
-            findings.append(_lacking_finding(analysis, lacking))
-            continue
-        for paramcd in analysis.endpoints:
+    asked = [(analysis, paramcd) for analysis in ruleset.analyses.values() for paramcd in analysis.endpoints]
+    in_turn = sorted(asked, key=itemgetter(1))  # rows that lie on disk are read once for all that look at them
+    work = [
+        partial(_estimated, analysis, paramcd, ruleset, endpoints, facts, registry) for analysis, paramcd in in_turn
+    ]
+    done = {}
+    with side_by_side(work) as results:
+        for analysis, paramcd in in_turn:
             progress(f"analyses: {analysis.name}, {paramcd}")
-            options = analysis_options(analysis, estimator, ruleset, paramcd)
-            rows = facts.joined(analysis, paramcd, endpoints[paramcd])
-            try:
-                estimates = pl.concat(list(_runs(analysis, estimator, rows, options, facts, paramcd)))
-            except StudyError as error:
-                raise StudyError([_placed(problem, analysis, paramcd) for problem in error.problems]) from error
-            named = estimates.with_columns(analysis=pl.lit(analysis.name), paramcd=pl.lit(paramcd))
-            parts.append(_require_keys(named.select(list(ARD_SCHEMA)), estimator))
-            complete[analysis.name] = with_defaults(options, estimator.options_schema)
-    odd = concat_findings([*findings, *facts.findings]).unique(maintain_order=True)
-    return Estimated(pl.concat(parts), complete, odd.collect())
+            done[analysis.name, paramcd] = next(results)
+    for analysis, paramcd in asked:
+        estimates, options = done[analysis.name, paramcd]
+        parts.append(estimates)
+        if options is None:
+            findings.append(_lacking_finding(analysis, _lacking(analysis, ruleset, subjects)))
+        else:
+            complete[analysis.name] = options
+    odd = concat_findings([*findings, *facts.findings])
+    return Estimated(pl.concat(parts), complete, sort_findings(odd).collect())
+
+
+def _estimated(
+    analysis: AnalysisDefinition, paramcd: str, ruleset: Ruleset, endpoints: Mapping[str, pl.DataFrame], facts: _Facts,
+    registry: Registry,
+) -> tuple[pl.DataFrame, dict[str, Any] | None]:  # fmt: skip
+    """The results of one analysis of one endpoint, and its complete options; None where it could not be run."""
+    estimator = guarded_estimator(registry, registry.estimators.require(analysis.estimator))
+    lacking = _lacking(analysis, ruleset, facts.subjects)
+    if analysis.optional and lacking:
+        return _not_run(analysis, paramcd, lacking), None
+    options = analysis_options(analysis, estimator, ruleset, paramcd)
+    rows = facts.joined(analysis, paramcd, endpoints[paramcd])
+    try:
+        estimates = pl.concat(list(_runs(analysis, estimator, rows, options, facts, paramcd)))
+    except StudyError as error:
+        raise StudyError([_placed(problem, analysis, paramcd) for problem in error.problems]) from error
+    named = estimates.with_columns(analysis=pl.lit(analysis.name), paramcd=pl.lit(paramcd)).select(list(ARD_SCHEMA))
+    return _require_keys(named, estimator), with_defaults(options, estimator.options_schema)
 
 
 class _Facts:
-    """The characteristics of the subjects, each derived once, and the weights of each population, each fitted once."""
+    """The characteristics of the subjects, each derived once, and the weights of each population, each fitted once.
+
+    Several analyses ask at a time; whoever asks for what another is deriving waits for it.
+    """
 
     def __init__(self, ruleset: Ruleset, subjects: pl.DataFrame) -> None:
         self.ruleset = ruleset
         self.subjects = subjects
         self.findings: list[pl.LazyFrame] = []
+        self._one_at_a_time = RLock()
         self._columns: dict[tuple[str, bool], pl.Series] = {}
         self._places: dict[str, pl.Series | None] = {}
         self._weights: dict[tuple[object, ...], pl.DataFrame] = {}
@@ -90,8 +116,9 @@ class _Facts:
         strata = list(analysis.options.get("strata", ()))
         apart = [*([analysis.by] if analysis.by is not None else []), *strata]
         model = [name for name in _named(analysis, self.ruleset) if name not in strata or name in analysis.subgroups]
-        place = self._place(paramcd, rows)
-        columns = [self._column(name, name not in model) for name in dict.fromkeys([*apart, *model])]
+        with self._one_at_a_time:
+            place = self._place(paramcd, rows)
+            columns = [self._column(name, name not in model) for name in dict.fromkeys([*apart, *model])]
         return rows.with_columns(column if place is None else column.gather(place) for column in columns)
 
     def weighed(
@@ -99,14 +126,18 @@ class _Facts:
     ) -> pl.DataFrame:
         """The rows with the weights of the analysis, fitted to just these rows; `keep` remembers them for the next one."""
         assert analysis.weights is not None and analysis.by is not None  # noqa: S101, PT018  (the loader sees to it)
-        population = paramcd if self._places[paramcd] is not None else None  # None: every subject, in the same order
-        key = (analysis.by, analysis.weights, reference, population)
-        if keep and key in self._weights:
-            return rows.with_columns(self._weights[key])
-        weighed = derive_weights(rows, analysis.by, self.ruleset.weights[analysis.weights], reference)
-        if keep:
-            self._weights[key] = weighed.select(list(WEIGHT_SCHEMA))
-        return weighed
+        weights = self.ruleset.weights[analysis.weights]
+        if not keep:
+            return derive_weights(rows, analysis.by, weights, reference)
+        with self._one_at_a_time:
+            population = (
+                paramcd if self._places[paramcd] is not None else None
+            )  # None: every subject, in the same order
+            key = (analysis.by, analysis.weights, reference, population)
+            if key not in self._weights:
+                weighed = derive_weights(rows, analysis.by, weights, reference)
+                self._weights[key] = weighed.select(list(WEIGHT_SCHEMA))
+        return rows.with_columns(self._weights[key])
 
     def _column(self, name: str, keep_missing: bool) -> pl.Series:
         key = (name, keep_missing)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import polars as pl
@@ -34,9 +35,11 @@ class StoredFrames(Mapping[str, pl.DataFrame]):
             key.removeprefix(before): [part[key] for part in parts] for key in parts[0] if key.startswith(before)
         }
         self._read = lru_cache(maxsize=1)(lambda name: files.read(self._files[name]))
+        self._reading = Lock()
 
     def __getitem__(self, name: str) -> pl.DataFrame:
-        return self._read(name)
+        with self._reading:  # who asks for the same at the same time waits for it
+            return self._read(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._files

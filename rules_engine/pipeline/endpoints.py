@@ -18,8 +18,8 @@ from rules_engine.findings import empty_findings
 from rules_engine.model import EndpointDefinition, ResponseDefinition, Ruleset
 from rules_engine.pipeline.plans import ENGINE, Progress, Tables, nothing
 from rules_engine.pipeline.responses import assessment_streams, of_subjects
-from rules_engine.pipeline.side_by_side import side_by_side
 from rules_engine.registry import Registry
+from rules_engine.side_by_side import side_by_side
 from rules_engine.vocabulary import (
     CANDIDATE_SCHEMA,
     RESPONSE_SCHEMA,

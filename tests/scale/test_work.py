@@ -16,8 +16,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from rules_engine import Engine
-from rules_engine.pipeline import side_by_side
+from rules_engine import Engine, side_by_side
 from rules_engine.simulator import simulate_to
 
 from tests.scale.conftest import CUTOFF

@@ -9,9 +9,9 @@ from functools import partial
 
 import polars as pl
 import pytest
+from rules_engine import side_by_side as module
 from rules_engine.endpoints import records_from_mappings
-from rules_engine.pipeline import side_by_side as module
-from rules_engine.pipeline.side_by_side import side_by_side
+from rules_engine.side_by_side import side_by_side
 
 
 @pytest.fixture(params=[1, 2, 4], autouse=True)
