@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from rules_engine.pages import notebook
 from rules_engine.registry import Registry, default_registry, with_timeout
 from rules_engine.study import Study, adam, as_study, require_tables
 from rules_engine.study.extra_columns import read_extra_columns
+from rules_engine.study.labels import DATA_SETS
 from rules_engine.study.manifest import build_manifest
 from rules_engine.study.writing import chosen_writers, write_outputs, write_text
 from rules_engine.vocabulary import Criterion, Writer
@@ -146,6 +147,9 @@ class Engine:
 #: What records of an endpoint are counted by.
 _COUNTED = ("events", "responders")
 
+#: What `Result.write` puts into files.
+_WRITTEN = ("adtr", "adrs", "adtte", "candidates", "adae", "adlb", "ard", "findings", "discrepancies")
+
 
 def cutoff_of(given: date | str | None, ruleset: Ruleset) -> date:
     """The data cut-off as a day. It has no default: whoever runs an analysis states it."""
@@ -173,12 +177,12 @@ class Result:
     derived: pipeline.Derived
     data_cutoff: date
     registry: Registry
+    _made: dict[str, pl.DataFrame] = field(default_factory=dict, init=False, compare=False)
 
     @cached_property
     def adtr(self) -> pl.DataFrame:
         """Sums of diameters: one row per subject, response stream and visit, the baseline included."""
-        sums = {name: self._criterion(name).sum_of for name in self.derived.timepoints}
-        return adam.adtr(self.derived.timepoints, self.study, self.ruleset, self.derived.baselines, sums)
+        return adam.as_text(self.made("adtr"))
 
     @cached_property
     def timepoints(self) -> pl.DataFrame:
@@ -218,15 +222,12 @@ class Result:
     @cached_property
     def adrs(self) -> pl.DataFrame:
         """Responses: one row per subject, parameter and timepoint (OVR), or per subject and parameter (BOR, response flags)."""
-        return adam.adrs(
-            self.derived.timepoints, self.derived.collected, self.derived.responses, self.study, self.ruleset,
-            self.derived.subject_responses,
-        )  # fmt: skip
+        return adam.as_text(self.made("adrs"))
 
     @cached_property
     def adtte(self) -> pl.DataFrame:
         """Time to event: one row per subject and parameter."""
-        return adam.adtte(self.derived.time_to_event, self.study, self.ruleset)
+        return adam.as_text(self.made("adtte"))
 
     @cached_property
     def candidates(self) -> pl.DataFrame:
@@ -247,12 +248,12 @@ class Result:
     @cached_property
     def adae(self) -> pl.DataFrame:
         """Adverse events: one row per record."""
-        return adam.adae(self.derived.adverse_events, self.study, self.ruleset)
+        return adam.as_text(self.made("adae"))
 
     @cached_property
     def adlb(self) -> pl.DataFrame:
         """Graded laboratory results: one row per subject, sample and analyte."""
-        return adam.adlb(self.derived.labs, self.study, self.ruleset)
+        return adam.as_text(self.made("adlb"))
 
     @property
     def ard(self) -> pl.DataFrame:
@@ -314,8 +315,35 @@ class Result:
 
     def data_sets(self) -> dict[str, pl.DataFrame]:
         """Everything that `write` puts into files, by name."""
-        names = ("adtr", "adrs", "adtte", "candidates", "adae", "adlb", "ard", "findings", "discrepancies")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _WRITTEN}
+
+    def as_written(self) -> Mapping[str, pl.DataFrame | pl.LazyFrame]:
+        """The same as it goes into the files: words of ADaM data sets as categories (`adam.as_text`)."""
+        return {name: self.made(name) if name in DATA_SETS else getattr(self, name) for name in _WRITTEN}
+
+    def made(self, name: str) -> pl.DataFrame:
+        """An ADaM data set as it is made, words as categories; kept until `forget_made`."""
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def forget_made(self, name: str) -> None:
+        """Let go of a data set that `made` keeps."""
+        self._made.pop(name, None)
+
+    def _make(self, name: str) -> pl.DataFrame:
+        derived, study, ruleset = self.derived, self.study, self.ruleset
+        if name == "adtr":
+            sums = {stream: self._criterion(stream).sum_of for stream in derived.timepoints}
+            return adam.adtr(derived.timepoints, study, ruleset, derived.baselines, sums)
+        if name == "adrs":
+            of_subjects = derived.subject_responses
+            return adam.adrs(derived.timepoints, derived.collected, derived.responses, study, ruleset, of_subjects)
+        if name == "adtte":
+            return adam.adtte(derived.time_to_event, study, ruleset)
+        if name == "adae":
+            return adam.adae(derived.adverse_events, study, ruleset)
+        return adam.adlb(derived.labs, study, ruleset)
 
     def write(self, out: str | Path, *, formats: Sequence[str] = ("parquet",), report: bool = True) -> dict[str, Path]:
         """Write every data set, the manifest and, unless told not to, the report into the folder `out`; all or nothing.
@@ -327,7 +355,7 @@ class Result:
         if described is not None:
             documents["define.xml"] = self._define_xml(described)
         return write_outputs(
-            self.data_sets(), Path(out), manifest=self.manifest, formats=formats, documents=documents, registry=self.registry,
+            self.as_written(), Path(out), manifest=self.manifest, formats=formats, documents=documents, registry=self.registry,
             inputs=[Path(source.path) for source in self.study.sources if source.path is not None and not source.alone],
         )  # fmt: skip
 

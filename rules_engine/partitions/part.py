@@ -54,5 +54,5 @@ def derive_part(
     progress("data sets")
     for name in DATA_SETS:
         if name != "candidates":
-            yield DATA_SET + name, getattr(result, name)
-            result.__dict__.pop(name, None)
+            yield DATA_SET + name, result.made(name)
+            result.forget_made(name)

@@ -91,31 +91,44 @@ class StoredResult(Result):
 
     def data_sets(self) -> dict[str, Any]:
         """Everything that `write` puts into files, by name; data sets as lazy frames."""
-        found: dict[str, Any] = {name: self.stored(name) for name in DATA_SETS}
-        return {**found, "ard": self.ard, "findings": self.findings, "discrepancies": self.discrepancies}
+        return {**{name: adam.as_text(self.stored(name)) for name in DATA_SETS}, **self._other_frames()}
+
+    def as_written(self) -> Mapping[str, pl.DataFrame | pl.LazyFrame]:
+        """The same as it goes into the files, words as categories."""
+        return {**{name: self.stored(name) for name in DATA_SETS}, **self._other_frames()}
+
+    def _other_frames(self) -> dict[str, pl.DataFrame]:
+        return {"ard": self.ard, "findings": self.findings, "discrepancies": self.discrepancies}
 
     def stored(self, name: str) -> pl.LazyFrame:
-        """A data set, its parts one after another."""
+        """A data set, its parts one after another, words as categories."""
         rows = files.scan([part[DATA_SET + name] for part in self.parts])
         if name == "adlb" and CODES in self.parts[0]:
             codes = files.read([part[CODES] for part in self.parts])
             return rows.with_columns(PARAM=adam.test_name(codes))
         return rows
 
+    def made(self, name: str) -> pl.DataFrame:
+        """As in memory; read from the parts, and not kept."""
+        return self.stored(name).collect()
+
+    def forget_made(self, name: str) -> None:
+        """Nothing is kept."""
+
     @property
     def adtr(self) -> pl.DataFrame:
         """As in memory; read from the parts."""
-        return self.stored("adtr").collect()
+        return adam.as_text(self.made("adtr"))
 
     @property
     def adrs(self) -> pl.DataFrame:
         """As in memory; read from the parts."""
-        return self.stored("adrs").collect()
+        return adam.as_text(self.made("adrs"))
 
     @property
     def adtte(self) -> pl.DataFrame:
         """As in memory; read from the parts."""
-        return self.stored("adtte").collect()
+        return adam.as_text(self.made("adtte"))
 
     @property
     def candidates(self) -> pl.DataFrame:
@@ -125,9 +138,9 @@ class StoredResult(Result):
     @property
     def adae(self) -> pl.DataFrame:
         """As in memory; read from the parts."""
-        return self.stored("adae").collect()
+        return adam.as_text(self.made("adae"))
 
     @property
     def adlb(self) -> pl.DataFrame:
         """As in memory; read from the parts."""
-        return self.stored("adlb").collect()
+        return adam.as_text(self.made("adlb"))

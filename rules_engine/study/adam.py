@@ -7,6 +7,7 @@ for time-to-event analyses. Columns that CDISC does not know (RULEID, RULESET, R
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar, cast
 
 import polars as pl
 
@@ -22,6 +23,12 @@ from rules_engine.study.study import Study
 from rules_engine.vocabulary import SumParameter
 
 Frames = Mapping[str, pl.DataFrame]
+Rows = TypeVar("Rows", bound="pl.DataFrame | pl.LazyFrame")
+
+
+def as_text(rows: Rows) -> Rows:
+    """A data set with words as texts, as it is published: what is made here has numbers for them (`labels.DATA_SETS`)."""
+    return cast("Rows", rows.with_columns(pl.col(pl.Categorical).cast(pl.String)))
 
 
 def adtte(time_to_event: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame:
@@ -33,13 +40,13 @@ def adtte(time_to_event: Frames, study: Study, ruleset: Ruleset) -> pl.DataFrame
     names = endpoint_names(ruleset)
     parts = [
         rows.lazy().select(
-            PARAMCD=pl.lit(paramcd),
-            PARAM=pl.lit(names[paramcd]),
+            PARAMCD=_word(paramcd),
+            PARAM=_word(names[paramcd]),
             USUBJID="subject",
             STARTDT="start_date",
             ADT="date",
             AVAL="days",
-            AVALU=pl.lit("DAYS"),
+            AVALU=_word("DAYS"),
             CNSR="cnsr",
             EVNTDESC="event_description",
             CNSDTDSC="censoring_description",
@@ -87,13 +94,13 @@ def adrs(
         parts.append(
             rows.lazy().select(
                 USUBJID="subject",
-                PARAMCD=pl.lit(paramcd),
-                PARAM=pl.lit(names[paramcd]),
-                PARCAT1=pl.lit("RESPONSE ENDPOINT"),
-                RESPONSE=pl.lit(ruleset.endpoints[paramcd].response, pl.String),
+                PARAMCD=_word(paramcd),
+                PARAM=_word(names[paramcd]),
+                PARCAT1=_word("RESPONSE ENDPOINT"),
+                RESPONSE=_word(ruleset.endpoints[paramcd].response),
                 ADT="date",
                 ADTC=pl.col("date").cast(pl.String),
-                VISIT=pl.col("visit") if "visit" in rows.columns else pl.lit(None, pl.String),
+                VISIT=pl.col("visit") if "visit" in rows.columns else _word(None),
                 AVALC="value",
                 AVAL=pl.col("number" if "number" in rows.columns else "responder").cast(pl.Float64),
                 RSPFL=_yes_no(pl.col("responder")),
@@ -133,7 +140,7 @@ def adtr(
             visits.append(_sums_of_baselines(baselines[name], sum_of))
         together = pl.concat(visits, how="diagonal")
         named = _stream_columns(together, name, (sum_of.code, sum_of.label), ruleset)
-        parts.append(named.with_columns(AVALU=pl.lit(sum_of.unit)))
+        parts.append(named.with_columns(AVALU=_word(sum_of.unit)))
     return _data_set("adtr", parts, study, ruleset, KEYS["adtr"])
 
 
@@ -160,7 +167,7 @@ def _sums_of_baselines(baselines: pl.DataFrame, sum_of: SumParameter) -> pl.Lazy
     return baselines.lazy().select(
         USUBJID="subject",
         ADT="visit_date",
-        ABLFL=pl.lit("Y"),
+        ABLFL=_word("Y"),
         AVAL=total,
         BASE=total,
         SDCMPFL=_yes_no(pl.col("sum_x100").is_not_null()),
@@ -178,7 +185,7 @@ def adae(adverse_events: pl.DataFrame | None, study: Study, ruleset: Ruleset) ->
     rows = _renamed(adverse_events, "adae")
     if {"astdt", "aendt"} <= set(adverse_events.columns):
         days = (pl.col("AENDT") - pl.col("ASTDT")).dt.total_days() + 1
-        rows = rows.with_columns(ADURN=days, ADURU=pl.when(days.is_not_null()).then(pl.lit("DAYS")))
+        rows = rows.with_columns(ADURN=days, ADURU=pl.when(days.is_not_null()).then(_word("DAYS")))
     if set(GRADED_EVENTS_SCHEMA) <= set(adverse_events.columns):
         rows = pl.concat([rows, adverse_events.lazy().select(_event_rules())], how="horizontal")
     return _data_set("adae", [rows], study, ruleset, KEYS["adae"])
@@ -189,14 +196,14 @@ def _event_rules() -> list[pl.Expr]:
     recorded, derived = (pl.col(f"groups_{source}").str.split(";") for source in ("recorded", "derived"))
     in_syndrome = pl.col("syndrome") == "post_embolisation"
     words = {
-        "IRAEFL": pl.when(recorded.list.contains("immune_related")).then(pl.lit("Y")),
-        "IRAEDFL": pl.when(derived.list.contains("immune_related")).then(pl.lit("Y")),
+        "IRAEFL": pl.when(recorded.list.contains("immune_related")).then(_word("Y")),
+        "IRAEDFL": pl.when(derived.list.contains("immune_related")).then(_word("Y")),
         "EVGROUPS": pl.concat_str("groups_recorded", "groups_derived", separator=";", ignore_nulls=True).replace(
             "", None
         ),
-        "PESFL": pl.when(in_syndrome).then(pl.lit("Y")),
+        "PESFL": pl.when(in_syndrome).then(_word("Y")),
         "PESGRPID": pl.when(in_syndrome).then(pl.col("syndrome_session").cast(pl.String)),
-        "FUPFL": pl.when(pl.col("days_after_treatment").is_not_null() & ~pl.col("on_treatment")).then(pl.lit("Y")),
+        "FUPFL": pl.when(pl.col("days_after_treatment").is_not_null() & ~pl.col("on_treatment")).then(_word("Y")),
     }
     grade = pl.when(in_syndrome).then(pl.col("syndrome_grade").cast(pl.Int64))
     return [*(word.alias(name) for name, word in words.items()), grade.alias("PESGRN")]
@@ -220,15 +227,7 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
         labs, tied = by_key(labs, [COLUMN_NAMES["adlb"][column] for column in KEYS["adlb"][:-1]])
     rows = _renamed(labs, "adlb")
     if "value_number" in labs.columns:
-        value, low, high = pl.col("AVAL"), pl.col("ANRLO"), pl.col("ANRHI")
-        rows = rows.with_columns(
-            ANRIND=pl.when(value < low)
-            .then(pl.lit("LOW"))
-            .when(value > high)
-            .then(pl.lit("HIGH"))
-            .when(low.is_not_null() & high.is_not_null() & value.is_not_null())
-            .then(pl.lit("NORMAL"))
-        )
+        rows = rows.with_columns(ANRIND=pl.lit(labs.select(_range_indicator()).to_series()))
     if {"base", "is_post_baseline"} <= set(labs.columns):
         comparable = (pl.col("APOBLFL") == "Y") & (pl.col("BASEU") == pl.col("AVALU"))
         value, base = pl.col("AVAL"), pl.col("BASE")
@@ -238,9 +237,9 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
     if is_graded:
         rows = rows.with_columns(
             PARAM=test_name(test_codes(labs)),
-            SHIFT1=_after_baseline(pl.concat_str("BNRIND", pl.lit(" to "), "ANRIND")),
+            SHIFT1=_after_baseline(pl.lit(_shifts(labs["bnrind"], labs.select(_range_indicator()).to_series()))),
             SHIFT2=_after_baseline(pl.lit(_shifts(labs["btoxgr"], labs["atoxgr"]))),
-            TRTEMFL=pl.when(labs.select(_is_worse()).to_series()).then(pl.lit("Y")),
+            TRTEMFL=pl.when(labs.select(_is_worse()).to_series()).then(_word("Y")),
         )
     return _data_set("adlb", [rows], study, ruleset, KEYS["adlb"], tied)
 
@@ -265,8 +264,8 @@ def test_name(codes: pl.DataFrame) -> pl.Expr:
     names = dict(named.iter_rows())
     # Said to be of each row by itself: where Polars replaces values of a stream, it waits for all of the rows.
     return pl.col("PARAMCD").map_batches(
-        lambda given: given.replace_strict(names, default=given, return_dtype=pl.String),
-        return_dtype=pl.String,
+        lambda given: given.replace_strict(names, default=given, return_dtype=pl.Categorical),
+        return_dtype=pl.Categorical,
         is_elementwise=True,
     )
 
@@ -276,13 +275,31 @@ def _after_baseline(shift: pl.Expr) -> pl.Expr:
     return pl.when(pl.col("APOBLFL") == "Y").then(shift)
 
 
+def _range_indicator() -> pl.Expr:
+    """A result against the limits of its record."""
+    value, low, high = pl.col("value_number"), pl.col("lln"), pl.col("uln")
+    return (
+        pl.when(value < low)
+        .then(_word("LOW"))
+        .when(value > high)
+        .then(_word("HIGH"))
+        .when(low.is_not_null() & high.is_not_null() & value.is_not_null())
+        .then(_word("NORMAL"))
+    )
+
+
 def _shifts(before: pl.Series, after: pl.Series) -> pl.Series:
-    """`0 to 2` for two signed grades; each of the few shifts is written once."""
-    before, after = before.cast(pl.Int32), after.cast(pl.Int32)
-    worst = max(int(grades.abs().max() or 0) for grades in (before, after))  # type: ignore[arg-type]
-    known = range(-worst, worst + 1)
-    words = pl.Series([f"{one} to {other}" for one in known for other in known], dtype=pl.String)
-    return words.gather((before + worst) * len(known) + after + worst)
+    """`NORMAL to HIGH`, `0 to 2`; each of the few shifts is written once, and missing where either is."""
+    of_before, of_after = (values.unique().drop_nulls() for values in (before, after))
+    words = pl.Series([f"{one} to {other}" for one in of_before for other in of_after], dtype=pl.Categorical)
+    return words.gather(_place_in(of_before, before) * of_after.len() + _place_in(of_after, after))
+
+
+def _place_in(words: pl.Series, values: pl.Series) -> pl.Series:
+    """Where in `words` each value stands; missing where it is."""
+    if words.is_empty():
+        return pl.repeat(None, values.len(), dtype=pl.Int32, eager=True)
+    return values.replace_strict(words, pl.int_range(words.len(), dtype=pl.Int32, eager=True), return_dtype=pl.Int32)
 
 
 def _is_worse() -> pl.Expr:
@@ -348,7 +365,7 @@ def _collected_timepoints(rows: pl.DataFrame) -> pl.LazyFrame:
         VISIT="visit",
         AVALC=pl.coalesce("iresponse", "response"),
         ASEQ="seq",
-        RULEID=pl.lit("collected"),
+        RULEID=_word("collected"),
     )
 
 
@@ -359,13 +376,13 @@ def _stream_columns(
     stream = ruleset.responses[name]
     criterion = stream.rules.criterion if stream.rules is not None else stream.collected_as
     return rows.with_columns(
-        PARAMCD=pl.lit(parameter[0]),
-        PARAM=pl.lit(parameter[1]),
-        PARCAT1=pl.lit(category),
-        RESPONSE=pl.lit(name),
-        CRITER=pl.lit(criterion, pl.String),
-        EVAL=pl.lit(stream.assessor, pl.String),
-        EVALID=pl.lit(stream.reader, pl.String),
+        PARAMCD=_word(parameter[0]),
+        PARAM=_word(parameter[1]),
+        PARCAT1=_word(category),
+        RESPONSE=_word(name),
+        CRITER=_word(criterion),
+        EVAL=_word(stream.assessor),
+        EVALID=_word(stream.reader),
     )
 
 
@@ -381,16 +398,18 @@ def _renamed(rows: pl.DataFrame, data_set: str) -> pl.LazyFrame:
             continue
         column = pl.col(source)
         if rows.schema[source] == pl.Boolean:
-            column = _yes_no(column) if name in _YES_NO else pl.when(column).then(pl.lit("Y"))
-        elif rows.schema[source] == pl.Int8 and dtype == pl.String:
+            column = _yes_no(column) if name in _YES_NO else pl.when(column).then(_word("Y"))
+        elif rows.schema[source] == pl.Int8 and dtype == pl.Categorical:
             # A grade as text is looked up: a million numbers take long to write.
             column = pl.lit(_SMALL_NUMBERS).gather(column.cast(pl.Int16) + 128)
-        columns.append(column.cast(dtype).alias(name))
+        else:
+            column = _as(column, rows.schema[source], dtype)
+        columns.append(column.alias(name))
     return rows.lazy().select(columns)
 
 
 #: All that an Int8 may be, as text.
-_SMALL_NUMBERS = pl.Series([str(number) for number in range(-128, 128)])
+_SMALL_NUMBERS = pl.Series([str(number) for number in range(-128, 128)], dtype=pl.Categorical)
 
 #: Flags of collected facts, whose `N` is information; the others are `Y` or missing.
 _YES_NO = {"AESER", "AESDTH", "AESHOSP", "AREL"}
@@ -415,12 +434,13 @@ def _data_set(
     schema = {column: dtype for column, (dtype, _label) in DATA_SETS[name].items()}
     # What is the same in every row comes last: it changes no order, and is neither joined nor moved.
     same = {"STUDYID": _study_name(study, ruleset), "RULESET": ruleset_stamp(ruleset)}
-    there = {"USUBJID", *key, *(column for part in parts for column in part.collect_schema().names())} - set(same)
+    typed = [_typed(part, schema) for part in parts]
+    there = {"USUBJID", *key, *(column for part in typed for column in part.collect_schema().names())} - set(same)
     varying = {column: dtype for column, dtype in schema.items() if column in there}
-    rows = pl.concat([pl.LazyFrame(schema=varying), *parts], how="diagonal_relaxed").drop("TRT01A", strict=False)
-    arms = study.tables["subjects"].select(USUBJID="subject", TRT01A="arm")
+    rows = pl.concat([pl.LazyFrame(schema=varying), *typed], how="diagonal").drop("TRT01A", strict=False)
+    arms = study.tables["subjects"].select(USUBJID="subject", TRT01A=pl.col("arm").cast(schema["TRT01A"]))
     complete = rows.join(arms, on="USUBJID", how="left", maintain_order="left").select(
-        pl.col(column).cast(dtype) for column, dtype in schema.items() if column in {*varying, "TRT01A"}
+        column for column in schema if column in {*varying, "TRT01A"}
     )
     # Streamed, the many columns of short texts take several times as long.
     collected = complete.collect(engine="in-memory")
@@ -431,6 +451,25 @@ def _data_set(
     )
 
 
+def _typed(part: pl.LazyFrame, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """The columns of a part that the data set has, in its types."""
+    there = part.collect_schema()
+    return part.select(_as(pl.col(name), there[name], dtype) for name, dtype in schema.items() if name in there)
+
+
+def _as(column: pl.Expr, given: pl.DataType, dtype: pl.DataType) -> pl.Expr:
+    """A column of one type in another; what is no text becomes a word by way of its text."""
+    if dtype == given:
+        return column
+    is_number = dtype == pl.Categorical and not isinstance(given, pl.String | pl.Enum | pl.Null)
+    return (column.cast(pl.String) if is_number else column).cast(dtype)
+
+
+def _word(word: str | None) -> pl.Expr:
+    """The same word in every row."""
+    return pl.lit(word, pl.Categorical)
+
+
 def _study_name(study: Study, ruleset: Ruleset) -> str:
     """The study's name as the protocol states it, else as it was read, else the ruleset's."""
     stated = (ruleset.document.get("study") or {}).get("id")
@@ -438,4 +477,4 @@ def _study_name(study: Study, ruleset: Ruleset) -> str:
 
 
 def _yes_no(flag: pl.Expr) -> pl.Expr:
-    return pl.when(flag).then(pl.lit("Y")).when(~flag).then(pl.lit("N"))
+    return pl.when(flag).then(_word("Y")).when(~flag).then(_word("N"))

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ import polars as pl
 from rules_engine import guard
 from rules_engine.errors import PluginError, Problem, UsageError, WriteError, closest
 from rules_engine.registry import Registry, default_registry
+from rules_engine.study.adam import as_text
 from rules_engine.study.labels import DATA_SET_LABELS, KEYS, SHORT_NAMES, column_labels
 from rules_engine.study.manifest import PRODUCER, as_json
 from rules_engine.study.sources import hash_file
@@ -185,7 +187,7 @@ def _write_data_set(
 def _write_in(writer: Writer, data_set: DataSet, path: Path, target: Path) -> None:
     try:
         with writing_to(target):
-            writer.write(data_set, path)
+            writer.write(data_set if writer.takes_categories else replace(data_set, rows=as_text(data_set.rows)), path)
     except WriteError as error:
         remedy = error.remedy or "choose another format for the results"
         raise UsageError.at(f"{path.name} ({writer.title})", error.what, f"{remedy}; nothing was written") from error
@@ -226,7 +228,7 @@ def _write_manifest(folder: Path, manifest: Mapping[str, Any], frames: Frames, s
     columns = {
         name: {
             column: {"type": str(dtype), "label": column_labels(name).get(column, "")}
-            for column, dtype in frame.lazy().collect_schema().items()
+            for column, dtype in as_text(frame.lazy()).collect_schema().items()
         }
         for name, frame in frames.items()
     }

@@ -530,8 +530,9 @@ class Writer:
 
     `described` formats go to an agency or an archive: a define.xml is written beside their files. `columns(data_set)` says what
     such a file holds where that is not the rows as they are: them as they are written, and by name the column that each comes
-    from and its label; `day_format` is the SAS format that shows its days. Raises `errors.WriteError` where the format cannot
-    hold the data without loss, and `errors.UsageError` where a library is missing.
+    from and its label; `day_format` is the SAS format that shows its days. A writer that `takes_categories` is given texts of which
+    a column has few as `Categorical`, and writes them as the texts that they are; others are given `String`. Raises
+    `errors.WriteError` where the format cannot hold the data without loss, and `errors.UsageError` where a library is missing.
     """
 
     id: str
@@ -542,6 +543,7 @@ class Writer:
     described: bool = False
     columns: Callable[[DataSet], tuple[pl.DataFrame, Mapping[str, tuple[str, str]]]] | None = None
     day_format: str = "E8601DA."
+    takes_categories: bool = False
 
 
 @dataclass(frozen=True, slots=True)

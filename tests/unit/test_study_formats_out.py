@@ -8,16 +8,20 @@ import random
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
+import rules_engine
 from odmlib.dataset_json_1_1.model import DatasetJSON
 from rules_engine.errors import UsageError
+from rules_engine.registry import build_registry
 from rules_engine.study.labels import DATA_SET_LABELS, DATA_SETS, SHORT_NAMES, column_labels
 from rules_engine.study.writing import write_outputs
+from rules_engine.vocabulary import DataSet, Writer
 
 openpyxl = pytest.importorskip("openpyxl")
 pyreadstat = pytest.importorskip("pyreadstat")
@@ -62,6 +66,52 @@ def test_the_same_data_give_the_same_bytes_and_the_same_rows(tmp_path: Path, for
     assert one["adtte"].read_bytes() == two["adtte"].read_bytes()
     manifest = json.loads(one["manifest"].read_text())
     assert {entry["rows"] for entry in manifest["outputs"]} == {4}
+
+
+#: The same rows, words as data sets of the engine have them.
+NUMBERED = FRAME.with_columns(pl.col("PARAMCD", "EVNTDESC").cast(pl.Categorical))
+
+
+@pytest.mark.parametrize("format_", ["arrow", "csv", "xpt", "dataset-json", "dataset-ndjson", "xlsx"])
+def test_words_are_written_as_the_texts_that_they_are(tmp_path: Path, format_: str) -> None:
+    texts = write(tmp_path / "texts", format_, frames={"adtte": FRAME})
+    words = write(tmp_path / "words", format_, frames={"adtte": NUMBERED})
+    assert words["adtte"].read_bytes() == texts["adtte"].read_bytes()
+    assert words["manifest"].read_bytes() == texts["manifest"].read_bytes()
+
+
+def test_words_in_parquet_are_texts_for_every_reader(tmp_path: Path) -> None:
+    eager = write(tmp_path / "eager", "parquet", frames={"adtte": NUMBERED})["adtte"]
+    streamed = write_outputs({"adtte": NUMBERED.lazy()}, tmp_path / "streamed", manifest=MANIFEST)["adtte"]
+    assert streamed.read_bytes() == eager.read_bytes()
+    assert pl.read_parquet(eager).equals(FRAME)
+    assert pyarrow.parquet.read_table(eager)["PARAMCD"].to_pylist() == FRAME["PARAMCD"].to_list()
+    assert str(pyarrow.parquet.read_schema(eager).field("PARAMCD").type) == "large_string"
+    assert duckdb.sql(f"SELECT EVNTDESC FROM '{eager}'").fetchall() == [(text,) for text in FRAME["EVNTDESC"]]
+    # Many rows: what is written is what texts would be, byte for byte.
+    many = pl.concat([FRAME] * 5_000)
+    texts = write(tmp_path / "texts", "parquet", frames={"adtte": many})["adtte"]
+    words = write(tmp_path / "words", "parquet", frames={"adtte": pl.concat([NUMBERED] * 5_000)})["adtte"]
+    assert words.read_bytes() == texts.read_bytes()
+
+
+def test_a_writer_is_given_words_only_where_it_takes_them(tmp_path: Path) -> None:
+    given: list[pl.DataType] = []
+
+    def write_rows(data_set: DataSet, path: Path) -> None:
+        given.append(data_set.frame.schema["PARAMCD"])
+        path.touch()
+
+    def rules_engine_writers() -> list[Writer]:
+        return [
+            Writer("plain", "1", "Plain", ".plain", write_rows),
+            Writer("words", "1", "Words", ".words", write_rows, takes_categories=True),
+        ]
+
+    plugin = SimpleNamespace(rules_engine_writers=rules_engine.hookimpl(rules_engine_writers))
+    registry = build_registry(extra=[("house", plugin)])
+    write_outputs({"adtte": NUMBERED}, tmp_path, manifest=MANIFEST, formats=("plain", "words"), registry=registry)
+    assert given == [pl.String(), pl.Categorical()]
 
 
 def test_transport_files_as_another_reader_sees_them(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from rules_engine_plugins.writers.workbooks import write_workbook
 def rules_engine_writers() -> Sequence[Writer]:
     """Offer the formats that come with the engine."""
     return [
-        Writer("parquet", "1", "Apache Parquet", ".parquet", write_parquet),
+        Writer("parquet", "1", "Apache Parquet", ".parquet", write_parquet, takes_categories=True),
         Writer("arrow", "1", "Arrow IPC (Feather 2)", ".arrow", write_arrow),
         Writer("csv", "1", "Comma-separated text, UTF-8", ".csv", write_csv),
         Writer(
