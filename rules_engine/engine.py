@@ -20,7 +20,6 @@ from rules_engine.pages import notebook
 from rules_engine.registry import Registry, default_registry, with_timeout
 from rules_engine.study import Study, adam, as_study, require_tables
 from rules_engine.study.extra_columns import read_extra_columns
-from rules_engine.study.labels import DATA_SETS
 from rules_engine.study.manifest import build_manifest
 from rules_engine.study.writing import chosen_writers, write_outputs, write_text
 from rules_engine.vocabulary import Criterion, Writer
@@ -147,8 +146,9 @@ class Engine:
 #: What records of an endpoint are counted by.
 _COUNTED = ("events", "responders")
 
-#: What `Result.write` puts into files.
-_WRITTEN = ("adtr", "adrs", "adtte", "candidates", "adae", "adlb", "ard", "findings", "discrepancies")
+#: Data sets that are made with words as categories, and all that `Result.write` puts into files.
+_MADE = ("adtr", "adrs", "adtte", "candidates", "adae", "adlb")
+_WRITTEN = (*_MADE, "ard", "findings", "discrepancies")
 
 
 def cutoff_of(given: date | str | None, ruleset: Ruleset) -> date:
@@ -234,16 +234,7 @@ class Result:
         """What was considered for ADTTE: one row per subject, endpoint and event or reason to censor, with why it won or
         lost; in the order in which it was considered. Derived when first asked for, unless the run was told to.
         """
-        if self.derived.candidates is not None:
-            return self.derived.candidates
-        return pipeline.derive_candidates(
-            self.ruleset,
-            self.study.tables,
-            self.derived.timepoints,
-            self.registry,
-            self.data_cutoff,
-            self.derived.collected,
-        )
+        return adam.as_text(self.made("candidates"))
 
     @cached_property
     def adae(self) -> pl.DataFrame:
@@ -318,11 +309,11 @@ class Result:
         return {name: getattr(self, name) for name in _WRITTEN}
 
     def as_written(self) -> Mapping[str, pl.DataFrame | pl.LazyFrame]:
-        """The same as it goes into the files: words of ADaM data sets as categories (`adam.as_text`)."""
-        return {name: self.made(name) if name in DATA_SETS else getattr(self, name) for name in _WRITTEN}
+        """The same as it goes into the files: words as categories (`adam.as_text`)."""
+        return {name: self.made(name) if name in _MADE else getattr(self, name) for name in _WRITTEN}
 
     def made(self, name: str) -> pl.DataFrame:
-        """An ADaM data set as it is made, words as categories; kept until `forget_made`."""
+        """A data set as it is made, words as categories; kept until `forget_made`."""
         if name not in self._made:
             self._made[name] = self._make(name)
         return self._made[name]
@@ -343,7 +334,13 @@ class Result:
             return adam.adtte(derived.time_to_event, study, ruleset)
         if name == "adae":
             return adam.adae(derived.adverse_events, study, ruleset)
-        return adam.adlb(derived.labs, study, ruleset)
+        if name == "adlb":
+            return adam.adlb(derived.labs, study, ruleset)
+        if derived.candidates is not None:
+            return derived.candidates
+        return pipeline.derive_candidates(
+            ruleset, study.tables, derived.timepoints, self.registry, self.data_cutoff, derived.collected
+        )
 
     def write(self, out: str | Path, *, formats: Sequence[str] = ("parquet",), report: bool = True) -> dict[str, Path]:
         """Write every data set, the manifest and, unless told not to, the report into the folder `out`; all or nothing.

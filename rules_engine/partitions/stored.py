@@ -133,7 +133,7 @@ class StoredResult(Result):
     @property
     def candidates(self) -> pl.DataFrame:
         """As in memory; read from the parts."""
-        return self.stored("candidates").collect()
+        return adam.as_text(self.made("candidates"))
 
     @property
     def adae(self) -> pl.DataFrame:

@@ -29,11 +29,13 @@ from rules_engine.vocabulary import (
     require_columns,
 )
 
-#: Candidates as published: without the names of records, which follow the order of a table's rows.
+#: Texts of candidates of which there are many.
+_TEXTS = ("subject", "detail")
+#: Candidates as published: without the names of records, which follow the order of a table's rows; words as categories.
 _CANDIDATES: dict[str, pl.DataType] = {
-    "subject": CANDIDATE_SCHEMA["subject"],
-    "paramcd": pl.String(),
-    **{name: dtype for name, dtype in CANDIDATE_SCHEMA.items() if name not in ("subject", "source_id", "fact_id")},
+    name: pl.Categorical() if dtype == pl.String and name not in _TEXTS else dtype
+    for name, dtype in {"subject": pl.String(), "paramcd": pl.String(), **CANDIDATE_SCHEMA}.items()
+    if name not in ("source_id", "fact_id")
 }
 
 
@@ -155,7 +157,8 @@ def _candidates(
     who = endpoint_name(endpoint, kind, registry)
     rows = guard.collect(who, partial(kind.candidates, gathered[endpoint.response], endpoint, cutoff))
     require_columns(rows, CANDIDATE_SCHEMA, who)
-    return _in_order_considered(rows.with_columns(paramcd=pl.lit(endpoint.paramcd)).select(list(_CANDIDATES)))
+    named = rows.with_columns(paramcd=pl.lit(endpoint.paramcd))
+    return _in_order_considered(named.select(pl.col(name).cast(dtype) for name, dtype in _CANDIDATES.items()))
 
 
 def _in_order_considered(rows: pl.DataFrame) -> pl.DataFrame:
