@@ -9,7 +9,7 @@ from rules_engine.grading.events import GRADED_EVENTS_SCHEMA, derive_event_grade
 from rules_engine.grading.findings import conclude_ungraded, event_findings, lab_findings, tally_ungraded
 from rules_engine.grading.hys_law import HYS_LAW_FRAME, derive_hys_law, hys_law_findings
 from rules_engine.grading.lab_columns import GRADED_LABS_SCHEMA
-from rules_engine.grading.lab_summaries import summarise_labs, summarise_worst_grades
+from rules_engine.grading.lab_summaries import summarise_labs, summarise_tally, tally_worst_grades
 from rules_engine.grading.labs import derive_lab_grades
 from rules_engine.grading.options import OPTIONS_SCHEMA, EventOptions, LabOptions, event_options, lab_options
 from rules_engine.grading.questions import (
@@ -65,9 +65,10 @@ __all__ = [
     "sort_order",
     "summarise_events",
     "summarise_labs",
-    "summarise_worst_grades",
+    "summarise_tally",
     "summary",
     "tally_ungraded",
+    "tally_worst_grades",
     "term_match",
     "treatment_emergent",
     "unknown_terms",

@@ -8,9 +8,9 @@ from typing import Final
 import polars as pl
 
 from rules_engine.grading.exposure import exposure_rule
-from rules_engine.grading.population import Population, long, percentage
+from rules_engine.grading.population import Population, is_marked, is_safe, long, percentage
 from rules_engine.grading.validity import SEVERE
-from rules_engine.grading.worst import derive_worst_grades
+from rules_engine.grading.worst import WORST_SCHEMA, derive_worst_grades
 from rules_engine.vocabulary import ARD_SCHEMA
 
 #: Name of the analysis in the results.
@@ -19,8 +19,13 @@ METHOD: Final = "worst grade per subject in the window"
 GRADES: Final = (0, 1, 2, 3, 4)
 MISSING: Final = "missing"
 _LEVEL: Final = ("analyte_key", "direction", "term")
-#: In what two rows of worst grades must agree to count alike.
-_COUNTED_BY: Final = ("_group", *_LEVEL, "worst_grade", "baseline_grade", "is_emergent")
+#: In what two rows of worst grades must agree to count alike: who the subject is, and what the grades are.
+_COUNTED_BY: Final = ("_group", "_is_safe", *_LEVEL, "worst_grade", "baseline_grade", "is_emergent")
+#: Columns of a tally: `_rows` subjects that are alike in the others.
+TALLY_SCHEMA: Final[dict[str, pl.DataType]] = {
+    name: {**WORST_SCHEMA, "_group": pl.String(), "_is_safe": pl.Boolean(), "_rows": pl.Int64()}[name]
+    for name in (*_COUNTED_BY, "_rows")
+}
 
 
 def summarise_labs(
@@ -38,18 +43,38 @@ def summarise_labs(
     with both tests, who are `tested`, of all.
     """
 
-    return summarise_worst_grades(derive_worst_grades(labs), subjects, by, hys_law=hys_law)
+    tally = tally_worst_grades(derive_worst_grades(labs), subjects, by)
+    return summarise_tally(tally, subjects, by, hys_law=hys_law)
 
 
-def summarise_worst_grades(
-    worst: pl.LazyFrame, subjects: pl.LazyFrame, by: str | None = None, *, hys_law: pl.LazyFrame | None = None
+def tally_worst_grades(worst: pl.LazyFrame, subjects: pl.LazyFrame, by: str | None = None) -> pl.LazyFrame:
+    """How many worst grades (`WORST_SCHEMA`) are alike in all that is counted: a few hundred rows, however many subjects.
+
+    Tallies of some subjects each, one under the other, are as good as that of all.
+    """
+    group = pl.lit(None, pl.String) if by is None else pl.col(by).cast(pl.String)
+
+    def tally() -> pl.DataFrame:
+        worst_, people = pl.collect_all([worst, subjects])
+        marked = people.select("subject", _group=group, _is_safe=is_safe(people)).lazy()
+        counted = worst_.lazy().join(marked, on="subject", how="inner").group_by(_COUNTED_BY).agg(_rows=pl.len())
+        return (
+            counted.select(pl.col(name).cast(kind) for name, kind in TALLY_SCHEMA.items()).sort(_COUNTED_BY).collect()
+        )
+
+    return pl.defer(tally, schema=pl.Schema(TALLY_SCHEMA))
+
+
+def summarise_tally(
+    tally: pl.LazyFrame, subjects: pl.LazyFrame, by: str | None = None, *, hys_law: pl.LazyFrame | None = None
 ) -> pl.LazyFrame:
-    """As `summarise_labs`, from the worst grades (`WORST_SCHEMA`)."""
+    """As `summarise_labs`, from the tallied worst grades of all subjects (`tally_worst_grades`, by the same column or none)."""
 
     def summarise() -> pl.DataFrame:
-        worst_, people, *more = pl.collect_all([worst, subjects, *([] if hys_law is None else [hys_law])])
+        alike, people, *more = pl.collect_all([tally, subjects, *([] if hys_law is None else [hys_law])])
         population = Population.of(people, by, None, exposure_rule({}))
-        alike = _alike(worst_, population)
+        if is_marked(people):
+            alike = alike.filter("_is_safe")
         parts = [_worst(alike, population), _shifts(alike, population)]
         if more:
             parts += _hys_law(more[0].join(population.subjects, on="subject", how="inner"), population)
@@ -57,13 +82,6 @@ def summarise_worst_grades(
         return pl.concat([pl.DataFrame(schema=ARD_SCHEMA), *published])
 
     return pl.defer(summarise, schema=pl.Schema(ARD_SCHEMA))
-
-
-def _alike(worst: pl.DataFrame, population: Population) -> pl.DataFrame:
-    """How many rows (`_rows`) of the population are alike in what is counted: a few hundred lines, however many subjects."""
-    groups = population.subjects.select("subject", "_group").lazy()
-    counted = worst.lazy().join(groups, on="subject", how="inner").group_by(_COUNTED_BY).agg(_rows=pl.len())
-    return counted.collect()
 
 
 def _rows_where(condition: pl.Expr) -> pl.Expr:

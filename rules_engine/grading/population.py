@@ -20,6 +20,18 @@ RATES: Final = ("person_years", "rate", "rate_lower", "rate_upper", "event_rate"
 _SHARES: Final = {"subjects": "percent", "grade_ge_3": "percent_grade_ge_3", "grade_5": "percent_grade_5"}
 
 
+def is_marked(people: pl.DataFrame) -> bool:
+    """Whether the study marks its safety population: without a mark of anybody it is everybody."""
+    return bool(people.select(is_safe(people).any()).item())
+
+
+def is_safe(people: pl.DataFrame) -> pl.Expr:
+    """Whether each subject is marked as of the safety population."""
+    if "safety_population" not in people.columns:
+        return pl.lit(value=False)
+    return pl.col("safety_population").fill_null(value=False)
+
+
 @dataclass(frozen=True)
 class Population:
     """The safety population: `subject`, `_number` (a whole number), `_group` (null = in no group), `exposure_start` and
@@ -37,10 +49,7 @@ class Population:
     def of(cls, people: pl.DataFrame, by: str | None, context: pl.DataFrame | None, rule: ExposureRule) -> Population:
         """Subjects who were treated, as the study marks them; all where it marks none."""
         group = pl.lit(None, pl.String) if by is None else pl.col(by).cast(pl.String)
-        marked = "safety_population" in people.columns and bool(
-            people["safety_population"].fill_null(value=False).any()
-        )
-        safe = people.filter(pl.col("safety_population").fill_null(value=False)) if marked else people
+        safe = people.filter(is_safe(people)) if is_marked(people) else people
         named = safe.select("subject", group.alias("_group")).sort("subject").with_row_index("_number")
         if context is None:
             named = named.with_columns(exposure_start=pl.lit(None, pl.Date), exposure_days=pl.lit(None, pl.Int64))

@@ -1,5 +1,5 @@
-"""Files of what was derived of a part: written once, read once or twice, deleted. Only this module knows their format, Arrow IPC: writing
-it takes half of the time of Parquet and, compressed, as much space.
+"""Files of what was derived of a part: written once, read once or twice, deleted. Only this module knows their format, Arrow IPC with a
+quick compression: writing it takes less than half of the time of Parquet, and twice the space.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import polars as pl
 SUFFIX: Final = ".arrow"
 #: Rows that are read at a time: whoever streams a file holds no more of it.
 _ROWS_AT_A_TIME: Final = 100_000
-_HOW: Final[dict[str, Any]] = {"compression": "zstd", "record_batch_size": _ROWS_AT_A_TIME}
+_HOW: Final[dict[str, Any]] = {"compression": "lz4", "record_batch_size": _ROWS_AT_A_TIME}
 
 
 def put(frame: pl.DataFrame, path: Path) -> None:

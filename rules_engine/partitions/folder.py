@@ -22,6 +22,7 @@ import polars as pl
 
 from rules_engine.errors import StudyError, UsageError
 from rules_engine.partitions import files
+from rules_engine.partitions.plan import of_range, part_of
 from rules_engine.study.manifest import as_json
 from rules_engine.study.sources import hash_file
 from rules_engine.study.writing import flush, writing_to
@@ -106,14 +107,14 @@ class WorkFolder:
         """Split the rows of every table by the part of their subject (`plan.parted`), streaming."""
         with writing_to(self.path), tempfile.TemporaryDirectory(prefix=f".{_TABLES}.", dir=self.path) as work:
             new = Path(work) / _TABLES
-            numbers = parts["part"].unique().sort().to_list()
             for name, rows in tables.items():
                 where = new / name
                 where.mkdir(parents=True)
                 rows.clear().collect().write_parquet(where / _EMPTY)  # the columns, where no row is
-                if numbers:
+                if not parts.is_empty():
                     target = pl.PartitionBy(where, key="part", include_key=False, file_path_provider=_split_name)
-                    rows.join(parts.lazy(), on="subject", how="inner").sink_parquet(target, **_SPLIT, mkdir=True)
+                    mine = of_range(rows, parts["subject"]).with_columns(part=part_of(parts))
+                    mine.sink_parquet(target, **_SPLIT, mkdir=True)
             flush(new)
             new.rename(self.path / _TABLES)
 

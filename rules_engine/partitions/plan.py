@@ -26,10 +26,10 @@ BASE_BYTES: Final = 450 << 20
 #: Need of memory per row of a table, and per subject and endpoint, while a part is derived: one and a half times what was measured with
 #: four criteria and twelve endpoints.
 BYTES_PER_ROW: Final = {
-    "lesion_assessments": 800, "labs": 1_200, "response_assessments": 500, "adverse_events": 1_500, "treatments": 300,
-    "clinical_events": 300,
+    "lesion_assessments": 560, "labs": 840, "response_assessments": 350, "adverse_events": 1_050, "treatments": 210,
+    "clinical_events": 210,
 }  # fmt: skip
-BYTES_PER_ENDPOINT: Final = 2_000
+BYTES_PER_ENDPOINT: Final = 1_400
 SMALLEST_PART: Final = 50
 #: Fewer subjects than this are not worth a part of their own, only to keep another core busy.
 WORTH_A_PART: Final = 500
@@ -72,7 +72,7 @@ def parts_needed(rows: Mapping[str, int], ruleset: Ruleset, memory: int) -> int:
         least = (BASE_BYTES + (64 << 20)) >> 20
         raise UsageError.at("memory", f"{memory >> 20} MiB are less than any run takes", f"allow {least} MiB or more")
     subjects = rows.get("subjects", 0)
-    needed = sum(count * BYTES_PER_ROW.get(table, 300) for table, count in rows.items())
+    needed = sum(count * BYTES_PER_ROW.get(table, 210) for table, count in rows.items())
     needed += subjects * len(ruleset.endpoints) * BYTES_PER_ENDPOINT
     parts = -(-needed // (memory - BASE_BYTES))
     return max(1, min(parts, -(-subjects // SMALLEST_PART)))
@@ -105,3 +105,20 @@ def parted(subjects: pl.Series, parts: int) -> pl.DataFrame:
     numbered = pl.DataFrame({"subject": subjects}).with_row_index("place")
     part = pl.col("place").cast(pl.Int64) * parts // max(1, subjects.len()) + 1
     return numbered.select("subject", part=part.cast(pl.Int32))
+
+
+def of_range(rows: pl.LazyFrame, subjects: pl.Series) -> pl.LazyFrame:
+    """The rows of these subjects, which are in order and neighbours among those of the study."""
+    if subjects.is_empty():
+        return rows.clear()
+    return rows.filter(pl.col("subject").is_between(pl.lit(subjects[0]), pl.lit(subjects[-1])))
+
+
+def part_of(parts: pl.DataFrame) -> pl.Expr:
+    """The part of each row's subject, one of `parts` (`parted`), from the first subjects of the parts: a join would hold the rows."""
+    first = parts.group_by("part").agg(pl.col("subject").min()).sort("part")
+    return pl.col("subject").map_batches(
+        lambda subject: first["part"].gather(first["subject"].search_sorted(subject, side="right") - 1),
+        return_dtype=pl.Int32,
+        is_elementwise=True,
+    )

@@ -27,6 +27,7 @@ from rules_engine.partitions.job import Job, can_be_rebuilt
 from rules_engine.partitions.part import LESIONS, READING
 from rules_engine.partitions.plan import (
     Shard,
+    of_range,
     parted,
     parts_needed,
     read_memory,
@@ -171,10 +172,8 @@ def _derive_parts(
     _require_hashed(study.sources)
     what = what_is_run(engine, study.sources, cutoff, shard.of)
     subjects = subjects_of(study.tables["subjects"].select("subject").collect()["subject"], shard)
-    mine = pl.LazyFrame({"subject": subjects})
-    tables = {name: rows.join(mine, on="subject", how="semi") for name, rows in study.tables.items()}
-    counts = pl.collect_all([rows.select(pl.len()) for rows in tables.values()])
-    rows = {name: int(count.item()) for name, count in zip(tables, counts, strict=True)}
+    counts = pl.collect_all([of_range(rows, subjects).select(pl.len()) for rows in study.tables.values()])
+    rows = {name: int(count.item()) for name, count in zip(study.tables, counts, strict=True)}
     number, workers = size.settled(engine, rows)
     run = place.begin(run_of(what, study, number, shard))
     parts = int(run["parts"])

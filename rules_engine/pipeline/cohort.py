@@ -18,14 +18,14 @@ from rules_engine.grading import (
     derive_context,
     event_options,
     summarise_events,
-    summarise_worst_grades,
+    summarise_tally,
 )
 from rules_engine.model import Ruleset
 from rules_engine.pipeline.endpoints import conclude_endpoints
 from rules_engine.pipeline.grades import conclude_labs
 from rules_engine.pipeline.plans import Progress, Tables, nothing
 from rules_engine.pipeline.responses import conclude_columns, criterion_of, select_reading
-from rules_engine.pipeline.subjects import COLUMNS_TALLY, ENDPOINT_TALLY, LABS_TALLY, Frames, OfSubjects
+from rules_engine.pipeline.subjects import COLUMNS_TALLY, ENDPOINT_TALLY, LABS_TALLY, WORST_TALLY, Frames, OfSubjects
 from rules_engine.registry import Registry
 
 
@@ -70,8 +70,8 @@ def derive_cohort(
     progress("counts of grades")
     if "adverse_events" in of_subjects.graded:
         parts.append(derive_event_counts(ruleset, of_subjects.graded["adverse_events"], tables, cutoff))
-    if "worst_labs" in of_subjects.graded:
-        parts.append(derive_lab_counts(of_subjects.graded["worst_labs"], of_subjects.hys_law, tables))
+    if WORST_TALLY in of_subjects.tallies:
+        parts.append(derive_lab_counts(of_subjects.tallies[WORST_TALLY], of_subjects.hys_law, tables))
     progress("agreement")
     compared = stream_frames(ruleset, of_subjects.timepoints, tables["response_assessments"], select_reading)
     parts.append(derive_agreement(ruleset, compared, of_subjects.responses))
@@ -130,11 +130,11 @@ def derive_event_counts(ruleset: Ruleset, adverse_events: pl.DataFrame, tables: 
     return summary.collect()
 
 
-def derive_lab_counts(worst_labs: pl.DataFrame, hys_law: pl.DataFrame | None, tables: Tables) -> pl.DataFrame:
+def derive_lab_counts(worst_tally: pl.DataFrame, hys_law: pl.DataFrame | None, tables: Tables) -> pl.DataFrame:
     """Numbers of subjects by worst laboratory grade and shift, by arm, as rows of the ARD."""
     subjects = tables["subjects"].collect()
     liver = None if hys_law is None else hys_law.lazy()
-    return summarise_worst_grades(worst_labs.lazy(), subjects.lazy(), _arm_of(subjects), hys_law=liver).collect()
+    return summarise_tally(worst_tally.lazy(), subjects.lazy(), _arm_of(subjects), hys_law=liver).collect()
 
 
 def _arm_of(subjects: pl.DataFrame) -> str | None:

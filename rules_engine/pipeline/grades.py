@@ -23,6 +23,7 @@ from rules_engine.grading import (
     lab_options,
     read_rules,
     reconcile,
+    tally_worst_grades,
 )
 from rules_engine.model import GradedRecords, Ruleset
 from rules_engine.pipeline.plans import ENGINE, Tables
@@ -32,26 +33,21 @@ from rules_engine.registry import Registry
 
 @dataclass(frozen=True)
 class Grades:
-    """Graded labs and adverse events (None where the ruleset does not ask for them), and what comes of them by subject.
+    """Graded labs and adverse events (None where the ruleset does not ask for them), and what comes of them.
 
-    `hys_law` is `grading.HYS_LAW_FRAME`, `worst_labs` `grading.WORST_SCHEMA` (None where another grading was used), `lab_tally`
-    what the grading counts for findings about the cohort.
+    `hys_law` is `grading.HYS_LAW_FRAME`, `worst_tally` the worst grades counted by arm (`grading.tally_worst_grades`; None where
+    another grading was used), `lab_tally` what the grading counts for findings about the cohort.
     """
 
     labs: pl.DataFrame | None = None
     adverse_events: pl.DataFrame | None = None
     hys_law: pl.DataFrame | None = None
-    worst_labs: pl.DataFrame | None = None
+    worst_tally: pl.DataFrame | None = None
     lab_tally: pl.DataFrame | None = None
 
     def frames(self) -> dict[str, pl.DataFrame]:
-        """What there is of them but the tally, by name."""
-        known = {
-            "labs": self.labs,
-            "adverse_events": self.adverse_events,
-            "hys_law": self.hys_law,
-            "worst_labs": self.worst_labs,
-        }
+        """What there is of them but the tallies, by name."""
+        known = {"labs": self.labs, "adverse_events": self.adverse_events, "hys_law": self.hys_law}
         return {name: frame for name, frame in known.items() if frame is not None}
 
 
@@ -88,8 +84,10 @@ def derive_grades(ruleset: Ruleset, tables: Tables, registry: Registry, cutoff: 
     hys_law = None if labs is None else derive_liver_tests(ruleset, labs)
     if hys_law is not None:
         odd.append(hys_law_findings(hys_law.lazy()))
-    worst_labs = None if labs is None or not _is_ours(labs) else derive_worst_grades(labs.lazy()).collect(engine=ENGINE)
-    return Grades(labs, adverse_events, hys_law, worst_labs, lab_tally), concat_findings(odd).collect(engine=ENGINE)
+    worst_tally = None
+    if labs is not None and _is_ours(labs):
+        worst_tally = tally_worst_grades(derive_worst_grades(labs.lazy()), tables["subjects"], "arm").collect()
+    return Grades(labs, adverse_events, hys_law, worst_tally, lab_tally), concat_findings(odd).collect(engine=ENGINE)
 
 
 def derive_graded(

@@ -34,8 +34,8 @@ from rules_engine.registry import Registry
 Frames = Mapping[str, pl.DataFrame]
 #: Between the name of a group of frames and that of one of them, in `OfSubjects.frames`.
 _IN = "/"
-#: Names of tallies: those of the columns of a response stream, of an endpoint, and of the laboratory results.
-COLUMNS_TALLY, ENDPOINT_TALLY, LABS_TALLY = "columns/", "endpoint/", "labs"
+#: Names of tallies: those of the columns of a response stream, of an endpoint, of the laboratory results, and of their worst grades.
+COLUMNS_TALLY, ENDPOINT_TALLY, LABS_TALLY, WORST_TALLY = "columns/", "endpoint/", "labs", "worst_labs"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class OfSubjects:
 
     `timepoints`, `baselines` (`vocabulary.BASELINE_SCHEMA`), `subject_responses` (`criteria.SUBJECT_RESPONSE_SCHEMA`) and
     `collected` are by response name, `time_to_event` and `responses` by PARAMCD. Of `graded`, where the ruleset asks for them, `labs`
-    and `adverse_events` are the graded input tables; `hys_law` and `worst_labs` come of the labs. `compared` says which
+    and `adverse_events` are the graded input tables; `hys_law` comes of the labs. `compared` says which
     components `discrepancies` compares. `findings` are about one subject each; `tallies` are counted for findings and numbers about all.
     `candidates` is None where nobody asked for them (`pipeline.derive_candidates`).
     """
@@ -76,11 +76,6 @@ class OfSubjects:
     def hys_law(self) -> pl.DataFrame | None:
         """Subjects by Hy's law (`grading.HYS_LAW_FRAME`); None where the ruleset does not ask for it."""
         return self.graded.get("hys_law")
-
-    @property
-    def worst_labs(self) -> pl.DataFrame | None:
-        """Worst grades by subject and analyte (`grading.WORST_SCHEMA`); None where there are none of ours."""
-        return self.graded.get("worst_labs")
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """The same as one flat mapping (`timepoints/overall`, `findings` …), for writing and sending; see `from_frames`.
@@ -159,6 +154,7 @@ def derive_subjects(
             **{f"{COLUMNS_TALLY}{name}": stream.columns for name, stream in derived.items()},
             **{f"{ENDPOINT_TALLY}{paramcd}": counted for paramcd, counted in tallies.items()},
             **({} if grades.lab_tally is None else {LABS_TALLY: grades.lab_tally}),
+            **({} if grades.worst_tally is None else {WORST_TALLY: grades.worst_tally}),
             **tally_records(
                 tables["subjects"].select("subject", "arm").collect(),
                 endpoints.time_to_event,

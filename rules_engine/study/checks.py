@@ -97,17 +97,24 @@ def drop_orphans(
 ) -> tuple[dict[str, pl.LazyFrame], list[pl.LazyFrame]]:
     """Records of subjects that the table `subjects` does not know are kept out; one finding per table and subject."""
     known = subjects.select("subject")
+    counted = [
+        rows.join(known, on="subject", how="anti")
+        .group_by("subject")
+        .agg(first=pl.col(ROW.name).min(), records=pl.len())
+        for name, rows in tables.items()
+        if name != "subjects"
+    ]
+    orphans = iter(pl.collect_all(counted))
     kept: dict[str, pl.LazyFrame] = {}
     found: list[pl.LazyFrame] = []
     for name, rows in tables.items():
-        if name == "subjects":
-            kept[name] = rows
+        if name == "subjects" or (of_table := next(orphans)).is_empty():
+            kept[name] = rows  # as they stand: a join, of rows by the million, would only give them back
             continue
         kept[name] = rows.join(known, on="subject", how="semi", maintain_order="left")
-        orphans = rows.select("subject", ROW.name).join(known, on="subject", how="anti")
         found.append(
             derive_findings(
-                orphans.group_by("subject").agg(first=pl.col(ROW.name).min(), records=pl.len()),
+                of_table.lazy(),
                 rule_id="data.orphan",
                 severity=ERROR,
                 table=name,

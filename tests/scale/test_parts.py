@@ -9,7 +9,7 @@ import pytest
 from rules_engine import Engine
 from rules_engine.errors import StudyError, UsageError
 from rules_engine.partitions import Shard, merge_shards, run_in_parts, run_shard
-from rules_engine.partitions.plan import parted, parts_needed, read_memory, subjects_of
+from rules_engine.partitions.plan import of_range, part_of, parted, parts_needed, read_memory, subjects_of
 
 from tests.scale.conftest import CUTOFF, files
 
@@ -101,9 +101,26 @@ def test_shards_and_parts_are_neighbours_in_the_order_of_names() -> None:
     assert parted(subjects.sort(), 2)["part"].to_list() == [1, 1, 1, 2, 2]
 
 
+@pytest.mark.parametrize("parts", [1, 2, 3, 5, 7])
+def test_the_part_of_a_row_is_that_of_its_subject(parts: int) -> None:
+    names = ["10", "9", "Ü-1", "a", "a b", "aa", ""]
+    subjects = pl.Series("subject", names).sort()
+    rows = pl.LazyFrame({"subject": [*names, *reversed(names), "a"]}).with_row_index("row")
+    by_search = rows.with_columns(part=part_of(parted(subjects, parts))).collect()
+    by_join = rows.join(parted(subjects, parts).lazy(), on="subject", maintain_order="left").collect()
+    assert by_search.select("row", "part").rows() == by_join.select("row", "part").rows()
+
+
+def test_rows_of_neighbours_are_those_of_each_of_them() -> None:
+    rows = pl.LazyFrame({"subject": ["c", "a", "ab", "b", None, "bz", "d"]})
+    assert of_range(rows, pl.Series("subject", ["ab", "b", "bz"])).collect()["subject"].to_list() == ["ab", "b", "bz"]
+    assert of_range(rows, pl.Series("subject", ["d"])).collect()["subject"].to_list() == ["d"]
+    assert of_range(rows, pl.Series("subject", [], dtype=pl.String)).collect().is_empty()
+
+
 def test_more_rows_or_less_memory_make_more_parts(small: Path) -> None:
     ruleset = Engine(small / "protocol.yaml").ruleset
-    rows = {"subjects": 100_000, "lesion_assessments": 5_000_000, "labs": 10_000_000}
+    rows = {"subjects": 200_000, "lesion_assessments": 10_000_000, "labs": 20_000_000}
     numbers = [parts_needed(rows, ruleset, read_memory(amount)) for amount in ("64GiB", "8GiB", "2GiB")]
     assert numbers == sorted(numbers)
     assert numbers[0] == 1
