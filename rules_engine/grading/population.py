@@ -67,11 +67,16 @@ class Population:
         return self.by_group(self.subjects, sizes).with_row_index("_group_order")
 
     def by_group(self, rows: pl.DataFrame, numbers: Sequence[pl.Expr], *keys: str) -> pl.DataFrame:
-        """The numbers in total and by group. Without keys every group of the population has a row."""
-        total = rows.group_by(keys).agg(numbers) if keys else rows.select(numbers)
+        """The numbers in total and by group. Without keys every group of the population has a row.
+
+        Numbers are counts and sums, and a subject is in one group at most: the total is the sum of the groups and of who is in none.
+        """
+        of_groups = rows.group_by("_group", *keys).agg(numbers)
+        sums = pl.all().exclude("_group", *keys).sum()
+        total = of_groups.group_by(keys).agg(sums) if keys else of_groups.select(sums)
         parts = [total.select(pl.lit(None, pl.String).alias("_group"), pl.all())]
         if self.by is not None:
-            named = rows.filter(pl.col("_group").is_not_null()).group_by("_group", *keys).agg(numbers)
+            named = of_groups.filter(pl.col("_group").is_not_null())
             if not keys:
                 known = self.subjects.select("_group").drop_nulls().unique().sort("_group")
                 named = known.join(named, on="_group", how="left", maintain_order="left").with_columns(

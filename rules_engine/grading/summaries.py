@@ -196,8 +196,14 @@ def _level_table(events: pl.DataFrame, column: str, population: Population) -> p
     """One row per group and class or term, in the order of tables; a group without an event of a line has zeros."""
     # Numbered texts: there are many events, and few classes and terms.
     named = events.with_columns(pl.col(column).cast(pl.Categorical).alias("level"))
-    per_subject = named.group_by("level", "_number").agg(
-        pl.col("_group", "exposure_start", "exposure_days").first(), pl.col(GRADE).max(), first=pl.col("astdt").min()
+    per_subject = (
+        named.with_columns(_number_in(pl.col("level").to_physical()).alias("_of_level"))
+        .group_by("_of_level")
+        .agg(
+            pl.col("level", "_group", "exposure_start", "exposure_days").first(),
+            pl.col(GRADE).max(),
+            first=pl.col("astdt").min(),
+        )
     )
     is_timed = pl.col("exposure_days").is_not_null()
     numbers = [
@@ -234,6 +240,11 @@ def _episode_numbers(events: pl.DataFrame) -> pl.Series:
     episodes = events["episode_id"].fill_null(0)
     most_terms, most_episodes = (int(series.max() or 0) + 1 for series in (terms, episodes))  # type: ignore[arg-type]
     return (events["_number"].cast(pl.Int64) * most_terms + terms) * most_episodes + episodes
+
+
+def _number_in(level: pl.Expr) -> pl.Expr:
+    """A number for each subject in each level; no level is one too."""
+    return (level.cast(pl.Int64).fill_null(-1) + 1) * 2**32 + pl.col("_number").cast(pl.Int64)
 
 
 def _session_numbers() -> pl.Expr:
