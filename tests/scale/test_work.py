@@ -24,15 +24,15 @@ from tests.unit.test_criteria_work import counted
 
 COUNTS = ("collects", "scans", "joins", "sorts", "groups", "rows")
 EXPECTED = {
-    "reading": (28, 141, 40, 3, 25, 650),
-    "responses": (41, 219, 118, 2, 88, 3_947),
-    "endpoints": (224, 1_091, 600, 37, 151, 6_874),
-    "grading": (10, 43, 7, 11, 17, 5_009),
+    "reading": (29, 115, 24, 3, 25, 650),
+    "responses": (42, 220, 118, 2, 87, 4_075),
+    "endpoints": (224, 1_079, 588, 37, 139, 6_874),
+    "grading": (11, 43, 6, 11, 17, 4_751),
     "discrepancies": (5, 24, 1, 2, 0, 188),
-    "analyses": (16, 79, 0, 36, 59, 126),
+    "analyses": (16, 79, 0, 37, 59, 126),
     "counts of grades": (4, 2, 0, 0, 0, 7_015),
     "agreement": (1, 20, 0, 1, 4, 50),
-    "data sets": (7, 47, 5, 0, 2, 3_807),
+    "data sets": (7, 47, 5, 0, 1, 3_807),
 }
 
 
