@@ -130,9 +130,8 @@ class _Facts:
         if not keep:
             return derive_weights(rows, analysis.by, weights, reference)
         with self._one_at_a_time:
-            population = (
-                paramcd if self._places[paramcd] is not None else None
-            )  # None: every subject, in the same order
+            # None: every subject, in the same order.
+            population = None if self._places[paramcd] is None else paramcd
             key = (analysis.by, analysis.weights, reference, population)
             if key not in self._weights:
                 weighed = derive_weights(rows, analysis.by, weights, reference)
