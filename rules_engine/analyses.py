@@ -67,10 +67,10 @@ def derive_estimates(
             progress(f"analyses: {analysis.name}, {paramcd}")
             done[analysis.name, paramcd] = next(results)
     for analysis, paramcd in asked:
-        estimates, options = done[analysis.name, paramcd]
+        estimates, options, lacking = done[analysis.name, paramcd]
         parts.append(estimates)
-        if options is None:
-            findings.append(_lacking_finding(analysis, _lacking(analysis, ruleset, subjects)))
+        if lacking:
+            findings.append(_lacking_finding(analysis, lacking))
         else:
             complete[analysis.name] = options
     odd = concat_findings([*findings, *facts.findings])
@@ -80,12 +80,12 @@ def derive_estimates(
 def _estimated(
     analysis: AnalysisDefinition, paramcd: str, ruleset: Ruleset, endpoints: Mapping[str, pl.DataFrame], facts: _Facts,
     registry: Registry,
-) -> tuple[pl.DataFrame, dict[str, Any] | None]:  # fmt: skip
-    """The results of one analysis of one endpoint, and its complete options; None where it could not be run."""
+) -> tuple[pl.DataFrame, dict[str, Any], Sequence[str]]:  # fmt: skip
+    """The results of one analysis of one endpoint, its complete options, and the columns for want of which it was not run."""
     estimator = guarded_estimator(registry, registry.estimators.require(analysis.estimator))
     lacking = _lacking(analysis, ruleset, facts.subjects)
     if analysis.optional and lacking:
-        return _not_run(analysis, paramcd, lacking), None
+        return _not_run(analysis, paramcd, lacking), {}, lacking
     options = analysis_options(analysis, estimator, ruleset, paramcd)
     rows = facts.joined(analysis, paramcd, endpoints[paramcd])
     try:
@@ -93,7 +93,7 @@ def _estimated(
     except StudyError as error:
         raise StudyError([_placed(problem, analysis, paramcd) for problem in error.problems]) from error
     named = estimates.with_columns(analysis=pl.lit(analysis.name), paramcd=pl.lit(paramcd)).select(list(ARD_SCHEMA))
-    return _require_keys(named, estimator), with_defaults(options, estimator.options_schema)
+    return _require_keys(named, estimator), with_defaults(options, estimator.options_schema), ()
 
 
 class _Facts:

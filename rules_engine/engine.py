@@ -147,8 +147,8 @@ class Engine:
 _COUNTED = ("events", "responders")
 
 #: Data sets that are made with words as categories, and all that `Result.write` puts into files.
-_MADE = ("adtr", "adrs", "adtte", "candidates", "adae", "adlb")
-_WRITTEN = (*_MADE, "ard", "findings", "discrepancies")
+MADE = ("adtr", "adrs", "adtte", "candidates", "adae", "adlb")
+_WRITTEN = (*MADE, "ard", "findings", "discrepancies")
 
 
 def cutoff_of(given: date | str | None, ruleset: Ruleset) -> date:
@@ -310,7 +310,7 @@ class Result:
 
     def as_written(self) -> Mapping[str, pl.DataFrame | pl.LazyFrame]:
         """The same as it goes into the files: words as categories (`adam.as_text`)."""
-        return {name: self.made(name) if name in _MADE else getattr(self, name) for name in _WRITTEN}
+        return {name: self.made(name) if name in MADE else getattr(self, name) for name in _WRITTEN}
 
     def made(self, name: str) -> pl.DataFrame:
         """A data set as it is made, words as categories; kept until `forget_made`."""

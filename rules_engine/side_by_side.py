@@ -1,4 +1,4 @@
-"""Work on several endpoints at a time: many small plans leave cores idle that one plan alone cannot use."""
+"""Work on several endpoints or analyses at a time: many small plans leave cores idle that one plan alone cannot use."""
 
 from __future__ import annotations
 

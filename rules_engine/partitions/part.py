@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from rules_engine import pipeline
-from rules_engine.engine import Engine, Result
+from rules_engine.engine import MADE, Engine, Result
 from rules_engine.pipeline import Derived, OfCohort
 from rules_engine.pipeline.cohort import counted_events
 from rules_engine.study import Study, adam, check_records
@@ -17,7 +17,7 @@ from rules_engine.study.extra_columns import read_extra_columns
 from rules_engine.vocabulary import ARD_SCHEMA
 
 #: Data sets in which the parts follow one another.
-DATA_SETS = ("adtr", "adrs", "adtte", "candidates", "adae", "adlb")
+DATA_SETS = MADE
 DATA_SET, STAGE, READING, CODES, LESIONS = "data/", "stage/", "reading", "codes", "lesions"
 #: Frames of the stage that only data sets are made of.
 _NOT_KEPT = ("collected/", "graded/labs")

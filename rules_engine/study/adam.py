@@ -227,7 +227,8 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
         labs, tied = by_key(labs, [COLUMN_NAMES["adlb"][column] for column in KEYS["adlb"][:-1]])
     rows = _renamed(labs, "adlb")
     if "value_number" in labs.columns:
-        rows = rows.with_columns(ANRIND=pl.lit(labs.select(_range_indicator()).to_series()))
+        indicator = labs.select(_range_indicator()).to_series()
+        rows = rows.with_columns(ANRIND=pl.lit(indicator))
     if {"base", "is_post_baseline"} <= set(labs.columns):
         comparable = (pl.col("APOBLFL") == "Y") & (pl.col("BASEU") == pl.col("AVALU"))
         value, base = pl.col("AVAL"), pl.col("BASE")
@@ -237,7 +238,7 @@ def adlb(labs: pl.DataFrame | None, study: Study, ruleset: Ruleset) -> pl.DataFr
     if is_graded:
         rows = rows.with_columns(
             PARAM=test_name(test_codes(labs)),
-            SHIFT1=_after_baseline(pl.lit(_shifts(labs["bnrind"], labs.select(_range_indicator()).to_series()))),
+            SHIFT1=_after_baseline(pl.lit(_shifts(labs["bnrind"], indicator))),
             SHIFT2=_after_baseline(pl.lit(_shifts(labs["btoxgr"], labs["atoxgr"]))),
             TRTEMFL=pl.when(labs.select(_is_worse()).to_series()).then(_word("Y")),
         )
