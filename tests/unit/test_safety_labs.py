@@ -55,6 +55,28 @@ def test_the_worst_grade_and_who_could_not_be_graded() -> None:
     assert numbers(graded(*ROWS), "worst", "ALT high", "B")["subjects"] == 1
 
 
+def test_who_is_not_of_the_safety_population_is_not_counted_whichever_part_marks_it() -> None:
+    worst = grading.derive_worst_grades(graded(*ROWS).lazy())
+
+    def subjects_with_a_grade(safe: str) -> dict[str | None, float]:
+        people = pl.DataFrame([{**subject, "safety_population": subject["subject"] in safe} for subject in SUBJECTS])
+        # Of the second part nobody may be marked: who counts is decided by all.
+        parts = [people.filter(pl.col("subject").is_in(list(names))).lazy() for names in ("12", "34")]
+        tally = pl.concat([grading.tally_worst_grades(worst, part, "arm") for part in parts])
+        ard = grading.summarise_tally(tally, people.lazy(), "arm").collect()
+        whole = grading.summarise_tally(grading.tally_worst_grades(worst, people.lazy(), "arm"), people.lazy(), "arm")
+        assert ard.equals(whole.collect())
+        chosen = ard.filter(
+            pl.col("variable") == "worst", pl.col("level") == "ALT high", pl.col("statistic") == "subjects"
+        )
+        return dict(chosen.select("group", "value").iter_rows())
+
+    assert subjects_with_a_grade("1234") == {None: 3, "A": 2, "B": 1}
+    assert subjects_with_a_grade("1") == {None: 1, "A": 1}
+    assert subjects_with_a_grade("13") == {None: 2, "A": 1, "B": 1}
+    assert subjects_with_a_grade("") == {None: 3, "A": 2, "B": 1}  # nobody is marked: everybody
+
+
 def test_the_day_of_the_worst_grade_is_its_first() -> None:
     rows = [result("1", 5, 90), result("1", 9, 250), result("1", 12, 50), result("1", 20, 260)]
     worst = grading.derive_worst_grades(graded(*rows).lazy()).filter(pl.col("direction") == "high").collect()

@@ -66,6 +66,20 @@ def test_denominators_are_the_safety_population_by_arm() -> None:
     assert set(ard.filter(pl.col("group") == "A")["n"]) == {3}
 
 
+def test_a_subject_in_no_arm_counts_in_total_and_in_no_arm() -> None:
+    people = [{**subject, "arm": None if subject["subject"] == "2" else subject["arm"]} for subject in SUBJECTS]
+    of_subjects = context(people, TREATMENTS)
+    out = graded_events(EVENTS, of_subjects)
+    ard = grading.summarise_events(out.lazy(), table("subjects", people), "arm", context=of_subjects).collect()
+    assert not ard.select(ARD_KEY).is_duplicated().any()
+    assert {group: numbers(ard, "any", group)["subjects"] for group in (None, "A", "B")} == {None: 4, "A": 1, "B": 2}
+    assert {group: numbers(ard, "any", group)["events"] for group in (None, "A", "B")} == {None: 5, "A": 2, "B": 2}
+    # Only subject 2 had nausea.
+    nausea = {group: numbers(ard, "Nausea", group, "term") for group in (None, "A", "B")}
+    assert {group: found["subjects"] for group, found in nausea.items()} == {None: 1, "A": 0, "B": 0}
+    assert nausea[None]["grade_2"] == 1
+
+
 def test_time_is_counted_from_the_first_to_the_last_day_or_death() -> None:
     ard = summary()
     assert numbers(ard, "population", "A")["person_years"] == pytest.approx(300 / 365.25)
