@@ -135,6 +135,11 @@ def random_result(rng: random.Random, seq: int) -> dict[str, Any]:
     }
 
 
+def shift(before: str | None, after: str | None) -> str | None:
+    """From the baseline to this result, in words; missing where either is."""
+    return None if before is None or after is None else f"{before} to {after}"
+
+
 def compared_results(seed: int, number: int, lookback: int | None) -> int:
     rng = random.Random(seed)
     people = drawn_people(rng, number)
@@ -172,6 +177,8 @@ def compared_results(seed: int, number: int, lookback: int | None) -> int:
             "BASE": None if base is None else base["number"],
             "CHG": change,
             "PCHG": None if change is None or base is None else pytest.approx(100 * change / base["number"]),
+            "SHIFT1": shift(row["BNRIND"], row["ANRIND"]) if after else None,
+            "SHIFT2": shift(row["BTOXGR"], row["ATOXGR"]) if after else None,
             "WGRHIFL": flag(oracle.worst(of_grades, base, person) == result["seq"]),
         }
         assert {name: row[name] for name in expected} == expected, (person, base, result)
