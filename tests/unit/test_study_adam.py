@@ -173,6 +173,13 @@ def test_graded_events_and_labs_get_their_cdisc_names(study: Study) -> None:
     ]  # fmt: skip
 
 
+def test_a_shift_is_said_of_any_two_grades() -> None:
+    before, after = pl.Series([0, 0, 1, None, 1, 0], dtype=pl.Int8), pl.Series([-3, 0, 2, 4, None, 4], dtype=pl.Int8)
+    assert adam._shifts(before, after).to_list() == ["0 to -3", "0 to 0", "1 to 2", None, None, "0 to 4"]
+    unknown = pl.Series([None] * 6, dtype=pl.Int8)
+    assert adam._shifts(unknown, after).to_list() == adam._shifts(before, unknown).to_list() == [None] * 6
+
+
 def test_columns_of_the_study_do_not_stand_in_for_what_the_engine_says(study: Study) -> None:
     rules = ruleset()
     events = pl.DataFrame(
